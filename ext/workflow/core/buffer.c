@@ -1,0 +1,126 @@
+#include "buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void wf_buffer_destroy(struct wf_buffer *buffer)
+{
+    free(buffer->ptr);
+    *buffer = (struct wf_buffer){0};
+}
+
+void wf_buffer_clear(struct wf_buffer *buffer)
+{
+    buffer->len = 0;
+    buffer->failed = false;
+}
+
+static bool reserve(struct wf_buffer *buffer, size_t more)
+{
+    size_t cap = buffer->cap ? buffer->cap : 256;
+    char *ptr;
+
+    if (buffer->failed) {
+        return false;
+    }
+    if (buffer->len + more <= buffer->cap) {
+        return true;
+    }
+    while (cap < buffer->len + more) {
+        cap *= 2;
+    }
+    ptr = realloc(buffer->ptr, cap);
+    if (!ptr) {
+        buffer->failed = true;
+        return false;
+    }
+    buffer->ptr = ptr;
+    buffer->cap = cap;
+    return true;
+}
+
+void wf_buffer_put(struct wf_buffer *buffer, const void *ptr, size_t len)
+{
+    if (len && reserve(buffer, len)) {
+        memcpy(buffer->ptr + buffer->len, ptr, len);
+        buffer->len += len;
+    }
+}
+
+void wf_buffer_put_uint(struct wf_buffer *buffer, uint64_t value)
+{
+    unsigned char bytes[10];
+    size_t len = 0;
+
+    do {
+        bytes[len] = (unsigned char)(value & 0x7f);
+        value >>= 7;
+        if (value) {
+            bytes[len] |= 0x80;
+        }
+        len++;
+    } while (value);
+    wf_buffer_put(buffer, bytes, len);
+}
+
+void wf_buffer_put_int(struct wf_buffer *buffer, int64_t value)
+{
+    uint64_t sign = value < 0 ? UINT64_MAX : 0;
+
+    wf_buffer_put_uint(buffer, ((uint64_t)value << 1) ^ sign);
+}
+
+void wf_buffer_put_bytes(struct wf_buffer *buffer, struct wf_bytes bytes)
+{
+    wf_buffer_put_uint(buffer, bytes.len);
+    wf_buffer_put(buffer, bytes.ptr, bytes.len);
+}
+
+struct wf_reader wf_reader_of(struct wf_bytes bytes)
+{
+    if (!bytes.len) {
+        return (struct wf_reader){.at = "", .end = ""};
+    }
+    return (struct wf_reader){.at = bytes.ptr, .end = bytes.ptr + bytes.len};
+}
+
+uint64_t wf_reader_uint(struct wf_reader *reader)
+{
+    uint64_t value = 0;
+
+    for (unsigned shift = 0; shift < 70 && reader->at < reader->end; shift += 7) {
+        unsigned char byte = (unsigned char)*reader->at++;
+
+        value |= (uint64_t)(byte & 0x7f) << (shift < 64 ? shift : 63);
+        if (!(byte & 0x80)) {
+            return value;
+        }
+    }
+    reader->failed = true;
+    return 0;
+}
+
+int64_t wf_reader_int(struct wf_reader *reader)
+{
+    uint64_t value = wf_reader_uint(reader);
+
+    return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+}
+
+struct wf_bytes wf_reader_bytes(struct wf_reader *reader)
+{
+    uint64_t len = wf_reader_uint(reader);
+    struct wf_bytes bytes = {reader->at, (size_t)len};
+
+    if (reader->failed || len > (uint64_t)(reader->end - reader->at)) {
+        reader->failed = true;
+        return (struct wf_bytes){"", 0};
+    }
+    reader->at += len;
+    return bytes;
+}
+
+bool wf_bytes_equal(struct wf_bytes a, struct wf_bytes b)
+{
+    return a.len == b.len && (!a.len || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
