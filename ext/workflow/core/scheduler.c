@@ -1,0 +1,440 @@
+/*
+ * Reading order: wf_decide, one function a command, then release (what became ready, whether the run
+ * ended), then emit. A retry is decided in fail(), an expiry in fire(), a crash in lost().
+ */
+#include "scheduler.h"
+
+#include <assert.h>
+
+#include "arena.h"
+
+#define BACKOFF_FIRST_MS 3000
+#define BACKOFF_MAX_MS (60 * 60 * 1000)
+
+struct decision {
+    struct wf_state *state;
+    const struct wf_command *command;
+    struct wf_buffer *row;
+    int count;
+    enum wf_status status; /* the first fold that failed, and nothing is emitted after it */
+};
+
+static void emit(struct decision *decision, struct wf_event event)
+{
+    event.at_ms = event.at_ms ? event.at_ms : decision->command->now_ms;
+    event.by = decision->command->by;
+    if (decision->status) {
+        return;
+    }
+    wf_row_add(decision->row, &event, decision->command->now_ms);
+    decision->status = wf_state_fold(decision->state, &event);
+    decision->count++;
+}
+
+static struct wf_event of_step(const struct decision *decision, int index, enum wf_kind kind)
+{
+    const struct wf_step *step = &decision->state->steps[index];
+
+    return (struct wf_event){
+        .kind = kind, .step = step->name, .attempt = step->attempt, .round = step->round};
+}
+
+static void schedule(struct decision *decision, int index, uint32_t attempt, bool otherwise)
+{
+    struct wf_event event = of_step(decision, index, WF_KIND_step_scheduled);
+
+    event.attempt = attempt;
+    if (otherwise) {
+        event.method = decision->state->steps[index].method;
+    }
+    emit(decision, event);
+}
+
+static void request_input(struct decision *decision, int index)
+{
+    struct wf_event event = of_step(decision, index, WF_KIND_input_requested);
+    const struct wf_definition_step *options =
+        wf_definition_find(decision->command->definition, event.step, index);
+
+    if (options && options->expires_ms) {
+        event.due_ms = decision->command->now_ms + options->expires_ms;
+        event.method = options->otherwise;
+    }
+    emit(decision, event);
+}
+
+static bool all_settled(const struct wf_state *state)
+{
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        enum wf_step_status status = state->steps[i].status;
+
+        if (status != WF_STEP_completed && status != WF_STEP_skipped) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* After every fact: steps whose dependencies are settled become ready, or the run ends, or it fails. */
+static void release(struct decision *decision, struct wf_bytes reason)
+{
+    struct wf_state *state = decision->state;
+
+    for (uint16_t i = 0; i < state->step_count && !decision->status; i++) {
+        if (state->steps[i].status != WF_STEP_pending || !wf_state_released(state, i)) {
+            continue;
+        }
+        if (state->steps[i].kind == WF_STEP_AWAIT) {
+            request_input(decision, i);
+        } else {
+            schedule(decision, i, 1, false);
+        }
+    }
+    if (all_settled(state)) {
+        emit(decision, (struct wf_event){.kind = WF_KIND_run_done});
+    } else if (wf_state_status(state) == WF_RUN_failed && !state->failed) {
+        emit(decision, (struct wf_event){.kind = WF_KIND_run_failed, .reason = reason});
+    }
+}
+
+static enum wf_status start(struct decision *decision)
+{
+    struct wf_buffer payload = {0};
+
+    if (decision->state->version || !decision->command->birth ||
+        !decision->command->birth->definition->step_count) {
+        return WF_INVALID;
+    }
+    wf_birth_encode(decision->command->birth, &payload);
+    if (payload.failed) {
+        wf_buffer_destroy(&payload);
+        return WF_NO_MEMORY;
+    }
+    emit(decision, (struct wf_event){.kind = WF_KIND_run_started, .payload = wf_buffer_bytes(&payload)});
+    wf_buffer_destroy(&payload);
+    release(decision, (struct wf_bytes){"", 0});
+    return WF_OK;
+}
+
+/* The attempt's start is told together with its end, unless it was told before. */
+static void tell_start(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    const struct wf_step *step = &decision->state->steps[command->step];
+    struct wf_event event;
+
+    if (step->status != WF_STEP_ready || step->attempt != command->attempt) {
+        return;
+    }
+    event = of_step(decision, command->step, WF_KIND_step_started);
+    event.at_ms = command->started_ms;
+    emit(decision, event);
+}
+
+static bool in_hand(const struct decision *decision)
+{
+    enum wf_step_status status = decision->state->steps[decision->command->step].status;
+
+    return status == WF_STEP_ready || status == WF_STEP_running;
+}
+
+static enum wf_status started(struct decision *decision)
+{
+    if (in_hand(decision)) {
+        tell_start(decision);
+    }
+    return WF_OK;
+}
+
+static enum wf_status complete(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_event event;
+    bool otherwise;
+
+    if (!in_hand(decision)) {
+        return WF_STALE;
+    }
+    tell_start(decision);
+    event = of_step(decision, command->step, WF_KIND_step_completed);
+    event.attempt = command->attempt;
+    event.fence = command->fence;
+    event.payload = command->payload;
+    otherwise = decision->state->steps[command->step].otherwise;
+    emit(decision, event);
+    if (otherwise) {
+        emit(decision, (struct wf_event){.kind = WF_KIND_run_expired});
+    } else {
+        release(decision, (struct wf_bytes){"", 0});
+    }
+    return WF_OK;
+}
+
+static void fail_attempt(struct decision *decision, bool final, struct wf_bytes reason)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_event event = of_step(decision, command->step, WF_KIND_step_failed);
+
+    event.attempt = command->attempt;
+    event.fence = command->fence;
+    event.final = final;
+    event.reason = reason;
+    event.error_class = command->error_class;
+    event.error_message = command->error_message;
+    event.error_where = command->error_where;
+    emit(decision, event);
+}
+
+static enum wf_status fail(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_step *step = &decision->state->steps[command->step];
+    const struct wf_definition_step *options =
+        wf_definition_find(command->definition, step->name, command->step);
+    uint32_t retries = options && !step->otherwise ? options->retries : 0;
+    bool final = command->final || step->failures >= retries;
+    struct wf_event event;
+
+    if (!in_hand(decision)) {
+        return WF_STALE;
+    }
+    tell_start(decision);
+    fail_attempt(decision, final, command->reason);
+    if (final) {
+        release(decision, command->reason);
+        return WF_OK;
+    }
+    event = of_step(decision, command->step, WF_KIND_step_retried);
+    event.attempt = step->attempt + 1;
+    event.due_ms = command->now_ms +
+                   (command->delay_ms >= 0
+                        ? command->delay_ms
+                        : wf_scheduler_backoff(options, step->failures, command->chance));
+    emit(decision, event);
+    return WF_OK;
+}
+
+/* Three crashes park the step; before that it is ready again at once. */
+static enum wf_status lost(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_step *step = &decision->state->steps[command->step];
+    struct wf_event event;
+
+    if (!in_hand(decision)) {
+        return WF_STALE;
+    }
+    tell_start(decision);
+    event = of_step(decision, command->step, WF_KIND_lease_lost);
+    event.attempt = command->attempt;
+    event.fence = command->fence;
+    event.crashed = command->crashed;
+    event.reason = command->reason;
+    emit(decision, event);
+    if (step->crashes >= WF_CRASHES_MAX) {
+        fail_attempt(decision, true, WF_BYTES("crashed"));
+        release(decision, WF_BYTES("crashed"));
+    } else {
+        schedule(decision, command->step, step->attempt + 1, step->otherwise);
+    }
+    return WF_OK;
+}
+
+static enum wf_status accept(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_event event = of_step(decision, command->step, WF_KIND_input_accepted);
+
+    if (decision->state->steps[command->step].status != WF_STEP_waiting) {
+        return WF_NOT_WAITING;
+    }
+    event.payload = command->payload;
+    emit(decision, event);
+    event = of_step(decision, command->step, WF_KIND_step_completed);
+    event.fence = command->fence;
+    emit(decision, event);
+    release(decision, (struct wf_bytes){"", 0});
+    return WF_OK;
+}
+
+static enum wf_status reject(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_event event = of_step(decision, command->step, WF_KIND_input_rejected);
+
+    if (decision->state->steps[command->step].status != WF_STEP_waiting) {
+        return WF_NOT_WAITING;
+    }
+    event.reason = command->reason;
+    event.error_class = command->error_class;
+    event.error_message = command->error_message;
+    event.error_where = command->error_where;
+    emit(decision, event);
+    return WF_OK;
+}
+
+static void expire(struct decision *decision)
+{
+    int index = decision->command->step;
+    struct wf_step *step = &decision->state->steps[index];
+
+    emit(decision, of_step(decision, index, WF_KIND_input_expired));
+    if (step->method.len) {
+        schedule(decision, index, 1, true);
+    } else {
+        emit(decision, (struct wf_event){.kind = WF_KIND_run_expired});
+    }
+}
+
+static enum wf_status fire(struct decision *decision)
+{
+    struct wf_step *step = &decision->state->steps[decision->command->step];
+
+    if (!step->due_ms || step->due_ms > decision->command->now_ms) {
+        return WF_OK;
+    }
+    if (step->status == WF_STEP_waiting) {
+        expire(decision);
+    } else if (step->status == WF_STEP_retrying) {
+        schedule(decision, decision->command->step, step->attempt + 1, step->otherwise);
+    }
+    return WF_OK;
+}
+
+static enum wf_status hurry(struct decision *decision)
+{
+    struct wf_step *step = &decision->state->steps[decision->command->step];
+
+    switch (step->status) {
+    case WF_STEP_ready:
+        return WF_OK;
+    case WF_STEP_retrying:
+        schedule(decision, decision->command->step, step->attempt + 1, step->otherwise);
+        return WF_OK;
+    default:
+        return WF_NOT_PENDING;
+    }
+}
+
+static void retry_step(struct decision *decision, int index)
+{
+    struct wf_event event = of_step(decision, index, WF_KIND_step_retried);
+    bool otherwise = decision->state->steps[index].status == WF_STEP_failed &&
+                     decision->state->steps[index].otherwise;
+
+    event.attempt = 1;
+    event.round++;
+    event.final = true;
+    emit(decision, event);
+    if (decision->state->steps[index].kind == WF_STEP_AWAIT && !otherwise) {
+        request_input(decision, index);
+    } else {
+        schedule(decision, index, 1, otherwise);
+    }
+}
+
+static enum wf_status retry(struct decision *decision)
+{
+    struct wf_state *state = decision->state;
+    int step = decision->command->step;
+
+    if (step >= 0) {
+        enum wf_step_status status = state->steps[step].status;
+
+        if (status == WF_STEP_pending || status == WF_STEP_ready || status == WF_STEP_running ||
+            !wf_state_released(state, step)) {
+            return WF_NOT_PENDING;
+        }
+        retry_step(decision, step);
+        return WF_OK;
+    }
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        if (state->steps[i].status == WF_STEP_failed) {
+            retry_step(decision, i);
+        }
+    }
+    return decision->count ? WF_OK : WF_NOT_PENDING;
+}
+
+static enum wf_status run_command(struct decision *decision)
+{
+    switch (decision->command->kind) {
+    case WF_COMMAND_START:
+        return start(decision);
+    case WF_COMMAND_STARTED:
+        return started(decision);
+    case WF_COMMAND_COMPLETE:
+        return complete(decision);
+    case WF_COMMAND_FAIL:
+        return fail(decision);
+    case WF_COMMAND_LOST:
+        return lost(decision);
+    case WF_COMMAND_ACCEPT:
+        return accept(decision);
+    case WF_COMMAND_REJECT:
+        return reject(decision);
+    case WF_COMMAND_FIRE:
+        return fire(decision);
+    case WF_COMMAND_HURRY:
+        return hurry(decision);
+    case WF_COMMAND_RETRY:
+        return retry(decision);
+    }
+    return WF_INVALID;
+}
+
+enum wf_status wf_decide(struct wf_state *state, const struct wf_command *command, struct wf_buffer *row,
+                         int *count)
+{
+    struct decision decision = {.state = state, .command = command, .row = row};
+    bool of_run = command->kind == WF_COMMAND_START || command->kind == WF_COMMAND_RETRY;
+    enum wf_status status;
+
+    *count = 0;
+    if (command->step >= (int)state->step_count || (command->step < 0 && !of_run)) {
+        return WF_INVALID;
+    }
+    wf_row_begin(row, command->now_ms, command->by);
+    status = run_command(&decision);
+    *count = decision.count;
+    if (decision.status) {
+        return decision.status;
+    }
+    return row->failed ? WF_NO_MEMORY : status;
+}
+
+enum wf_place wf_scheduler_place(const struct wf_state *state, const struct wf_definition *definition,
+                                 int index)
+{
+    const struct wf_step *step = &state->steps[index];
+    const struct wf_definition_step *options = wf_definition_find(definition, step->name, index);
+
+    assert(step->kind != WF_STEP_AWAIT || step->otherwise);
+    if (step->otherwise) {
+        return WF_PLACE_LATER;
+    }
+    if (state->place) {
+        return state->place;
+    }
+    if (options && options->place) {
+        return options->place;
+    }
+    return step->kind == WF_STEP_NOW ? WF_PLACE_NOW : WF_PLACE_LATER;
+}
+
+/* 3 s x 2^n, a quarter up or down by chance, at most an hour. */
+int64_t wf_scheduler_backoff(const struct wf_definition_step *options, uint32_t failures,
+                             uint32_t chance)
+{
+    uint32_t doublings = failures > 1 ? failures - 1 : 0;
+    int64_t delay_ms = BACKOFF_MAX_MS;
+
+    if (options && options->backoff_ms != WF_BACKOFF_EXPONENTIAL) {
+        return options->backoff_ms;
+    }
+    if (doublings < 20 && ((int64_t)BACKOFF_FIRST_MS << doublings) < BACKOFF_MAX_MS) {
+        delay_ms = (int64_t)BACKOFF_FIRST_MS << doublings;
+    }
+    delay_ms = delay_ms * 3 / 4 + (int64_t)((double)delay_ms / 2 * (chance / 4294967296.0));
+    return delay_ms < BACKOFF_MAX_MS ? delay_ms : BACKOFF_MAX_MS;
+}

@@ -1,0 +1,357 @@
+/*
+ * The fold: one case for each kind of event. What an event means for a run is said here and nowhere
+ * else; what may happen next is scheduler.c's. Reading order: wf_state_fold, the cases, the questions.
+ */
+#include "state.h"
+
+#include <assert.h>
+
+#include "arena.h"
+
+static const char *const run_names[] = {
+#define WF_RUN_TEXT(name) #name,
+    WF_RUN_STATUSES(WF_RUN_TEXT)
+#undef WF_RUN_TEXT
+};
+
+static const char *const step_names[] = {
+#define WF_STEP_TEXT(name) #name,
+    WF_STEP_STATUSES(WF_STEP_TEXT)
+#undef WF_STEP_TEXT
+};
+
+const char *wf_run_status_name(enum wf_run_status status)
+{
+    return run_names[status];
+}
+
+const char *wf_step_status_name(enum wf_step_status status)
+{
+    return step_names[status];
+}
+
+void wf_state_init(struct wf_state *state)
+{
+    *state = (struct wf_state){0};
+}
+
+void wf_state_destroy(struct wf_state *state)
+{
+    wf_arena_free(state->arena);
+    *state = (struct wf_state){0};
+}
+
+static struct wf_bytes keep(struct wf_state *state, struct wf_bytes bytes)
+{
+    return wf_arena_copy(&state->arena, bytes);
+}
+
+static struct wf_bytes keep_text(struct wf_state *state, struct wf_bytes text)
+{
+    if (text.len > WF_ERROR_TEXT_LEN_MAX) {
+        text.len = WF_ERROR_TEXT_LEN_MAX;
+        while (text.len && ((unsigned char)text.ptr[text.len] & 0xc0) == 0x80) {
+            text.len--; /* not in the middle of a UTF-8 character */
+        }
+    }
+    return keep(state, text);
+}
+
+/* Why it ended as it did, or nothing: replaces what stood there. */
+static void set_error(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+{
+    step->reason = keep_text(state, event->reason);
+    step->error_class = keep_text(state, event->error_class);
+    step->error_message = keep_text(state, event->error_message);
+}
+
+static void end_step(struct wf_state *state, struct wf_step *step, const struct wf_event *event,
+                     enum wf_step_status status)
+{
+    step->status = status;
+    step->ended_ms = event->at_ms;
+    step->due_ms = 0;
+    step->by = keep(state, event->by);
+    if (event->fence > step->fence) {
+        step->fence = event->fence;
+    }
+}
+
+static void fold_scheduled(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+{
+    step->status = WF_STEP_ready;
+    step->otherwise = event->method.len > 0;
+    step->attempt = event->attempt;
+    step->scheduled_ms = event->at_ms;
+    step->due_ms = step->started_ms = step->ended_ms = 0;
+    step->by = (struct wf_bytes){"", 0};
+    state->failed = false;
+}
+
+static void fold_started(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+{
+    step->status = WF_STEP_running;
+    step->started_ms = event->at_ms;
+    step->by = keep(state, event->by);
+}
+
+static void fold_completed(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+{
+    end_step(state, step, event, step->otherwise ? WF_STEP_cancelled : WF_STEP_completed);
+    if (step->otherwise) {
+        step->reason = keep(state, WF_BYTES("expired"));
+    } else {
+        set_error(state, step, event);
+    }
+    if (event->payload.len) {
+        step->result_version = state->version;
+    }
+}
+
+static void fold_failed(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+{
+    end_step(state, step, event, WF_STEP_failed);
+    step->failures++;
+    set_error(state, step, event);
+}
+
+/* A person's request opens a new round of the step and of all that comes after it. */
+static void reopen(struct wf_state *state, int index, uint32_t round)
+{
+    struct wf_step *step = &state->steps[index];
+
+    step->status = WF_STEP_pending;
+    step->round = round;
+    step->attempt = step->failures = step->crashes = 0;
+    step->otherwise = false;
+    step->due_ms = step->scheduled_ms = step->started_ms = step->ended_ms = 0;
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        struct wf_step *later = &state->steps[i];
+
+        for (uint16_t d = 0; d < later->dep_count; d++) {
+            if (later->deps[d] == index && later->status != WF_STEP_pending) {
+                reopen(state, i, later->round + 1);
+            }
+        }
+    }
+}
+
+static void fold_retried(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+{
+    if (event->final) {
+        bool otherwise = step->otherwise;
+
+        reopen(state, (int)(step - state->steps), event->round);
+        step->otherwise = otherwise;
+        state->ended = WF_RUN_none;
+        state->ended_ms = 0;
+        state->reason = (struct wf_bytes){"", 0};
+    }
+    state->failed = false;
+    step->status = WF_STEP_retrying;
+    step->due_ms = event->due_ms;
+}
+
+static void fold_requested(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+{
+    step->status = WF_STEP_waiting;
+    step->method = keep(state, event->method);
+    step->scheduled_ms = event->at_ms;
+    step->due_ms = event->due_ms;
+    step->started_ms = step->ended_ms = 0;
+}
+
+static void fold_expired(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+{
+    end_step(state, step, event, WF_STEP_cancelled);
+    step->reason = keep(state, WF_BYTES("expired"));
+    step->error_class = step->error_message = (struct wf_bytes){"", 0};
+}
+
+static void fold_lost(struct wf_step *step, const struct wf_event *event)
+{
+    step->status = WF_STEP_ready;
+    if (event->fence > step->fence) {
+        step->fence = event->fence;
+    }
+    if (event->crashed) {
+        step->crashes++;
+    }
+}
+
+static void end_run(struct wf_state *state, const struct wf_event *event, enum wf_run_status status)
+{
+    state->ended = status;
+    state->ended_ms = event->at_ms;
+    state->failed = false;
+    state->reason = keep_text(state, event->reason);
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        struct wf_step *step = &state->steps[i];
+
+        if (step->status != WF_STEP_completed && step->status != WF_STEP_skipped) {
+            step->status = WF_STEP_cancelled;
+            step->due_ms = 0;
+        }
+    }
+}
+
+static enum wf_status fold_run(struct wf_state *state, const struct wf_event *event)
+{
+    switch (event->kind) {
+    case WF_KIND_run_started:
+        state->started_ms = event->at_ms;
+        return wf_birth_decode(state, event->payload);
+    case WF_KIND_run_failed:
+        state->failed = true;
+        state->reason = keep_text(state, event->reason);
+        return WF_OK;
+    case WF_KIND_run_done:
+        end_run(state, event, WF_RUN_done);
+        return WF_OK;
+    case WF_KIND_run_expired:
+        end_run(state, event, WF_RUN_expired);
+        return WF_OK;
+    case WF_KIND_run_cancelled:
+        end_run(state, event, WF_RUN_cancelled);
+        return WF_OK;
+    case WF_KIND_noted:
+        return WF_OK;
+    default:
+        return WF_STORE_CORRUPT;
+    }
+}
+
+static enum wf_status fold_step(struct wf_state *state, struct wf_step *step,
+                                const struct wf_event *event)
+{
+    switch (event->kind) {
+    case WF_KIND_step_scheduled:
+        fold_scheduled(state, step, event);
+        return WF_OK;
+    case WF_KIND_step_started:
+        fold_started(state, step, event);
+        return WF_OK;
+    case WF_KIND_step_completed:
+        fold_completed(state, step, event);
+        return WF_OK;
+    case WF_KIND_step_failed:
+        fold_failed(state, step, event);
+        return WF_OK;
+    case WF_KIND_step_retried:
+        fold_retried(state, step, event);
+        return WF_OK;
+    case WF_KIND_input_requested:
+        fold_requested(state, step, event);
+        return WF_OK;
+    case WF_KIND_input_accepted:
+        step->input_version = state->version;
+        return WF_OK;
+    case WF_KIND_input_rejected:
+        set_error(state, step, event);
+        return WF_OK;
+    case WF_KIND_input_expired:
+        fold_expired(state, step, event);
+        return WF_OK;
+    case WF_KIND_lease_lost:
+        fold_lost(step, event);
+        return WF_OK;
+    case WF_KIND_noted:
+        return WF_OK;
+    default:
+        return WF_STORE_CORRUPT;
+    }
+}
+
+enum wf_status wf_state_fold(struct wf_state *state, const struct wf_event *event)
+{
+    enum wf_status status;
+    int step;
+
+    if ((event->kind == WF_KIND_run_started) != (state->version == 0)) {
+        return WF_STORE_CORRUPT;
+    }
+    state->version++;
+    if (!event->step.len) {
+        status = fold_run(state, event);
+    } else {
+        step = wf_state_find(state, event->step);
+        status = step < 0 ? WF_STORE_CORRUPT : fold_step(state, &state->steps[step], event);
+    }
+    if (status) {
+        return status;
+    }
+    return state->arena && wf_arena_failed(state->arena) ? WF_NO_MEMORY : WF_OK;
+}
+
+enum wf_status wf_state_fold_row(struct wf_state *state, struct wf_bytes bytes)
+{
+    struct wf_event event;
+    struct wf_row row;
+    enum wf_status status = wf_row_open(&row, bytes);
+
+    while (!status && !(status = wf_row_next(&row, &event))) {
+        status = wf_state_fold(state, &event);
+    }
+    return status == WF_NOT_FOUND ? WF_OK : status;
+}
+
+/* The first that applies: running, retrying, waiting, failed. So failed says that nothing can move. */
+enum wf_run_status wf_state_status(const struct wf_state *state)
+{
+    bool retrying = false, waiting = false;
+
+    if (state->ended || state->version == 0) {
+        return state->ended;
+    }
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        enum wf_step_status status = state->steps[i].status;
+
+        if (status == WF_STEP_ready || status == WF_STEP_running) {
+            return WF_RUN_running;
+        }
+        retrying |= status == WF_STEP_retrying;
+        waiting |= status == WF_STEP_waiting;
+    }
+    if (retrying) {
+        return WF_RUN_retrying;
+    }
+    return waiting ? WF_RUN_waiting : WF_RUN_failed;
+}
+
+int wf_state_find(const struct wf_state *state, struct wf_bytes name)
+{
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        if (wf_bytes_equal(state->steps[i].name, name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool wf_state_released(const struct wf_state *state, int index)
+{
+    const struct wf_step *step = &state->steps[index];
+
+    for (uint16_t i = 0; i < step->dep_count; i++) {
+        enum wf_step_status status = state->steps[step->deps[i]].status;
+
+        if (status != WF_STEP_completed && status != WF_STEP_skipped) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct wf_projection wf_state_project(const struct wf_state *state, int index)
+{
+    const struct wf_step *step = &state->steps[index];
+    struct wf_projection rows = {.at_ms = step->scheduled_ms, .fence = step->fence};
+
+    assert(index < state->step_count);
+    rows.ready = step->status == WF_STEP_ready || step->status == WF_STEP_running;
+    rows.waits = step->status == WF_STEP_waiting;
+    rows.timer = (rows.waits || step->status == WF_STEP_retrying) && step->due_ms;
+    rows.due_ms = rows.timer ? step->due_ms : 0;
+    rows.alone = rows.ready && step->crashes + 1 == WF_CRASHES_MAX;
+    return rows;
+}

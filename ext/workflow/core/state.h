@@ -1,0 +1,136 @@
+/*
+ * The state of a run: a pure fold of its events, bounded in size, stored with the run. No clock, no I/O,
+ * no chance. Folding the same events always gives the same bytes from wf_state_encode, which is what
+ * lets a rebuild be compared row by row.
+ *
+ * Ownership: a state owns an arena for all that its bytes point to; fold copies what it keeps of an
+ * event. One thread at a time.
+ */
+#ifndef WF_STATE_H
+#define WF_STATE_H
+
+#include "definition.h"
+#include "error.h"
+#include "event.h"
+
+/* Stored: never renumber. */
+#define WF_RUN_STATUSES(X)                                                                         \
+    X(none)                                                                                        \
+    X(scheduled)                                                                                   \
+    X(running)                                                                                     \
+    X(waiting)                                                                                     \
+    X(retrying)                                                                                    \
+    X(paused)                                                                                      \
+    X(undoing)                                                                                     \
+    X(failed)                                                                                      \
+    X(done)                                                                                        \
+    X(expired)                                                                                     \
+    X(cancelled)
+
+enum wf_run_status {
+#define WF_RUN_STATUS_NAME(name) WF_RUN_##name,
+    WF_RUN_STATUSES(WF_RUN_STATUS_NAME)
+#undef WF_RUN_STATUS_NAME
+};
+
+#define WF_STEP_STATUSES(X)                                                                        \
+    X(pending)                                                                                     \
+    X(ready)                                                                                       \
+    X(running)                                                                                     \
+    X(waiting)                                                                                     \
+    X(retrying)                                                                                    \
+    X(completed)                                                                                   \
+    X(skipped)                                                                                     \
+    X(failed)                                                                                      \
+    X(undoing)                                                                                     \
+    X(undone)                                                                                      \
+    X(cancelled)
+
+enum wf_step_status {
+#define WF_STEP_STATUS_NAME(name) WF_STEP_##name,
+    WF_STEP_STATUSES(WF_STEP_STATUS_NAME)
+#undef WF_STEP_STATUS_NAME
+};
+
+const char *wf_run_status_name(enum wf_run_status status);
+const char *wf_step_status_name(enum wf_step_status status);
+
+struct wf_step {
+    /* Pinned when the run started. */
+    struct wf_bytes name;
+    enum wf_step_kind kind;
+    const uint16_t *deps;
+    uint16_t dep_count;
+    /* Folded. */
+    enum wf_step_status status;
+    bool otherwise;         /* an expired await: what runs, or ran, is its `otherwise` */
+    uint32_t attempt;       /* the present or last one of this round; 0 before the first */
+    uint32_t round;         /* from 1 */
+    uint32_t failures;      /* attempts that failed in this round */
+    uint32_t crashes;       /* attempts that took their process down in this round */
+    int64_t scheduled_ms;   /* ready, or waiting, since */
+    int64_t due_ms;         /* retrying: when again. waiting: when it expires. 0: no timer */
+    int64_t started_ms, ended_ms;
+    int64_t fence;          /* the last one reported */
+    int64_t input_version, result_version; /* of the events that hold them; 0: none */
+    struct wf_bytes method; /* of an await with `otherwise`: that method */
+    struct wf_bytes by, reason, error_class, error_message;
+};
+
+struct wf_arena;
+
+struct wf_state {
+    int64_t id, version;
+    enum wf_run_status ended; /* done, expired or cancelled; else none */
+    bool failed;              /* nothing can move until somebody retries */
+    bool unique;
+    enum wf_place place; /* asked for by start(place:) */
+    int64_t started_ms, ended_ms;
+    struct wf_bytes class_name, name, key, subject, args, reason;
+    uint16_t step_count;
+    struct wf_step *steps;
+    struct wf_arena *arena; /* private to state.c */
+};
+
+/* What run_started carries: who is born and the pinned graph. Borrows. */
+struct wf_birth {
+    struct wf_bytes class_name, name, key, subject, args;
+    enum wf_place place;
+    bool unique;
+    const struct wf_definition *definition; /* its names, kinds and dependencies are pinned */
+};
+
+void wf_birth_encode(const struct wf_birth *birth, struct wf_buffer *buffer);
+/* Its reverse, into an empty state: for the fold of run_started. OK | STORE_CORRUPT | NO_MEMORY */
+enum wf_status wf_birth_decode(struct wf_state *state, struct wf_bytes bytes);
+
+void wf_state_init(struct wf_state *state); /* an empty state: no run yet */
+void wf_state_destroy(struct wf_state *state);
+
+/* Makes `state` (initialised, whatever it held) what the bytes say. OK | STORE_CORRUPT | NO_MEMORY */
+enum wf_status wf_state_decode(struct wf_state *state, int64_t id, struct wf_bytes bytes);
+void wf_state_encode(const struct wf_state *state, struct wf_buffer *buffer);
+
+/* OK | STORE_CORRUPT (an event that cannot follow: no such step, no run yet, damaged birth) | NO_MEMORY.
+ * After a failure the state is not to be used. */
+enum wf_status wf_state_fold(struct wf_state *state, const struct wf_event *event);
+
+/* Folds all events of a row. The same returns. */
+enum wf_status wf_state_fold_row(struct wf_state *state, struct wf_bytes row);
+
+enum wf_run_status wf_state_status(const struct wf_state *state);
+int wf_state_find(const struct wf_state *state, struct wf_bytes name); /* -1: no such step */
+/* Whether all that a step comes after is completed or skipped. */
+bool wf_state_released(const struct wf_state *state, int step);
+
+/* The rows that a step has in the store's tables, a pure function of the state. */
+struct wf_projection {
+    bool ready, waits, timer;
+    bool alone;
+    int32_t priority;
+    int64_t at_ms, due_ms, fence;
+};
+
+struct wf_projection wf_state_project(const struct wf_state *state, int step);
+
+#endif
