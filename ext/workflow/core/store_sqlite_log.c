@@ -1,0 +1,277 @@
+/*
+ * The store on SQLite: the log of events and the runs. Nothing here begins or ends a transaction.
+ *
+ * A row handed to a callback borrows SQLite's memory. What run_load and run_find lend is copied, so
+ * that no statement stays open: one that does would hold its snapshot, and checkpoints with it.
+ */
+#include "store_sqlite.h"
+
+#include <string.h>
+
+static bool is_duplicate(int code)
+{
+    return code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ||
+           code == SQLITE_CONSTRAINT_ROWID;
+}
+
+enum wf_status wf_sqlite_append(struct wf_store *store, struct wf_event_row *row,
+                                struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_APPEND);
+
+    wf_query_int(&query, row->run_id);
+    wf_query_int(&query, row->version);
+    wf_query_bytes(&query, row->events);
+    wf_query_row(&query);
+    if (is_duplicate(query.code)) {
+        wf_query_end(&query, NULL);
+        return wf_fail(error, WF_STALE, "version %lld of run %lld exists", (long long)row->version,
+                       (long long)row->run_id);
+    }
+    if (query.code == SQLITE_DONE) {
+        row->position = sqlite3_last_insert_rowid(query.store->db);
+    }
+    return wf_query_end(&query, error);
+}
+
+static enum wf_status read_events(struct wf_query *query, wf_event_fn *each, void *context,
+                                  struct wf_error *error)
+{
+    while (wf_query_row(query)) {
+        struct wf_event_row row = {
+            .position = sqlite3_column_int64(query->statement, 0),
+            .run_id = sqlite3_column_int64(query->statement, 1),
+            .version = sqlite3_column_int64(query->statement, 2),
+            .events = wf_sqlite_bytes(query->statement, 3),
+        };
+
+        if (!each(context, &row)) {
+            break;
+        }
+    }
+    return wf_query_end(query, error);
+}
+
+enum wf_status wf_sqlite_read_run(struct wf_store *store, int64_t run_id, int64_t after, int limit,
+                                  wf_event_fn *each, void *context, struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_READ_RUN);
+
+    wf_query_int(&query, run_id);
+    wf_query_int(&query, after);
+    wf_query_int(&query, limit);
+    return read_events(&query, each, context, error);
+}
+
+enum wf_status wf_sqlite_read_log(struct wf_store *store, int64_t after, int limit,
+                                  wf_event_fn *each, void *context, struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_READ_LOG);
+
+    wf_query_int(&query, after);
+    wf_query_int(&query, limit);
+    return read_events(&query, each, context, error);
+}
+
+/* The last one given, even if its row has been trimmed since: a follower never sees it fall. */
+enum wf_status wf_sqlite_last_position(struct wf_store *store, int64_t *position,
+                                       struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_LAST_POSITION);
+
+    *position = 0;
+    if (wf_query_row(&query)) {
+        *position = sqlite3_column_int64(query.statement, 0);
+    }
+    return wf_query_end(&query, error);
+}
+
+static struct wf_run_row run_of(sqlite3_stmt *statement)
+{
+    return (struct wf_run_row){
+        .id = sqlite3_column_int64(statement, 0),
+        .key = wf_sqlite_bytes(statement, 1),
+        .open = sqlite3_column_int(statement, 2),
+        .unique = sqlite3_column_int(statement, 3),
+        .status = sqlite3_column_int(statement, 4),
+        .version = sqlite3_column_int64(statement, 5),
+        .started_ms = sqlite3_column_int64(statement, 6),
+        .ended_ms = sqlite3_column_int64(statement, 7),
+        .state = wf_sqlite_bytes(statement, 8),
+    };
+}
+
+/* Moves the row's bytes to `buffer`; false: out of memory. */
+static bool keep_bytes(struct wf_buffer *buffer, struct wf_run_row *row)
+{
+    wf_buffer_clear(buffer);
+    wf_buffer_put(buffer, row->key.ptr, row->key.len);
+    wf_buffer_put(buffer, row->state.ptr, row->state.len);
+    row->key.ptr = buffer->ptr;
+    row->state.ptr = row->state.len ? buffer->ptr + row->key.len : NULL;
+    return !buffer->failed;
+}
+
+static enum wf_status one_run(struct wf_query *query, struct wf_buffer *buffer,
+                              struct wf_run_row *row, struct wf_error *error)
+{
+    bool found = wf_query_row(query);
+    enum wf_status status;
+    bool kept = true;
+
+    if (found) {
+        *row = run_of(query->statement);
+        kept = keep_bytes(buffer, row);
+    }
+    status = wf_query_end(query, error);
+    if (status != WF_OK) {
+        return status;
+    }
+    if (!found) {
+        return wf_fail(error, WF_NOT_FOUND, "no such run");
+    }
+    return kept ? WF_OK : wf_fail(error, WF_NO_MEMORY, "no memory for a run's state");
+}
+
+enum wf_status wf_sqlite_run_load(struct wf_store *store, int64_t id, struct wf_run_row *row,
+                                  struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_RUN_LOAD);
+
+    wf_query_int(&query, id);
+    return one_run(&query, &query.store->loaded, row, error);
+}
+
+enum wf_status wf_sqlite_run_find(struct wf_store *store, struct wf_bytes key,
+                                  struct wf_run_row *row, struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_RUN_FIND);
+
+    wf_query_bytes(&query, key);
+    return one_run(&query, &query.store->found, row, error);
+}
+
+enum wf_status wf_sqlite_run_insert(struct wf_store *store, const struct wf_run_row *row,
+                                    struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_RUN_INSERT);
+
+    wf_query_int(&query, row->id);
+    wf_query_bytes(&query, row->key);
+    wf_query_int(&query, row->open);
+    wf_query_int(&query, row->unique);
+    wf_query_int(&query, row->status);
+    wf_query_int(&query, row->version);
+    wf_query_int(&query, row->started_ms);
+    wf_query_int(&query, row->ended_ms);
+    wf_query_bytes(&query, row->state);
+    wf_query_row(&query);
+    if (is_duplicate(query.code)) {
+        wf_query_end(&query, NULL);
+        return wf_fail(error, WF_EXISTING, "run %lld exists, or an open run of its key",
+                       (long long)row->id);
+    }
+    return wf_query_end(&query, error);
+}
+
+static enum wf_status update_run(struct wf_store *store, enum wf_sqlite_statement statement,
+                                 const struct wf_run_row *row, int *changes, struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, statement);
+
+    wf_query_int(&query, row->status);
+    wf_query_int(&query, row->version);
+    wf_query_int(&query, row->ended_ms);
+    wf_query_bytes(&query, row->state);
+    wf_query_int(&query, row->id);
+    wf_query_int(&query, row->open);
+    return wf_query_run(&query, changes, error);
+}
+
+/* Naming `open` in SET rewrites the entry of the index runs_open: so only if it changes. */
+enum wf_status wf_sqlite_run_update(struct wf_store *store, const struct wf_run_row *row,
+                                    struct wf_error *error)
+{
+    int changes = 0;
+    enum wf_status status = update_run(store, WF_SQLITE_RUN_UPDATE, row, &changes, error);
+
+    if (status == WF_OK && !changes) {
+        status = update_run(store, WF_SQLITE_RUN_UPDATE_OPEN, row, &changes, error);
+    }
+    if (status == WF_OK && !changes) {
+        return wf_fail(error, WF_NOT_FOUND, "no run %lld", (long long)row->id);
+    }
+    return status;
+}
+
+/* The least bytes above all that begin with `prefix`; false if there are none such (only 0xff). */
+static bool prefix_end(struct wf_bytes prefix, struct wf_buffer *end)
+{
+    size_t len = prefix.len;
+
+    while (len && (unsigned char)prefix.ptr[len - 1] == 0xff) {
+        len--;
+    }
+    wf_buffer_put(end, prefix.ptr, len);
+    if (len && !end->failed) {
+        end->ptr[len - 1]++;
+    }
+    return len;
+}
+
+static bool begins_with(struct wf_bytes key, struct wf_bytes prefix)
+{
+    return !prefix.len || (key.len >= prefix.len && memcmp(key.ptr, prefix.ptr, prefix.len) == 0);
+}
+
+enum wf_status wf_sqlite_run_list(struct wf_store *store, struct wf_bytes prefix, int64_t before,
+                                  int limit, wf_run_fn *each, void *context, struct wf_error *error)
+{
+    struct wf_buffer end = {0};
+    bool bounded = prefix_end(prefix, &end);
+    struct wf_query query =
+        wf_query_start(store, bounded ? WF_SQLITE_RUN_LIST_PREFIX : WF_SQLITE_RUN_LIST);
+    enum wf_status status;
+
+    if (end.failed) {
+        query.code = SQLITE_NOMEM;
+    }
+    if (bounded) {
+        wf_query_bytes(&query, prefix);
+        wf_query_bytes(&query, wf_buffer_bytes(&end));
+    }
+    wf_query_int(&query, before ? before : INT64_MAX);
+    if (bounded) {
+        wf_query_int(&query, limit);
+    }
+    while (limit > 0 && wf_query_row(&query)) {
+        struct wf_run_row row = run_of(query.statement);
+
+        if (!begins_with(row.key, prefix)) {
+            continue;
+        }
+        if (!each(context, &row)) {
+            break;
+        }
+        limit--;
+    }
+    status = wf_query_end(&query, error);
+    wf_buffer_destroy(&end);
+    return status;
+}
+
+enum wf_status wf_sqlite_clear_projections(struct wf_store *store, struct wf_error *error)
+{
+    static const enum wf_sqlite_statement clears[] = {
+        WF_SQLITE_CLEAR_RUNS, WF_SQLITE_CLEAR_READY, WF_SQLITE_CLEAR_WAITS, WF_SQLITE_CLEAR_TIMERS};
+
+    for (size_t i = 0; i < sizeof(clears) / sizeof(*clears); i++) {
+        struct wf_query query = wf_query_start(store, clears[i]);
+        enum wf_status status = wf_query_run(&query, NULL, error);
+
+        if (status != WF_OK) {
+            return status;
+        }
+    }
+    return WF_OK;
+}
