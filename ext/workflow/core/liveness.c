@@ -1,0 +1,160 @@
+/*
+ * An entry is in use while its owner is not 0; the byte of its index says whether that owner
+ * lives. Only who holds the byte writes the entry: its process while alive, afterwards the one
+ * scanner that got the byte. So an index comes free only when its entry was cleared, and nobody
+ * inherits the entered bytes of a process whose steps were not yet looked after.
+ *
+ * Threads: join, announce, leave and scan on one thread at a time; the rest anywhere. No locks but
+ * the bytes, of which `shared` must hold no more than this module takes (OFD locks do not count).
+ */
+#include "liveness.h"
+
+#include <assert.h>
+#include <unistd.h>
+
+static void clear(struct wf_shared_process *entry);
+static void look_at(struct wf_liveness *liveness, int index, int64_t mono_now_ms, wf_peer_fn *each,
+                    void *context);
+
+static long byte_of(int index)
+{
+    return WF_LOCK_LIVE + index;
+}
+
+static struct wf_shared_process *entry_of(const struct wf_liveness *liveness, int index)
+{
+    return &liveness->shared->map->processes[index];
+}
+
+void wf_liveness_init(struct wf_liveness *liveness, struct wf_shared *shared)
+{
+    liveness->shared = shared;
+    liveness->index = -1;
+}
+
+enum wf_status wf_liveness_join(struct wf_liveness *liveness, struct wf_error *error)
+{
+    assert(liveness->index < 0);
+    for (int i = 0; i < (int)WF_PROCESSES_MAX; i++) {
+        struct wf_shared_process *entry = entry_of(liveness, i);
+
+        if (atomic_load(&entry->owner) || !wf_shared_lock_try(liveness->shared, byte_of(i))) {
+            continue;
+        }
+        if (!atomic_load(&entry->owner)) {
+            liveness->index = i;
+            return WF_OK;
+        }
+        wf_shared_unlock(liveness->shared, byte_of(i)); /* one came and died in between */
+    }
+    return wf_fail(error, WF_TOO_LARGE, "more than %u processes use %s", WF_PROCESSES_MAX,
+                   liveness->shared->path);
+}
+
+void wf_liveness_announce(struct wf_liveness *liveness, int64_t owner)
+{
+    struct wf_shared_process *self = wf_liveness_self(liveness);
+
+    assert(self && owner);
+    clear(self);
+    atomic_store(&self->pid, (int32_t)getpid());
+    atomic_store(&self->owner, owner);
+}
+
+void wf_liveness_leave(struct wf_liveness *liveness)
+{
+    if (liveness->index >= 0) {
+        clear(entry_of(liveness, liveness->index));
+        wf_shared_unlock(liveness->shared, byte_of(liveness->index));
+        liveness->index = -1;
+    }
+}
+
+struct wf_shared_process *wf_liveness_self(struct wf_liveness *liveness)
+{
+    return liveness->index < 0 ? NULL : entry_of(liveness, liveness->index);
+}
+
+void wf_liveness_scan(struct wf_liveness *liveness, int64_t mono_now_ms, wf_peer_fn *each,
+                      void *context)
+{
+    for (int i = 0; i < (int)WF_PROCESSES_MAX; i++) {
+        if (i != liveness->index && atomic_load(&entry_of(liveness, i)->owner)) {
+            look_at(liveness, i, mono_now_ms, each, context);
+        }
+    }
+}
+
+bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner)
+{
+    for (int i = 0; owner && i < (int)WF_PROCESSES_MAX; i++) {
+        if (atomic_load(&entry_of(liveness, i)->owner) != owner) {
+            continue;
+        }
+        /* A process's own locks do not refuse it, so it would look dead to itself. */
+        if (i == liveness->index || wf_shared_locked(liveness->shared, byte_of(i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint8_t mark_of(int64_t fence)
+{
+    return (uint8_t)(1 + (uint64_t)fence % 255);
+}
+
+void wf_liveness_enter(struct wf_liveness *liveness, int slot, int64_t fence)
+{
+    struct wf_shared_process *self = wf_liveness_self(liveness);
+
+    assert(slot >= 0 && slot < (int)WF_SLOTS_MAX);
+    if (self) { /* a step may outlast its engine */
+        atomic_store(&self->entered[slot], mark_of(fence));
+    }
+}
+
+void wf_liveness_exit(struct wf_liveness *liveness, int slot)
+{
+    struct wf_shared_process *self = wf_liveness_self(liveness);
+
+    assert(slot >= 0 && slot < (int)WF_SLOTS_MAX);
+    if (self) {
+        atomic_store(&self->entered[slot], 0);
+    }
+}
+
+bool wf_liveness_entered(const struct wf_shared_process *entry, int slot, int64_t fence)
+{
+    return slot >= 0 && slot < (int)WF_SLOTS_MAX &&
+           atomic_load(&entry->entered[slot]) == mark_of(fence);
+}
+
+/* The owner goes first: without one, nobody believes the rest. */
+static void clear(struct wf_shared_process *entry)
+{
+    atomic_store(&entry->owner, 0);
+    atomic_store(&entry->pid, 0);
+    atomic_store(&entry->holding, 0);
+    atomic_store(&entry->lease_until_ms, 0);
+    for (unsigned i = 0; i < WF_SLOTS_MAX; i++) {
+        atomic_store_explicit(&entry->entered[i], 0, memory_order_relaxed);
+    }
+}
+
+static void look_at(struct wf_liveness *liveness, int index, int64_t mono_now_ms, wf_peer_fn *each,
+                    void *context)
+{
+    struct wf_shared_process *entry = entry_of(liveness, index);
+
+    if (wf_shared_lock_try(liveness->shared, byte_of(index))) {
+        /* Another scanner may have cleared it before this one got the byte. */
+        if (atomic_load(&entry->owner) && each(context, WF_PEER_DEAD, index, entry)) {
+            clear(entry);
+        }
+        wf_shared_unlock(liveness->shared, byte_of(index));
+    } else if (atomic_load(&entry->holding) > 0 &&
+               atomic_load(&entry->lease_until_ms) < mono_now_ms) {
+        each(context, WF_PEER_EXPIRED, index, entry);
+    }
+}

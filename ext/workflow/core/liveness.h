@@ -1,0 +1,43 @@
+/*
+ * Who is alive: each process holds a lock on one byte of its own for as long as it lives (the kernel
+ * frees it, however the process ends) and fills the entry of the same index in the shared file. A freed
+ * byte means dead. A held one proves nothing beyond the lease: its process may be stopped. Pids are not
+ * asked, since they come again.
+ */
+#ifndef WF_LIVENESS_H
+#define WF_LIVENESS_H
+
+#include "shared.h"
+
+struct wf_liveness {
+    struct wf_shared *shared; /* borrowed */
+    int index;                /* this process's byte and entry; -1 before join */
+};
+
+void wf_liveness_init(struct wf_liveness *liveness, struct wf_shared *shared);
+
+/* Takes a byte whose entry is free (owner 0) and lockable. OK | TOO_LARGE (all are taken). */
+enum wf_status wf_liveness_join(struct wf_liveness *liveness, struct wf_error *error);
+/* Fills the entry, pid and owner last; the entered bytes are all 0 then. */
+void wf_liveness_announce(struct wf_liveness *liveness, int64_t owner);
+/* Clears the entry (owner first) and frees the byte. Only when nothing is in hand any more. */
+void wf_liveness_leave(struct wf_liveness *liveness);
+struct wf_shared_process *wf_liveness_self(struct wf_liveness *liveness); /* NULL before join */
+
+enum wf_peer { WF_PEER_ALIVE, WF_PEER_EXPIRED, WF_PEER_DEAD };
+
+/* Calls `each` for every other entry in use that is dead (its byte is free) or whose lease ran out
+ * (it holds something and lease_until_ms < now). While it runs for a dead one, this process holds that
+ * byte, so that one process at a time takes over. If it returns true the entry of a dead one is cleared. */
+typedef bool wf_peer_fn(void *context, enum wf_peer peer, int index, struct wf_shared_process *entry);
+void wf_liveness_scan(struct wf_liveness *liveness, int64_t mono_now_ms, wf_peer_fn *each, void *context);
+
+/* Whether this owner stands in an entry whose byte is held: alive, as far as the kernel knows. */
+bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner);
+
+/* The entered byte of a slot, set just before the step's code runs and cleared after it. */
+void wf_liveness_enter(struct wf_liveness *liveness, int slot, int64_t fence);
+void wf_liveness_exit(struct wf_liveness *liveness, int slot);
+bool wf_liveness_entered(const struct wf_shared_process *entry, int slot, int64_t fence);
+
+#endif
