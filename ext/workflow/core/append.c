@@ -1,0 +1,308 @@
+/*
+ * One logical append inside the committer's transaction: load the run, check the claim, decide, write the
+ * events and whatever rows of the projections changed. Everything that can be refused is refused before
+ * the first write. Runs on the committer thread.
+ */
+#include <string.h>
+
+#include "engine.h"
+
+#define EPOCH_MS 1577836800000 /* 2020-01-01: run ids count from here */
+
+/* Time first, then the process's byte, then a counter: unique without asking anyone, and sorted. */
+static int64_t new_id(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+    int64_t of_process = (int64_t)engine->liveness.index << 12;
+    int64_t id = ((wf_clock_wall_ms(&engine->clock) - EPOCH_MS) << 22) | of_process;
+
+    if (id <= committer->last_id) {
+        id = committer->last_id + 1;
+        if ((id & 0xfff) == 0) {
+            id = (((committer->last_id >> 22) + 1) << 22) | of_process;
+        }
+    }
+    return committer->last_id = id;
+}
+
+/* What the caller is told: the run as it is now, and what was just appended. */
+static void answer(struct wf_engine *engine, struct wf_op *op, bool appended)
+{
+    struct wf_committer *committer = &engine->committer;
+
+    op->answered_id = committer->state.id;
+    op->version = committer->state.version;
+    if (!op->wait) {
+        return;
+    }
+    wf_state_encode(&committer->state, &op->state);
+    wf_buffer_clear(&op->row);
+    if (appended) {
+        wf_buffer_put(&op->row, committer->row.ptr, committer->row.len);
+    }
+}
+
+/* A `now` step that this append made ready goes on here, in the same slot. */
+static enum wf_status claim_next(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    const struct wf_state *state = &committer->state;
+
+    for (int i = 0; i < state->step_count; i++) {
+        struct wf_ready_row row = {.run_id = state->id, .step = i, .owner = committer->owner};
+        enum wf_status status;
+
+        if (state->steps[i].status != WF_STEP_ready || committer->before[i].ready ||
+            wf_scheduler_place(state, op->definition, i) != WF_PLACE_NOW) {
+            continue;
+        }
+        row.slot = op->slot->index;
+        status = engine->does->ready_claim(committer->store, &row, error);
+        if (!status) {
+            committer->released--;
+            wf_append_fill_claim(engine, &op->claim, i, row.fence, op->command.by);
+        }
+        return status;
+    }
+    return WF_OK;
+}
+
+/* Runs the op's command on the loaded run, and goes on with a `now` step if one follows. */
+static enum wf_status run_command(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    enum wf_status status = wf_append_command(engine, &op->command, &op->status, error);
+    bool appended = !status && !op->status && engine->committer.row.len;
+    bool goes_on = op->command.kind == WF_COMMAND_START || op->command.kind == WF_COMMAND_COMPLETE ||
+                   op->command.kind == WF_COMMAND_ACCEPT;
+
+    if (!status && !op->status && op->slot && goes_on) {
+        status = claim_next(engine, op, error);
+    }
+    if (!status) {
+        answer(engine, op, appended);
+    }
+    return status;
+}
+
+static enum wf_status start(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct wf_arena *arena = committer->state.arena;
+    struct wf_run_row row;
+    enum wf_status status;
+
+    if (op->birth.unique) {
+        status = engine->does->run_find(committer->store, op->birth.key, &row, error);
+        if (!status && row.open && row.unique) {
+            op->status = wf_state_decode(&committer->state, row.id, row.state);
+            answer(engine, op, false);
+            op->status = op->status ? op->status : WF_EXISTING;
+            return WF_OK;
+        }
+        if (status && status != WF_NOT_FOUND) {
+            return status;
+        }
+    }
+    wf_arena_reset(arena);
+    committer->state = (struct wf_state){.id = new_id(engine), .arena = arena};
+    op->command.kind = WF_COMMAND_START;
+    op->command.step = -1;
+    op->command.birth = &op->birth;
+    return run_command(engine, op, error);
+}
+
+/* Whether the slot's claim still stands: STALE once the step was claimed again, or is over. An expired
+ * lease alone refuses nothing. */
+static enum wf_status check_claim(struct wf_engine *engine, const struct wf_claim *claim,
+                                  enum wf_status *refused, struct wf_error *error)
+{
+    struct wf_store *store = engine->committer.store;
+    struct wf_ready_row ready = {.run_id = claim->run_id, .step = claim->step};
+    struct wf_wait_row wait = {.run_id = claim->run_id, .step = claim->step};
+    enum wf_status status = claim->await ? engine->does->wait_get(store, &wait, error)
+                                         : engine->does->ready_get(store, &ready, error);
+
+    *refused = WF_OK;
+    if (status == WF_NOT_FOUND || (!status && (claim->await ? wait.fence : ready.fence) != claim->fence)) {
+        *refused = WF_STALE;
+        return WF_OK;
+    }
+    return status;
+}
+
+static enum wf_status release(struct wf_engine *engine, const struct wf_claim *claim,
+                              struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct wf_ready_row ready = {.run_id = claim->run_id,
+                                 .step = claim->step,
+                                 .owner = committer->owner,
+                                 .fence = claim->fence};
+    struct wf_wait_row wait = {.run_id = claim->run_id,
+                               .step = claim->step,
+                               .owner = committer->owner,
+                               .fence = claim->fence};
+    enum wf_status status = claim->await ? engine->does->wait_release(committer->store, &wait, error)
+                                         : engine->does->ready_release(committer->store, &ready, error);
+
+    committer->released += !claim->await;
+    committer->timers_changed |= claim->await; /* its expiry may have waited for this */
+    return status == WF_STALE ? WF_OK : status;
+}
+
+static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    const struct wf_claim *claim = &op->slot->claim;
+    enum wf_status status = wf_append_load(engine, claim->run_id, &op->status, error), refused;
+
+    if (status || op->status) {
+        return status;
+    }
+    status = check_claim(engine, claim, &refused, error);
+    if (status) {
+        return status;
+    }
+    if (refused) {
+        answer(engine, op, false);
+        op->status = refused;
+        return WF_OK;
+    }
+    op->command.step = claim->step;
+    op->command.attempt = claim->attempt;
+    op->command.fence = claim->fence;
+    op->command.definition = op->definition;
+    status = run_command(engine, op, error);
+    engine->committer.finished += !status;
+    if (!status && op->command.kind == WF_COMMAND_REJECT) {
+        status = release(engine, claim, error);
+    }
+    return status;
+}
+
+/* The run and the step that the op names. */
+static enum wf_status load_step(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    enum wf_status status = wf_append_load(engine, op->run_id, &op->status, error);
+
+    op->command.step = -1;
+    if (!status && !op->status && op->step.len) {
+        op->command.step = wf_state_find(&engine->committer.state, op->step);
+        answer(engine, op, false);
+        op->status = op->command.step < 0 ? WF_NOT_FOUND : WF_OK;
+    }
+    return status;
+}
+
+static enum wf_status claim_step(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct wf_ready_row row = {.run_id = op->run_id, .owner = committer->owner};
+    enum wf_status status = load_step(engine, op, error);
+
+    if (status || op->status) {
+        return status;
+    }
+    op->command.kind = WF_COMMAND_HURRY;
+    status = wf_append_command(engine, &op->command, &op->status, error);
+    if (status || op->status) {
+        return status;
+    }
+    answer(engine, op, true);
+    row.step = op->command.step;
+    row.slot = op->slot->index;
+    status = engine->does->ready_claim(committer->store, &row, error);
+    if (status == WF_BUSY || status == WF_NOT_FOUND) {
+        op->status = status == WF_BUSY ? WF_BUSY : WF_NOT_PENDING;
+        return WF_OK;
+    }
+    if (!status) {
+        wf_append_fill_claim(engine, &op->claim, row.step, row.fence, op->command.by);
+    }
+    return status;
+}
+
+static enum wf_status claim_wait(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct wf_wait_row row = {.run_id = op->run_id, .owner = committer->owner};
+    enum wf_status status = load_step(engine, op, error);
+    const struct wf_step *step;
+
+    if (status || op->status) {
+        return status;
+    }
+    step = &committer->state.steps[op->command.step];
+    row.step = op->command.step;
+    row.slot = op->slot->index;
+    if (step->status != WF_STEP_waiting || (step->due_ms && step->due_ms <= op->command.now_ms)) {
+        op->status = WF_NOT_WAITING;
+        return WF_OK;
+    }
+    status = engine->does->wait_claim(committer->store, &row, error);
+    if (status == WF_BUSY || status == WF_NOT_FOUND) {
+        op->status = WF_BUSY;
+        return WF_OK;
+    }
+    if (!status) {
+        wf_append_fill_claim(engine, &op->claim, row.step, row.fence, op->command.by);
+    }
+    return status;
+}
+
+/* A run that had ended cannot be opened again while another of the same subject is open. */
+static enum wf_status refuse_second_open(struct wf_engine *engine, struct wf_op *op,
+                                         struct wf_error *error)
+{
+    const struct wf_state *state = &engine->committer.state;
+    struct wf_run_row row;
+    enum wf_status status;
+
+    if (!state->ended || !state->unique) {
+        return WF_OK;
+    }
+    status = engine->does->run_find(engine->committer.store, state->key, &row, error);
+    if (!status && row.open && row.unique && row.id != state->id) {
+        op->status = WF_BUSY;
+    }
+    return status;
+}
+
+static enum wf_status change(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    enum wf_status status = load_step(engine, op, error);
+
+    if (!status && !op->status && op->command.kind == WF_COMMAND_RETRY) {
+        status = refuse_second_open(engine, op, error);
+    }
+    if (status || op->status) {
+        return status;
+    }
+    op->command.definition = op->definition;
+    return run_command(engine, op, error);
+}
+
+enum wf_status wf_append(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    op->status = WF_OK;
+    op->claim.run_id = 0;
+    op->command.now_ms = wf_clock_wall_ms(&engine->clock);
+    op->command.definition = op->definition;
+    engine->committer.row.len = 0;
+    switch (op->kind) {
+    case WF_OP_START:
+        return start(engine, op, error);
+    case WF_OP_FINISH:
+        return finish(engine, op, error);
+    case WF_OP_RELEASE:
+        return release(engine, &op->slot->claim, error);
+    case WF_OP_CLAIM_STEP:
+        return claim_step(engine, op, error);
+    case WF_OP_CLAIM_WAIT:
+        return claim_wait(engine, op, error);
+    case WF_OP_CHANGE:
+        return change(engine, op, error);
+    case WF_OP_TAKEOVER:
+        return wf_upkeep_takeover(engine, op, error);
+    }
+    return WF_OK;
+}

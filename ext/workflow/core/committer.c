@@ -1,0 +1,440 @@
+/*
+ * The committer's thread and queue. Reading order: wf_committer_post and wait (the callers' side), then
+ * the thread: run, round, publish.
+ */
+#include "committer.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine.h"
+#include "thread.h"
+
+#define TURN_WAIT_MS 5000   /* for the turnstile */
+#define ASK_AGAIN_MS 100    /* after the store failed while finished steps wait to be recorded */
+#define STALE_MS 20         /* claims that nobody took go back after this, if others sleep */
+
+/* ---- The callers' side ---- */
+
+static void enqueue_locked(struct wf_committer *committer, struct wf_op *op)
+{
+    op->posted = true;
+    op->next = NULL;
+    if (committer->last) {
+        committer->last->next = op;
+    } else {
+        committer->first = op;
+    }
+    committer->last = op;
+    committer->queued_count++;
+    pthread_cond_signal(&committer->work);
+}
+
+void wf_committer_post(struct wf_engine *engine, struct wf_op *op)
+{
+    pthread_mutex_lock(&engine->committer.mutex);
+    enqueue_locked(&engine->committer, op);
+    pthread_mutex_unlock(&engine->committer.mutex);
+}
+
+enum wf_status wf_committer_wait(struct wf_engine *engine, struct wf_op *op, bool *interrupted,
+                                 int64_t wait_ms)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct timespec until = wf_clock_timespec(wf_clock_mono_ms() + wait_ms);
+    enum wf_status status = WF_OK;
+
+    pthread_mutex_lock(&committer->mutex);
+    while (!op->posted && !*interrupted && !status) {
+        if (committer->stopping) {
+            status = WF_CLOSED;
+        } else if (committer->queued_count < (int)WF_QUEUE_MAX) {
+            op->wait = true;
+            enqueue_locked(committer, op);
+        } else if (pthread_cond_timedwait(&committer->room, &committer->mutex, &until)) {
+            status = WF_TIMED_OUT;
+        }
+    }
+    while (op->posted && !op->done && !*interrupted && !status) {
+        status = pthread_cond_timedwait(&op->settled, &committer->mutex, &until) ? WF_TIMED_OUT : WF_OK;
+    }
+    if (op->done) {
+        status = WF_OK;
+    } else if (*interrupted && !status) {
+        status = WF_INTERRUPTED;
+    }
+    pthread_mutex_unlock(&committer->mutex);
+    return status;
+}
+
+void wf_committer_poke(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+
+    pthread_mutex_lock(&committer->mutex);
+    committer->poked = true;
+    pthread_cond_signal(&committer->work);
+    pthread_mutex_unlock(&committer->mutex);
+}
+
+void wf_committer_name(struct wf_engine *engine, struct wf_bytes name)
+{
+    struct wf_committer *committer = &engine->committer;
+    size_t len = name.len < WF_NAME_LEN_MAX ? name.len : WF_NAME_LEN_MAX;
+
+    pthread_mutex_lock(&committer->mutex);
+    memcpy(committer->name_asked, name.ptr, len);
+    committer->name_asked[len] = '\0';
+    pthread_mutex_unlock(&committer->mutex);
+}
+
+/* ---- The thread's side: what a commit gave is handed out ---- */
+
+/* The claim that the op staged becomes the slot's, and what it held before is over. */
+static void move_claim(struct wf_claim *to, struct wf_claim *from)
+{
+    struct wf_claim old = *to;
+
+    *to = *from;
+    *from = old;
+    wf_claim_clear(from);
+}
+
+/* A claim whose taker is gone goes back through the queue, as an append of its own. */
+static void post_release(struct wf_engine *engine, struct wf_slot *slot)
+{
+    wf_op_clear(&slot->op);
+    slot->op.kind = WF_OP_RELEASE;
+    wf_committer_post(engine, &slot->op);
+}
+
+/* The store could not take it: whether the step is over is not decided. */
+static bool store_failed(const struct wf_op *op)
+{
+    return op->status == WF_NO_MEMORY || op->status == WF_UNKNOWN || op->status == WF_STORE_ERROR ||
+           op->status == WF_STORE_UNAVAILABLE || op->status == WF_STORE_TOO_NEW;
+}
+
+static void hold_claim(struct wf_slot *slot, struct wf_op *op)
+{
+    move_claim(&slot->claim, &op->claim);
+    atomic_store(&slot->entered_ms, 0);
+    slot->told = false;
+}
+
+/* Nobody waits for this op: a worker's finished step, or a caller that was interrupted. */
+static void settle_unwatched(struct wf_engine *engine, struct wf_op *op)
+{
+    struct wf_slot *slot = op->slot;
+
+    if (!slot) {
+        wf_op_destroy(op);
+        free(op);
+    } else if (op->claim.run_id) {
+        hold_claim(slot, op);
+        if (!slot->worker || !wf_mailbox_put(&engine->mailbox, slot, true)) {
+            post_release(engine, slot);
+        }
+    } else if (op->kind == WF_OP_FINISH && store_failed(op) && !engine->committer.stopping) {
+        engine->committer.posted_again = true; /* a finished step is never dropped */
+        wf_committer_post(engine, op);
+    } else {
+        wf_mailbox_free(&engine->mailbox, slot);
+    }
+}
+
+/* Somebody waits: the slot holds the new claim, or what it held if the store failed, or nothing. */
+static void settle_watched(struct wf_op *op)
+{
+    if (op->slot && (op->claim.run_id || (op->kind == WF_OP_FINISH && !store_failed(op)))) {
+        hold_claim(op->slot, op);
+    }
+    op->done = true;
+    pthread_cond_signal(&op->settled);
+}
+
+static void settle(struct wf_engine *engine, struct wf_op *op)
+{
+    struct wf_committer *committer = &engine->committer;
+    bool watched;
+
+    pthread_mutex_lock(&committer->mutex);
+    watched = op->wait && !op->abandoned;
+    if (watched) {
+        settle_watched(op);
+    }
+    pthread_mutex_unlock(&committer->mutex);
+    if (!watched) {
+        settle_unwatched(engine, op);
+    }
+}
+
+static void hand_out_claims(struct wf_engine *engine)
+{
+    struct wf_slot *slot = engine->committer.claimed, *ordered = NULL;
+
+    engine->committer.claimed = NULL;
+    while (slot) { /* they were pushed: turn them round */
+        struct wf_slot *next = slot->next;
+
+        slot->next = ordered;
+        ordered = slot;
+        slot = next;
+    }
+    while (ordered) {
+        struct wf_slot *next = ordered->next;
+
+        move_claim(&ordered->claim, &ordered->op.claim);
+        if (!wf_mailbox_put(&engine->mailbox, ordered, false)) {
+            post_release(engine, ordered);
+        }
+        ordered = next;
+    }
+}
+
+static void ring(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct wf_doorbell ready = wf_doorbell_ready(&engine->shared);
+    struct wf_doorbell log = wf_doorbell_log(&engine->shared);
+
+    if (committer->released > committer->claimed_count ||
+        (committer->timers_changed && !committer->works)) {
+        wf_doorbell_ring_one(&ready);
+    }
+    if (committer->appended) {
+        wf_doorbell_ring_all(&log);
+    }
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* How fast steps end here, smoothed: what prefetch is measured by. */
+static void measure(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+    int64_t at_ns = now_ns();
+    double elapsed_ms = (double)(at_ns - committer->drained_at_ns) / 1e6;
+
+    if (!committer->works || !committer->finished) {
+        return;
+    }
+    committer->drained_at_ns = at_ns;
+    committer->drained_per_ms =
+        committer->drained_per_ms * 0.8 + 0.2 * committer->finished / (elapsed_ms > 0.05 ? elapsed_ms : 0.05);
+    wf_mailbox_prefetch(&engine->mailbox, committer->drained_per_ms);
+}
+
+static void publish(struct wf_engine *engine, struct wf_op *ops)
+{
+    ring(engine);
+    hand_out_claims(engine);
+    while (ops) {
+        struct wf_op *next = ops->next;
+
+        settle(engine, ops);
+        ops = next;
+    }
+    measure(engine);
+    wf_dispatcher_wake(engine);
+}
+
+/* ---- The loop ---- */
+
+static struct wf_op *take_batch_locked(struct wf_committer *committer)
+{
+    struct wf_op *first = committer->first, *last = first;
+    unsigned count = 1;
+
+    if (!first) {
+        return NULL;
+    }
+    while (last->next && count < WF_BATCH_MAX) {
+        last = last->next;
+        count++;
+    }
+    committer->first = last->next;
+    if (!committer->first) {
+        committer->last = NULL;
+    }
+    committer->queued_count -= (int)count;
+    last->next = NULL;
+    pthread_cond_broadcast(&committer->room);
+    return first;
+}
+
+/* Claims that wait behind busy threads while other processes sleep go back to everybody. */
+static void give_back_stale(struct wf_engine *engine)
+{
+    struct wf_slot *slot;
+
+    if (!atomic_load(&engine->shared.map->ready_sleepers)) {
+        return;
+    }
+    slot = wf_mailbox_stale(&engine->mailbox, wf_clock_mono_ms() - STALE_MS);
+    while (slot) {
+        struct wf_slot *next = slot->next;
+
+        wf_mailbox_ending(&engine->mailbox, slot);
+        post_release(engine, slot);
+        slot = next;
+    }
+}
+
+/* Nothing could be written: those who wait are told, finished steps are kept for later. */
+static void refuse(struct wf_engine *engine, struct wf_op *ops, const struct wf_error *error)
+{
+    for (struct wf_op *op = ops; op; op = op->next) {
+        op->claim.run_id = 0;
+        op->status = error->status;
+        op->error = *error;
+    }
+    publish(engine, ops);
+}
+
+static void round_of(struct wf_engine *engine, struct wf_op *ops)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct wf_error error = {0};
+
+    if (wf_turnstile_take(&engine->turnstile, TURN_WAIT_MS, &error)) {
+        committer->released = committer->appended = committer->finished = 0;
+        refuse(engine, ops, &error);
+        return;
+    }
+    if (wf_turnstile_waited_ms(&engine->turnstile) > engine->lease_ms / 4) {
+        atomic_store(&committer->slow_store, true);
+    }
+    wf_gate_enter(&engine->gate);
+    wf_transaction_run(engine, ops);
+    wf_gate_leave(&engine->gate);
+    wf_turnstile_give(&engine->turnstile);
+    publish(engine, ops);
+    committer->timers_changed = false;
+}
+
+/* Sleeps until something is to be done. false: the engine stops and the queue is empty. */
+static bool await_work(struct wf_engine *engine, struct wf_op **ops)
+{
+    struct wf_committer *committer = &engine->committer;
+    int64_t next_ms = wf_upkeep_next_mono_ms(engine);
+    bool go_on, due = false;
+
+    pthread_mutex_lock(&committer->mutex);
+    while (!committer->first && !committer->poked && !committer->stopping && !due) {
+        if (next_ms == INT64_MAX) {
+            pthread_cond_wait(&committer->work, &committer->mutex);
+        } else {
+            struct timespec until = wf_clock_timespec(next_ms);
+
+            pthread_cond_timedwait(&committer->work, &committer->mutex, &until);
+            due = wf_clock_mono_ms() >= next_ms;
+        }
+    }
+    *ops = take_batch_locked(committer);
+    committer->sweeping = wf_clock_mono_ms() >= committer->polled_mono_ms + WF_POLL_MS;
+    committer->looking = committer->poked || committer->sweeping;
+    committer->poked = false;
+    memcpy(committer->name, committer->name_asked, sizeof(committer->name));
+    go_on = *ops || !committer->stopping;
+    pthread_mutex_unlock(&committer->mutex);
+    committer->works = wf_mailbox_working(&engine->mailbox);
+    if (committer->sweeping) {
+        committer->polled_mono_ms = wf_clock_mono_ms();
+    }
+    return go_on;
+}
+
+static void *run(void *context)
+{
+    struct wf_engine *engine = context;
+    struct wf_op *ops;
+
+    while (await_work(engine, &ops)) {
+        give_back_stale(engine);
+        round_of(engine, ops);
+        if (!engine->committer.store || engine->committer.posted_again) {
+            struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1000000L};
+
+            nanosleep(&pause, NULL); /* the store is ill: do not ask it at full speed */
+            engine->committer.posted_again = false;
+        }
+    }
+    return NULL;
+}
+
+/* ---- Life ---- */
+
+static void cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+enum wf_status wf_committer_start(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    enum wf_status status;
+
+    pthread_mutex_init(&committer->mutex, NULL);
+    cond_init(&committer->work);
+    cond_init(&committer->room);
+    wf_state_init(&committer->state);
+    committer->polled_mono_ms = -WF_POLL_MS; /* the first transaction looks at everything */
+    committer->drained_at_ns = now_ns();
+    wf_gate_enter(&engine->gate);
+    status = wf_transaction_open(engine, error);
+    wf_gate_leave(&engine->gate);
+    if (!status && wf_thread_start(&committer->thread, "wf-committer", run, engine)) {
+        status = wf_fail(error, WF_NO_MEMORY, "cannot start a thread");
+    }
+    committer->started = !status;
+    return status;
+}
+
+void wf_committer_stop(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+
+    pthread_mutex_lock(&committer->mutex);
+    committer->stopping = true;
+    pthread_cond_broadcast(&committer->work);
+    pthread_cond_broadcast(&committer->room);
+    pthread_mutex_unlock(&committer->mutex);
+    if (committer->started) {
+        pthread_join(committer->thread, NULL);
+        committer->started = false;
+    }
+}
+
+void wf_committer_close_store(struct wf_engine *engine)
+{
+    engine->does->close(engine->committer.store);
+    engine->committer.store = NULL;
+}
+
+void wf_committer_destroy(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+
+    wf_committer_close_store(engine);
+    wf_state_destroy(&committer->state);
+    wf_buffer_destroy(&committer->row);
+    wf_buffer_destroy(&committer->encoded);
+    wf_buffer_destroy(&committer->witness);
+    pthread_cond_destroy(&committer->work);
+    pthread_cond_destroy(&committer->room);
+    pthread_mutex_destroy(&committer->mutex);
+}

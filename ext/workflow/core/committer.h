@@ -1,0 +1,103 @@
+/*
+ * The committer: the one thread of a process that writes. Whatever waits in its queue goes into one
+ * transaction (group commit), together with what is due: timers, claims for free threads, starts to be
+ * told, the lease. Each logical append succeeds or fails alone: the scheduler refuses before the first
+ * write; if a statement fails all is rolled back and the appends are run again one by one; if COMMIT
+ * itself fails, the outcome is looked up before anybody is answered.
+ *
+ * It waits for the turnstile outside the gate and is inside the gate for the whole transaction. Its mutex
+ * guards the queue, the flags and each op's `done`; all else here belongs to the thread. Files:
+ * committer.c (thread, queue), transaction.c (one commit), append.c (one op),
+ * record.c (what it writes), upkeep.c (what is due), takeover.c (what others held).
+ */
+#ifndef WF_COMMITTER_H
+#define WF_COMMITTER_H
+
+#include <pthread.h>
+
+#include "slot.h"
+#include "store.h"
+
+struct wf_engine;
+
+#define WF_POLL_MS 10000 /* the net under the doorbell: how often a worker looks unasked */
+
+struct wf_committer {
+    pthread_mutex_t mutex;
+    pthread_cond_t work, room;
+    struct wf_op *first, *last;
+    int queued_count;
+    bool poked, stopping, started;
+    char name_asked[WF_NAME_LEN_MAX + 1]; /* of the process: "worker:4712@host" */
+    pthread_t thread;
+    _Atomic bool slow_store; /* the last wait for the turnstile was longer than a quarter lease */
+
+    /* The thread's own. */
+    struct wf_store *store;
+    struct wf_state state;
+    struct wf_buffer row, encoded;
+    struct wf_projection before[WF_STEPS_MAX];
+    char name[WF_NAME_LEN_MAX + 1];
+    int64_t owner;                  /* the process row's id; 0: not yet */
+    bool works;                     /* it has threads for steps */
+    bool looking, sweeping;         /* this transaction is to look at timers; and at owners */
+    bool posted_again;              /* a finished step could not be recorded: try again, not at once */
+    int64_t renewed_mono_ms;
+    int64_t last_id;                /* the last run id given */
+    int64_t next_timer_ms, polled_mono_ms;
+    double drained_per_ms;
+    int64_t drained_at_ns;
+    struct wf_slot *claimed; /* staged in this transaction, linked by next */
+    /* What this transaction did. */
+    int appended, released, claimed_count, finished;
+    bool timers_changed;
+    int64_t witness_run, witness_version; /* its first append, to look for after an unknown outcome */
+    struct wf_buffer witness;
+};
+
+/* OK | the store's statuses. Opens the store on the calling thread, then starts. */
+enum wf_status wf_committer_start(struct wf_engine *engine, struct wf_error *error);
+/* Drains the queue, then ends and joins. Whatever cannot be written any more is answered CLOSED. */
+void wf_committer_stop(struct wf_engine *engine);
+void wf_committer_destroy(struct wf_engine *engine);
+/* Closes the connection; with the gate closed. It is opened again when next needed. */
+void wf_committer_close_store(struct wf_engine *engine);
+
+void wf_committer_post(struct wf_engine *engine, struct wf_op *op); /* never waits */
+/* Waits while the queue is full, then for the answer: OK | TIMED_OUT | INTERRUPTED | CLOSED */
+enum wf_status wf_committer_wait(struct wf_engine *engine, struct wf_op *op, bool *interrupted,
+                                 int64_t wait_ms);
+void wf_committer_poke(struct wf_engine *engine); /* look for claims and timers */
+void wf_committer_name(struct wf_engine *engine, struct wf_bytes name);
+
+/* ---- transaction.c: one commit of `ops` (linked by next) and of what is due, with the turnstile held and
+ * the gate entered. Each op is answered in its status and error. ---- */
+void wf_transaction_run(struct wf_engine *engine, struct wf_op *ops);
+/* Opens the connection if a fork or an error has closed it. */
+enum wf_status wf_transaction_open(struct wf_engine *engine, struct wf_error *error);
+
+/* ---- append.c: one op inside the transaction. OK: handled, op->status says how it went. Else a failure
+ * of the store: the transaction is to be rolled back. ---- */
+enum wf_status wf_append(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
+/* ---- record.c: the loaded run, and what an append writes of it ----
+ * Folds one command into the loaded run and writes what it gives. *status: refusals. */
+enum wf_status wf_append_command(struct wf_engine *engine, const struct wf_command *command,
+                                 enum wf_status *status, struct wf_error *error);
+/* Loads a run into committer.state. *status: OK | NOT_FOUND */
+enum wf_status wf_append_load(struct wf_engine *engine, int64_t run_id, enum wf_status *status,
+                              struct wf_error *error);
+/* Says what is held from now on, of the loaded run. */
+void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int step, int64_t fence,
+                          struct wf_bytes by);
+
+/* ---- upkeep.c: what is due, inside the transaction ---- */
+enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error);
+/* takeover.c: one op; and, now and then, what belongs to processes that left no entry. */
+enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
+enum wf_status wf_upkeep_sweep(struct wf_engine *engine, struct wf_error *error);
+/* Gives the process its row, in a transaction of its own, before its first claim. */
+enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error);
+/* Monotonic time of the next thing to do without being asked; INT64_MAX: nothing. */
+int64_t wf_upkeep_next_mono_ms(struct wf_engine *engine);
+
+#endif

@@ -1,0 +1,362 @@
+/*
+ * Puts the parts together and takes them apart. Reading order: open, stop, fork; then the hand and its
+ * ops. The reads are in engine_read.c.
+ */
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void before_fork(void *context)
+{
+    struct wf_engine *engine = context;
+
+    wf_readers_interrupt(&engine->readers);
+    wf_gate_close(&engine->gate);
+    wf_readers_close(&engine->readers);
+    wf_committer_close_store(engine);
+}
+
+static void in_parent(void *context)
+{
+    struct wf_engine *engine = context;
+
+    wf_gate_open(&engine->gate);
+}
+
+/* What was queued is the parent's. The child closes the lock descriptor and never looks back. */
+static void in_child(void *context)
+{
+    struct wf_engine *engine = context;
+
+    atomic_store(&engine->forked, true);
+    wf_shared_abandon(&engine->shared);
+}
+
+static enum wf_status start_parts(struct wf_engine *engine, struct wf_error *error)
+{
+    enum wf_status status = wf_shared_open(&engine->shared, engine->path, error);
+
+    if (!status) {
+        wf_turnstile_init(&engine->turnstile, &engine->shared);
+        wf_liveness_init(&engine->liveness, &engine->shared);
+        status = wf_liveness_join(&engine->liveness, error);
+        if (!status) {
+            status = wf_committer_start(engine, error);
+            if (!status) {
+                status = wf_dispatcher_start(engine, error);
+                if (status) {
+                    wf_dispatcher_destroy(engine);
+                    wf_committer_stop(engine);
+                }
+            }
+            if (status) {
+                wf_committer_destroy(engine);
+                wf_liveness_leave(&engine->liveness);
+            }
+        }
+        if (status) {
+            wf_turnstile_destroy(&engine->turnstile);
+            wf_shared_close(&engine->shared);
+        }
+    }
+    return status;
+}
+
+enum wf_status wf_engine_open(struct wf_engine **opened, const struct wf_engine_options *options,
+                              struct wf_error *error)
+{
+    struct wf_engine *engine = calloc(1, sizeof(*engine));
+    enum wf_status status;
+
+    *opened = NULL;
+    if (!engine || !(engine->path = strdup(options->path))) {
+        free(engine);
+        return wf_fail(error, WF_NO_MEMORY, "out of memory");
+    }
+    engine->lease_ms = options->lease_ms;
+    engine->does = options->store;
+    engine->pid = getpid();
+    wf_gate_init(&engine->gate);
+    wf_mailbox_init(&engine->mailbox);
+    wf_readers_init(&engine->readers, engine->does, engine->path, &engine->gate);
+    status = start_parts(engine, error);
+    if (status) {
+        wf_readers_destroy(&engine->readers);
+        wf_mailbox_destroy(&engine->mailbox);
+        wf_gate_destroy(&engine->gate);
+        free(engine->path);
+        free(engine);
+        return status;
+    }
+    engine->fork = (struct wf_fork_member){
+        .before = before_fork, .in_parent = in_parent, .in_child = in_child, .context = engine};
+    wf_fork_join(&engine->fork);
+    *opened = engine;
+    return WF_OK;
+}
+
+/* What nobody took goes back untouched. */
+static void give_back_queued(struct wf_engine *engine)
+{
+    struct wf_slot *slot = wf_mailbox_close(&engine->mailbox);
+
+    while (slot) {
+        struct wf_slot *next = slot->next;
+
+        wf_mailbox_ending(&engine->mailbox, slot);
+        wf_op_clear(&slot->op);
+        slot->op.kind = WF_OP_RELEASE;
+        wf_committer_post(engine, &slot->op);
+        slot = next;
+    }
+}
+
+/* The deadline is over and some steps still run: they are told as interrupted, and are anybody's. */
+static void give_up_held(struct wf_engine *engine)
+{
+    struct wf_op *op = wf_op_prepare(engine, NULL, WF_OP_TAKEOVER);
+
+    if (op) {
+        op->owner = engine->committer.owner;
+        op->entry = wf_liveness_self(&engine->liveness);
+        wf_committer_post(engine, op);
+    }
+}
+
+bool wf_engine_stop(struct wf_engine *engine, int64_t wait_ms)
+{
+    bool drained;
+
+    if (atomic_load(&engine->forked) || atomic_exchange(&engine->stopped, true)) {
+        return true;
+    }
+    wf_dispatcher_stop(engine);
+    give_back_queued(engine);
+    drained = wf_mailbox_drained(&engine->mailbox, wf_clock_mono_ms() + wait_ms);
+    if (!drained) {
+        give_up_held(engine);
+    }
+    wf_committer_stop(engine);
+    wf_fork_leave(&engine->fork);
+    wf_gate_close(&engine->gate);
+    wf_readers_close(&engine->readers);
+    wf_committer_close_store(engine);
+    wf_gate_open(&engine->gate);
+    wf_liveness_leave(&engine->liveness);
+    wf_turnstile_destroy(&engine->turnstile);
+    wf_shared_release(&engine->shared);
+    return drained;
+}
+
+void wf_engine_free(struct wf_engine *engine)
+{
+    if (atomic_load(&engine->forked)) {
+        return;
+    }
+    wf_dispatcher_destroy(engine);
+    wf_committer_destroy(engine);
+    wf_readers_destroy(&engine->readers);
+    wf_mailbox_destroy(&engine->mailbox);
+    wf_gate_destroy(&engine->gate);
+    wf_shared_close(&engine->shared);
+    free(engine->path);
+    free(engine);
+}
+
+enum wf_status wf_engine_usable(const struct wf_engine *engine, struct wf_error *error)
+{
+    if (atomic_load(&engine->forked)) {
+        return wf_fail(error, WF_FORKED, "this engine belongs to process %d and this is its child %d",
+                       (int)engine->pid, (int)getpid());
+    }
+    if (atomic_load(&engine->stopped)) {
+        return wf_fail(error, WF_CLOSED, "the engine on %s is stopped", engine->path);
+    }
+    return WF_OK;
+}
+
+void wf_engine_work(struct wf_engine *engine, int threads, struct wf_bytes name)
+{
+    if (name.len) {
+        wf_committer_name(engine, name);
+    }
+    wf_mailbox_threads(&engine->mailbox, threads);
+    wf_committer_poke(engine);
+    wf_dispatcher_wake(engine);
+}
+
+void wf_engine_quiet(struct wf_engine *engine)
+{
+    wf_mailbox_quiet(&engine->mailbox);
+}
+
+void wf_engine_travel(struct wf_engine *engine, int64_t ms)
+{
+    atomic_fetch_add(&engine->clock.offset_ms, ms);
+    wf_committer_poke(engine);
+}
+
+/* ---- The hand ---- */
+
+enum wf_status wf_hand_take(struct wf_hand *hand, int64_t wait_ms)
+{
+    return wf_mailbox_take(&hand->engine->mailbox, &hand->taker, wait_ms, &hand->slot);
+}
+
+void wf_hand_enter(struct wf_hand *hand)
+{
+    struct wf_engine *engine = hand->engine;
+
+    atomic_store(&hand->slot->entered_mono_ms, wf_clock_mono_ms());
+    atomic_store(&hand->slot->entered_ms, wf_clock_wall_ms(&engine->clock));
+    wf_liveness_enter(&engine->liveness, hand->slot->index, hand->slot->claim.fence);
+}
+
+const struct wf_claim *wf_hand_claim(const struct wf_hand *hand)
+{
+    return hand->slot && hand->slot->claim.run_id ? &hand->slot->claim : NULL;
+}
+
+/* The slot leaves the hand: whatever it held is no longer being run here. */
+static struct wf_slot *let_go(struct wf_hand *hand)
+{
+    struct wf_slot *slot = hand->slot;
+
+    wf_liveness_exit(&hand->engine->liveness, slot->index);
+    hand->slot = NULL;
+    return slot;
+}
+
+void wf_hand_give_back(struct wf_hand *hand)
+{
+    struct wf_engine *engine = hand->engine;
+    struct wf_slot *slot;
+    bool entered;
+
+    if (!hand->slot || atomic_load(&engine->forked)) {
+        return;
+    }
+    entered = atomic_load(&hand->slot->entered_ms) != 0;
+    slot = let_go(hand);
+    if (!slot->claim.run_id) {
+        wf_mailbox_free(&engine->mailbox, slot);
+        return;
+    }
+    wf_mailbox_ending(&engine->mailbox, slot);
+    wf_op_clear(&slot->op);
+    slot->op.kind = WF_OP_RELEASE;
+    if (entered && !slot->claim.await) {
+        struct wf_work work;
+
+        slot->op.kind = WF_OP_FINISH;
+        slot->op.command.kind = WF_COMMAND_LOST;
+        slot->op.command.started_ms = atomic_load(&slot->entered_ms);
+        slot->op.command.reason = WF_BYTES("interrupted");
+        if (wf_work_read(&slot->claim, &work) == WF_OK) {
+            slot->op.command.by = wf_op_keep(&slot->op, work.by);
+        }
+    }
+    wf_committer_post(engine, &slot->op);
+}
+
+/* ---- Ops ---- */
+
+static struct wf_op *new_op(void)
+{
+    struct wf_op *op = calloc(1, sizeof(*op));
+
+    if (op) {
+        wf_op_init(op);
+    }
+    return op;
+}
+
+struct wf_op *wf_op_prepare(struct wf_engine *engine, struct wf_hand *hand, enum wf_op_kind kind)
+{
+    struct wf_op *op;
+
+    if (hand && !hand->slot) {
+        hand->slot = wf_mailbox_reserve(&engine->mailbox);
+        if (!hand->slot) {
+            return NULL;
+        }
+    }
+    op = hand ? &hand->slot->op : new_op();
+    if (op) {
+        wf_op_clear(op);
+        op->kind = kind;
+        op->slot = hand ? hand->slot : NULL;
+        op->command.started_ms = hand ? atomic_load(&hand->slot->entered_ms) : 0;
+    }
+    return op;
+}
+
+struct wf_bytes wf_op_keep(struct wf_op *op, struct wf_bytes bytes)
+{
+    return wf_arena_copy(&op->arena, bytes);
+}
+
+void wf_op_post(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op)
+{
+    wf_mailbox_ending(&engine->mailbox, let_go(hand));
+    wf_committer_post(engine, op);
+}
+
+enum wf_status wf_op_wait(struct wf_engine *engine, struct wf_op *op, struct wf_taker *taker,
+                          int64_t wait_ms)
+{
+    return wf_committer_wait(engine, op, &taker->interrupted, wait_ms);
+}
+
+void wf_op_interrupt(struct wf_engine *engine, struct wf_op *op, struct wf_taker *taker)
+{
+    pthread_mutex_lock(&engine->committer.mutex);
+    taker->interrupted = true;
+    pthread_cond_broadcast(&op->settled);
+    pthread_cond_broadcast(&engine->committer.room);
+    pthread_mutex_unlock(&engine->committer.mutex);
+}
+
+static void free_op(struct wf_op *op)
+{
+    wf_op_destroy(op);
+    free(op);
+}
+
+void wf_op_finish(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op)
+{
+    if (!op->slot) {
+        free_op(op);
+        return;
+    }
+    if (!atomic_load(&op->slot->entered_ms)) {
+        wf_liveness_exit(&engine->liveness, op->slot->index);
+    }
+    if (op->slot->claim.run_id) {
+        wf_mailbox_hold(&engine->mailbox, op->slot);
+    } else {
+        hand->slot = NULL;
+        wf_mailbox_free(&engine->mailbox, op->slot);
+    }
+}
+
+void wf_op_abandon(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op)
+{
+    bool committers;
+
+    pthread_mutex_lock(&engine->committer.mutex);
+    committers = op->posted && !op->done;
+    op->abandoned = committers;
+    pthread_mutex_unlock(&engine->committer.mutex);
+    if (committers) {
+        if (op->slot) {
+            let_go(hand);
+        }
+    } else if (op->slot) {
+        wf_hand_give_back(hand);
+    } else {
+        free_op(op);
+    }
+}

@@ -1,0 +1,130 @@
+/*
+ * One engine a process and store: it owns the shared file, the turnstile, the liveness byte, the mailbox,
+ * the readers and two threads (committer.c writes, dispatcher.c watches). This header is what the glue
+ * and the C tests use; nothing else of the core is needed outside it.
+ *
+ * Threads: any thread may call anything but open, stop and free. Functions that wait say so; the glue
+ * calls those without the interpreter's lock. After a fork the child's engine is dead: every call returns
+ * FORKED, and free leaks it on purpose.
+ */
+#ifndef WF_ENGINE_H
+#define WF_ENGINE_H
+
+#include <sys/types.h>
+
+#include "clock.h"
+#include "committer.h"
+#include "dispatcher.h"
+#include "doorbell.h"
+#include "fork.h"
+#include "gate.h"
+#include "liveness.h"
+#include "mailbox.h"
+#include "readers.h"
+#include "store.h"
+#include "turnstile.h"
+
+struct wf_engine {
+    char *path;
+    int64_t lease_ms;
+    pid_t pid;
+    const struct wf_store_functions *does;
+    struct wf_clock clock;
+    struct wf_shared shared;
+    struct wf_turnstile turnstile;
+    struct wf_liveness liveness;
+    struct wf_gate gate;
+    struct wf_readers readers;
+    struct wf_mailbox mailbox;
+    struct wf_committer committer;
+    struct wf_dispatcher dispatcher;
+    struct wf_fork_member fork;
+    _Atomic bool forked, stopped;
+};
+
+struct wf_engine_options {
+    const struct wf_store_functions *store;
+    const char *path;
+    int64_t lease_ms;
+};
+
+/* Opens the store, creating it if need be, takes a liveness byte and starts the threads. OK, or the
+ * store's statuses, or NO_MEMORY; on failure *engine is NULL and nothing is left. Waits. */
+enum wf_status wf_engine_open(struct wf_engine **engine, const struct wf_engine_options *options,
+                              struct wf_error *error);
+
+/* No more claims; what nobody took goes back; waits for what is in hand until the deadline; drains the
+ * committer, gives back the lease, checkpoints, closes, joins. true: all had ended. Idempotent. Waits. */
+bool wf_engine_stop(struct wf_engine *engine, int64_t wait_ms);
+/* After stop, or in a forked child. No hand may be used afterwards. */
+void wf_engine_free(struct wf_engine *engine);
+
+/* OK | CLOSED | FORKED */
+enum wf_status wf_engine_usable(const struct wf_engine *engine, struct wf_error *error);
+
+/* Begins to claim for so many threads; 0 stops claiming but lets quiet be undone. */
+void wf_engine_work(struct wf_engine *engine, int threads, struct wf_bytes name);
+void wf_engine_quiet(struct wf_engine *engine);
+void wf_engine_travel(struct wf_engine *engine, int64_t ms); /* moves the wall clock */
+
+/* ---- What one thread of control holds: at most one claim ---- */
+
+struct wf_hand {
+    struct wf_engine *engine;
+    struct wf_slot *slot; /* NULL: nothing in hand */
+    struct wf_taker taker;
+};
+
+/* Waits up to wait_ms for a claimed step. OK | TIMED_OUT | INTERRUPTED | CLOSED */
+enum wf_status wf_hand_take(struct wf_hand *hand, int64_t wait_ms);
+/* To be called right before the application's code runs. */
+void wf_hand_enter(struct wf_hand *hand);
+/* What is held: its claim, or NULL. Valid until the hand ends it. */
+const struct wf_claim *wf_hand_claim(const struct wf_hand *hand);
+/* Gives back what is held, if anything; never waits, never fails. */
+void wf_hand_give_back(struct wf_hand *hand);
+
+/* ---- Appends: prepare an op, keep bytes in it, post it, wait for it, read its answer, finish ---- */
+
+/* With a hand, the op is its slot's (one is reserved when it holds none, and a claim that the op makes
+ * lands in it). Without, it is of its own. NULL: no slot is free, or out of memory. */
+struct wf_op *wf_op_prepare(struct wf_engine *engine, struct wf_hand *hand, enum wf_op_kind kind);
+struct wf_bytes wf_op_keep(struct wf_op *op, struct wf_bytes bytes);
+/* Hands a finished step over without waiting; the hand is empty then. */
+void wf_op_post(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op);
+/* Posts at the first call, then waits. OK: answered, look at op->status. TIMED_OUT: wait_ms are over.
+ * INTERRUPTED: taker says so; call again, or abandon. FULL queues are waited for. */
+enum wf_status wf_op_wait(struct wf_engine *engine, struct wf_op *op, struct wf_taker *taker,
+                          int64_t wait_ms);
+void wf_op_interrupt(struct wf_engine *engine, struct wf_op *op, struct wf_taker *taker);
+/* Answered and read: frees it, or gives its slot to the hand (if it claimed) or back to the mailbox. */
+void wf_op_finish(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op);
+/* Not answered and no longer wanted: it may still commit; what it then claims is given back. */
+void wf_op_abandon(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op);
+
+/* ---- Reads; all wait ---- */
+
+/* OK | NOT_FOUND | STORE_*. The state's bytes are copied to `state`. */
+enum wf_status wf_engine_find(struct wf_engine *engine, int64_t run_id, struct wf_buffer *state,
+                              struct wf_error *error);
+enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, int64_t *run_id,
+                                 struct wf_buffer *state, struct wf_error *error);
+/* Rows one after another: id and state, or position, run, version and events, each as the buffer's ints
+ * and bytes. `run_id` 0 reads the whole log after a position, else a run after a version. */
+enum wf_status wf_engine_list(struct wf_engine *engine, struct wf_bytes prefix, int64_t before, int limit,
+                              struct wf_buffer *rows, struct wf_error *error);
+enum wf_status wf_engine_events(struct wf_engine *engine, int64_t run_id, int64_t after, int limit,
+                                struct wf_buffer *rows, struct wf_error *error);
+enum wf_status wf_engine_last_position(struct wf_engine *engine, int64_t *position,
+                                       struct wf_error *error);
+/* OK: the log is longer than `after`. TIMED_OUT | INTERRUPTED | STORE_*. */
+enum wf_status wf_engine_wait_log(struct wf_engine *engine, int64_t after, int64_t wait_ms,
+                                  struct wf_taker *taker, struct wf_error *error);
+void wf_engine_interrupt_log(struct wf_engine *engine, struct wf_taker *taker);
+
+/* Run ids as 13 characters that sort by time: base 32, digits before letters. */
+#define WF_ID_TEXT_LEN 13
+void wf_id_write(int64_t id, char text[WF_ID_TEXT_LEN + 1]);
+bool wf_id_read(struct wf_bytes text, int64_t *id);
+
+#endif

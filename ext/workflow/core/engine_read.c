@@ -1,0 +1,179 @@
+/*
+ * The engine's reads, each on a connection lent by readers.c, and run ids as text.
+ */
+#include <string.h>
+
+#include "engine.h"
+
+
+static enum wf_status lend(struct wf_engine *engine, struct wf_store **store, struct wf_error *error)
+{
+    enum wf_status status = wf_engine_usable(engine, error);
+
+    return status ? status : wf_readers_take(&engine->readers, store, error);
+}
+
+static enum wf_status copy_run(struct wf_engine *engine, struct wf_store *store, enum wf_status status,
+                               const struct wf_run_row *row, int64_t *run_id, struct wf_buffer *state)
+{
+    if (!status) {
+        *run_id = row->id;
+        wf_buffer_clear(state);
+        wf_buffer_put(state, row->state.ptr, row->state.len);
+    }
+    wf_readers_give(&engine->readers, store);
+    return !status && state->failed ? WF_NO_MEMORY : status;
+}
+
+enum wf_status wf_engine_find(struct wf_engine *engine, int64_t run_id, struct wf_buffer *state,
+                              struct wf_error *error)
+{
+    struct wf_run_row row;
+    struct wf_store *store;
+    enum wf_status status = lend(engine, &store, error);
+
+    if (status) {
+        return status;
+    }
+    status = engine->does->run_load(store, run_id, &row, error);
+    return copy_run(engine, store, status, &row, &run_id, state);
+}
+
+enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, int64_t *run_id,
+                                 struct wf_buffer *state, struct wf_error *error)
+{
+    struct wf_run_row row;
+    struct wf_store *store;
+    enum wf_status status = lend(engine, &store, error);
+
+    if (status) {
+        return status;
+    }
+    status = engine->does->run_find(store, key, &row, error);
+    return copy_run(engine, store, status, &row, run_id, state);
+}
+
+static bool put_run(void *context, const struct wf_run_row *row)
+{
+    struct wf_buffer *rows = context;
+
+    wf_buffer_put_int(rows, row->id);
+    wf_buffer_put_bytes(rows, row->state);
+    return !rows->failed;
+}
+
+static bool put_events(void *context, const struct wf_event_row *row)
+{
+    struct wf_buffer *rows = context;
+
+    wf_buffer_put_int(rows, row->position);
+    wf_buffer_put_int(rows, row->run_id);
+    wf_buffer_put_int(rows, row->version);
+    wf_buffer_put_bytes(rows, row->events);
+    return !rows->failed;
+}
+
+enum wf_status wf_engine_list(struct wf_engine *engine, struct wf_bytes prefix, int64_t before, int limit,
+                              struct wf_buffer *rows, struct wf_error *error)
+{
+    struct wf_store *store;
+    enum wf_status status = lend(engine, &store, error);
+
+    if (!status) {
+        status = engine->does->run_list(store, prefix, before, limit, put_run, rows, error);
+        wf_readers_give(&engine->readers, store);
+    }
+    return !status && rows->failed ? WF_NO_MEMORY : status;
+}
+
+enum wf_status wf_engine_events(struct wf_engine *engine, int64_t run_id, int64_t after, int limit,
+                                struct wf_buffer *rows, struct wf_error *error)
+{
+    struct wf_store *store;
+    enum wf_status status = lend(engine, &store, error);
+
+    if (!status) {
+        status = run_id ? engine->does->read_run(store, run_id, after, limit, put_events, rows, error)
+                        : engine->does->read_log(store, after, limit, put_events, rows, error);
+        wf_readers_give(&engine->readers, store);
+    }
+    return !status && rows->failed ? WF_NO_MEMORY : status;
+}
+
+enum wf_status wf_engine_last_position(struct wf_engine *engine, int64_t *position,
+                                       struct wf_error *error)
+{
+    struct wf_store *store;
+    enum wf_status status = lend(engine, &store, error);
+
+    if (!status) {
+        status = engine->does->last_position(store, position, error);
+        wf_readers_give(&engine->readers, store);
+    }
+    return status;
+}
+
+/* The word is read before the store is asked, so an append in between is not slept through. */
+enum wf_status wf_engine_wait_log(struct wf_engine *engine, int64_t after, int64_t wait_ms,
+                                  struct wf_taker *taker, struct wf_error *error)
+{
+    struct wf_doorbell bell = wf_doorbell_log(&engine->shared);
+    int64_t until_ms = wf_clock_mono_ms() + wait_ms, position = 0;
+
+    for (;;) {
+        uint32_t seen = wf_doorbell_read(&bell);
+        enum wf_status status = wf_engine_last_position(engine, &position, error);
+        int64_t left_ms = until_ms - wf_clock_mono_ms();
+
+        if (status || position > after) {
+            return status;
+        }
+        if (__atomic_load_n(&taker->interrupted, __ATOMIC_SEQ_CST)) {
+            return WF_INTERRUPTED;
+        }
+        if (left_ms <= 0) {
+            return WF_TIMED_OUT;
+        }
+        wf_doorbell_wait(&bell, seen, left_ms);
+    }
+}
+
+void wf_engine_interrupt_log(struct wf_engine *engine, struct wf_taker *taker)
+{
+    struct wf_doorbell bell = wf_doorbell_log(&engine->shared);
+
+    __atomic_store_n(&taker->interrupted, true, __ATOMIC_SEQ_CST);
+    wf_doorbell_nudge(&bell);
+}
+
+/* ---- Ids ---- */
+
+static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* without i, l, o, u */
+
+void wf_id_write(int64_t id, char text[WF_ID_TEXT_LEN + 1])
+{
+    for (int i = WF_ID_TEXT_LEN - 1; i >= 0; i--) {
+        text[i] = digits[id & 31];
+        id >>= 5;
+    }
+    text[WF_ID_TEXT_LEN] = '\0';
+}
+
+bool wf_id_read(struct wf_bytes text, int64_t *id)
+{
+    uint64_t value = 0;
+
+    if (text.len != WF_ID_TEXT_LEN) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        const char *digit = text.ptr[i] ? strchr(digits, text.ptr[i]) : NULL;
+
+        if (!digit) {
+            return false;
+        }
+        value = value << 5 | (uint64_t)(digit - digits);
+    }
+    *id = (int64_t)value;
+    return value <= INT64_MAX;
+}

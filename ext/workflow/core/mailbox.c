@@ -1,0 +1,339 @@
+#include "mailbox.h"
+
+#include <stdlib.h>
+
+#include "clock.h"
+
+#define DRAIN_MS 20
+#define PREFETCH_MAX 512
+
+static void cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+void wf_mailbox_init(struct wf_mailbox *mailbox)
+{
+    *mailbox = (struct wf_mailbox){0};
+    pthread_mutex_init(&mailbox->mutex, NULL);
+    cond_init(&mailbox->filled);
+    cond_init(&mailbox->emptied);
+}
+
+void wf_mailbox_destroy(struct wf_mailbox *mailbox)
+{
+    for (int i = 0; i < mailbox->slot_count; i++) {
+        wf_op_destroy(&mailbox->slots[i]->op);
+        wf_claim_destroy(&mailbox->slots[i]->claim);
+        free(mailbox->slots[i]);
+    }
+    pthread_cond_destroy(&mailbox->filled);
+    pthread_cond_destroy(&mailbox->emptied);
+    pthread_mutex_destroy(&mailbox->mutex);
+}
+
+static struct wf_slot *new_slot_locked(struct wf_mailbox *mailbox)
+{
+    struct wf_slot *slot;
+
+    if (mailbox->slot_count == WF_SLOTS_MAX || !(slot = calloc(1, sizeof(*slot)))) {
+        return NULL;
+    }
+    slot->index = mailbox->slot_count;
+    wf_op_init(&slot->op);
+    mailbox->slots[mailbox->slot_count++] = slot;
+    return slot;
+}
+
+static struct wf_slot *reserve_locked(struct wf_mailbox *mailbox, bool worker)
+{
+    struct wf_slot *slot = mailbox->free;
+
+    if (slot) {
+        mailbox->free = slot->next;
+        mailbox->free_count--;
+    } else {
+        slot = new_slot_locked(mailbox);
+    }
+    if (slot) {
+        slot->next = NULL;
+        slot->place = WF_SLOT_RESERVED;
+        slot->worker = worker;
+        slot->told = false;
+        atomic_store(&slot->entered_ms, 0);
+        mailbox->worker_count += worker;
+    }
+    return slot;
+}
+
+struct wf_slot *wf_mailbox_reserve(struct wf_mailbox *mailbox)
+{
+    struct wf_slot *slot;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    slot = mailbox->closed ? NULL : reserve_locked(mailbox, false);
+    pthread_mutex_unlock(&mailbox->mutex);
+    return slot;
+}
+
+/* A step that is to run alone fills the process: nothing is claimed beside it. */
+static int room_locked(const struct wf_mailbox *mailbox)
+{
+    int room = mailbox->threads + mailbox->prefetch - mailbox->worker_count;
+
+    if (mailbox->quiet || mailbox->closed || mailbox->threads == 0 || mailbox->alone) {
+        return 0;
+    }
+    return room > 0 ? room : 0;
+}
+
+struct wf_slot *wf_mailbox_reserve_worker(struct wf_mailbox *mailbox)
+{
+    struct wf_slot *slot;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    slot = room_locked(mailbox) ? reserve_locked(mailbox, true) : NULL;
+    pthread_mutex_unlock(&mailbox->mutex);
+    return slot;
+}
+
+static void leave_worker_locked(struct wf_mailbox *mailbox, struct wf_slot *slot)
+{
+    if (slot->worker && slot->place != WF_SLOT_ENDING) {
+        mailbox->worker_count--;
+    }
+    if (slot->place == WF_SLOT_TAKEN && slot->worker) {
+        mailbox->busy_count--;
+    }
+    if (slot->claim.alone) {
+        mailbox->alone = false;
+    }
+}
+
+void wf_mailbox_free(struct wf_mailbox *mailbox, struct wf_slot *slot)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    leave_worker_locked(mailbox, slot);
+    wf_claim_clear(&slot->claim);
+    slot->place = WF_SLOT_FREE;
+    slot->next = mailbox->free;
+    mailbox->free = slot;
+    mailbox->free_count++;
+    pthread_cond_broadcast(&mailbox->emptied);
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+int wf_mailbox_room(struct wf_mailbox *mailbox)
+{
+    int room;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    room = room_locked(mailbox);
+    pthread_mutex_unlock(&mailbox->mutex);
+    return room;
+}
+
+bool wf_mailbox_working(struct wf_mailbox *mailbox)
+{
+    bool working;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    working = mailbox->threads > 0;
+    pthread_mutex_unlock(&mailbox->mutex);
+    return working;
+}
+
+void wf_mailbox_threads(struct wf_mailbox *mailbox, int threads)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    mailbox->threads = threads;
+    mailbox->prefetch = threads;
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+void wf_mailbox_prefetch(struct wf_mailbox *mailbox, double drained_per_ms)
+{
+    double wanted = drained_per_ms * DRAIN_MS;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    if (wanted < mailbox->threads) {
+        wanted = mailbox->threads;
+    }
+    mailbox->prefetch = wanted < PREFETCH_MAX ? (int)wanted : PREFETCH_MAX;
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    if (mailbox->closed) {
+        pthread_mutex_unlock(&mailbox->mutex);
+        return false;
+    }
+    if (slot->place == WF_SLOT_ENDING) {
+        mailbox->worker_count++; /* a `now` step after the one that just ended, in the same slot */
+    }
+    slot->place = WF_SLOT_QUEUED;
+    slot->queued_mono_ms = wf_clock_mono_ms();
+    mailbox->alone |= slot->claim.alone;
+    if (first || !mailbox->first) {
+        slot->next = mailbox->first;
+        mailbox->first = slot;
+        mailbox->last = mailbox->last ? mailbox->last : slot;
+    } else {
+        slot->next = NULL;
+        mailbox->last->next = slot;
+        mailbox->last = slot;
+    }
+    mailbox->queued_count++;
+    pthread_cond_signal(&mailbox->filled);
+    pthread_mutex_unlock(&mailbox->mutex);
+    return true;
+}
+
+static struct wf_slot *shift_locked(struct wf_mailbox *mailbox)
+{
+    struct wf_slot *slot = mailbox->first;
+
+    mailbox->first = slot->next;
+    if (!mailbox->first) {
+        mailbox->last = NULL;
+    }
+    slot->next = NULL;
+    mailbox->queued_count--;
+    return slot;
+}
+
+enum wf_status wf_mailbox_take(struct wf_mailbox *mailbox, struct wf_taker *taker, int64_t wait_ms,
+                               struct wf_slot **slot)
+{
+    struct timespec until = wf_clock_timespec(wf_clock_mono_ms() + wait_ms);
+    enum wf_status status = WF_OK;
+    bool late = wait_ms <= 0;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    while (!mailbox->first && !taker->interrupted && !mailbox->closed && !mailbox->quiet && !late) {
+        late = pthread_cond_timedwait(&mailbox->filled, &mailbox->mutex, &until) != 0;
+    }
+    if (mailbox->first && !taker->interrupted) {
+        *slot = shift_locked(mailbox);
+        (*slot)->place = WF_SLOT_TAKEN;
+        mailbox->busy_count += (*slot)->worker;
+    } else if (taker->interrupted) {
+        status = WF_INTERRUPTED;
+        pthread_cond_signal(&mailbox->filled); /* a signal may have been ours: pass it on */
+    } else {
+        status = mailbox->closed || mailbox->quiet ? WF_CLOSED : WF_TIMED_OUT;
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
+    return status;
+}
+
+void wf_mailbox_interrupt(struct wf_mailbox *mailbox, struct wf_taker *taker)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    taker->interrupted = true;
+    pthread_cond_broadcast(&mailbox->filled);
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+void wf_mailbox_hold(struct wf_mailbox *mailbox, struct wf_slot *slot)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    slot->place = WF_SLOT_TAKEN;
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+void wf_mailbox_ending(struct wf_mailbox *mailbox, struct wf_slot *slot)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    if (slot->worker && slot->place != WF_SLOT_ENDING) {
+        mailbox->worker_count--;
+        mailbox->busy_count -= slot->place == WF_SLOT_TAKEN;
+    }
+    slot->place = WF_SLOT_ENDING;
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+void wf_mailbox_quiet(struct wf_mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    mailbox->quiet = true;
+    pthread_cond_broadcast(&mailbox->filled);
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+struct wf_slot *wf_mailbox_close(struct wf_mailbox *mailbox)
+{
+    struct wf_slot *queued;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    mailbox->closed = true;
+    queued = mailbox->first;
+    mailbox->first = mailbox->last = NULL;
+    mailbox->queued_count = 0;
+    pthread_cond_broadcast(&mailbox->filled);
+    pthread_mutex_unlock(&mailbox->mutex);
+    return queued;
+}
+
+struct wf_slot *wf_mailbox_stale(struct wf_mailbox *mailbox, int64_t mono_ms)
+{
+    struct wf_slot *stale = NULL;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    while (mailbox->busy_count >= mailbox->threads && mailbox->first &&
+           mailbox->first->queued_mono_ms < mono_ms) {
+        struct wf_slot *slot = shift_locked(mailbox);
+
+        slot->next = stale;
+        stale = slot;
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
+    return stale;
+}
+
+static int in_hand_locked(const struct wf_mailbox *mailbox)
+{
+    return mailbox->slot_count - mailbox->free_count;
+}
+
+int wf_mailbox_in_hand(struct wf_mailbox *mailbox)
+{
+    int count;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    count = in_hand_locked(mailbox);
+    pthread_mutex_unlock(&mailbox->mutex);
+    return count;
+}
+
+bool wf_mailbox_drained(struct wf_mailbox *mailbox, int64_t mono_ms)
+{
+    struct timespec until = wf_clock_timespec(mono_ms);
+    bool drained, late = false;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    while (!(drained = in_hand_locked(mailbox) == 0) && !late) {
+        late = pthread_cond_timedwait(&mailbox->emptied, &mailbox->mutex, &until) != 0;
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
+    return drained;
+}
+
+void wf_mailbox_each(struct wf_mailbox *mailbox, void (*each)(void *context, struct wf_slot *slot),
+                     void *context)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    for (int i = 0; i < mailbox->slot_count; i++) {
+        if (mailbox->slots[i]->place != WF_SLOT_FREE) {
+            each(context, mailbox->slots[i]);
+        }
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
+}

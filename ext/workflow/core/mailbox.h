@@ -1,0 +1,77 @@
+/*
+ * The bounded queue between the committer, which fills it with claimed steps, and the threads that run
+ * them. It hands out slots and takes them back, and says how many more may be claimed: a thread's one in
+ * hand, and behind it what drains in 20 ms, at least one a thread.
+ *
+ * Threads: any. One mutex; public functions take it, static ones that need it end in _locked.
+ */
+#ifndef WF_MAILBOX_H
+#define WF_MAILBOX_H
+
+#include <pthread.h>
+
+#include "slot.h"
+
+struct wf_mailbox {
+    /* private to mailbox.c */
+    pthread_mutex_t mutex;
+    pthread_cond_t filled; /* something was queued, or closed, or a taker was interrupted */
+    pthread_cond_t emptied; /* something was freed */
+    struct wf_slot *slots[WF_SLOTS_MAX];
+    int slot_count, free_count, queued_count, worker_count, busy_count;
+    struct wf_slot *free, *first, *last;
+    int threads, prefetch;
+    bool quiet, closed, alone;
+};
+
+void wf_mailbox_init(struct wf_mailbox *mailbox);
+void wf_mailbox_destroy(struct wf_mailbox *mailbox); /* nobody may be inside any more */
+
+/* A slot for a caller's own claim, place RESERVED. NULL: all are in use, or out of memory. */
+struct wf_slot *wf_mailbox_reserve(struct wf_mailbox *mailbox);
+/* The same for a claim of the committer's; NULL also when wf_mailbox_room would be 0. */
+struct wf_slot *wf_mailbox_reserve_worker(struct wf_mailbox *mailbox);
+/* Back to the free ones. The claim is cleared. */
+void wf_mailbox_free(struct wf_mailbox *mailbox, struct wf_slot *slot);
+
+/* How many steps may be claimed for the threads now. */
+int wf_mailbox_room(struct wf_mailbox *mailbox);
+bool wf_mailbox_working(struct wf_mailbox *mailbox); /* whether there are threads at all */
+void wf_mailbox_threads(struct wf_mailbox *mailbox, int threads);
+void wf_mailbox_prefetch(struct wf_mailbox *mailbox, double drained_per_ms);
+
+/* Queues it for a thread. false: closed, and the slot is still the caller's. */
+bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first);
+
+/* One waiting thread: interrupted is set by wf_mailbox_interrupt, from any thread. */
+struct wf_taker {
+    bool interrupted;
+};
+
+/* OK | TIMED_OUT | INTERRUPTED | CLOSED (quiet, and nothing is left). On OK the slot is the caller's. */
+enum wf_status wf_mailbox_take(struct wf_mailbox *mailbox, struct wf_taker *taker, int64_t wait_ms,
+                               struct wf_slot **slot);
+void wf_mailbox_interrupt(struct wf_mailbox *mailbox, struct wf_taker *taker);
+
+/* A caller's own claim: its slot is taken without having been queued. */
+void wf_mailbox_hold(struct wf_mailbox *mailbox, struct wf_slot *slot);
+/* Taken → ending: the slot's thread is free again, its memory is not. */
+void wf_mailbox_ending(struct wf_mailbox *mailbox, struct wf_slot *slot);
+
+/* Nothing more is to be claimed; takers drain what is queued. */
+void wf_mailbox_quiet(struct wf_mailbox *mailbox);
+/* Also takes back what is queued: the list, linked by `next`, is the caller's. */
+struct wf_slot *wf_mailbox_close(struct wf_mailbox *mailbox);
+/* What has been queued since before `mono_ms`, newest last, when every thread is busy: to be given back. */
+struct wf_slot *wf_mailbox_stale(struct wf_mailbox *mailbox, int64_t mono_ms);
+
+/* Slots that are not free: queued, taken, reserved or ending. */
+int wf_mailbox_in_hand(struct wf_mailbox *mailbox);
+/* Waits until that is 0 or until `mono_ms`. */
+bool wf_mailbox_drained(struct wf_mailbox *mailbox, int64_t mono_ms);
+
+/* Calls `each` for every slot that is not free, with the mutex held: it may read, and set `told`. */
+void wf_mailbox_each(struct wf_mailbox *mailbox, void (*each)(void *context, struct wf_slot *slot),
+                     void *context);
+
+#endif

@@ -1,0 +1,86 @@
+#include "slot.h"
+
+void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int index,
+                   struct wf_bytes by)
+{
+    const struct wf_step *step = &state->steps[index];
+
+    wf_buffer_clear(buffer);
+    wf_buffer_put_bytes(buffer, state->class_name);
+    wf_buffer_put_bytes(buffer, state->name);
+    wf_buffer_put_bytes(buffer, state->subject);
+    wf_buffer_put_bytes(buffer, step->name);
+    wf_buffer_put_bytes(buffer, step->otherwise ? step->method : step->name);
+    wf_buffer_put_bytes(buffer, state->args);
+    wf_buffer_put_bytes(buffer, by);
+}
+
+enum wf_status wf_work_read(const struct wf_claim *claim, struct wf_work *work)
+{
+    struct wf_reader reader = wf_reader_of(wf_buffer_bytes(&claim->work));
+
+    work->class_name = wf_reader_bytes(&reader);
+    work->name = wf_reader_bytes(&reader);
+    work->subject = wf_reader_bytes(&reader);
+    work->step = wf_reader_bytes(&reader);
+    work->method = wf_reader_bytes(&reader);
+    work->args = wf_reader_bytes(&reader);
+    work->by = wf_reader_bytes(&reader);
+    return reader.failed ? WF_STORE_CORRUPT : WF_OK;
+}
+
+void wf_claim_clear(struct wf_claim *claim)
+{
+    struct wf_buffer work = claim->work;
+
+    wf_buffer_clear(&work);
+    *claim = (struct wf_claim){.work = work};
+}
+
+void wf_claim_destroy(struct wf_claim *claim)
+{
+    wf_buffer_destroy(&claim->work);
+    *claim = (struct wf_claim){0};
+}
+
+void wf_op_init(struct wf_op *op)
+{
+    pthread_condattr_t attributes;
+
+    *op = (struct wf_op){0};
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&op->settled, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+void wf_op_clear(struct wf_op *op)
+{
+    wf_definition_release(op->definition);
+    wf_arena_reset(op->arena);
+    wf_buffer_clear(&op->state);
+    wf_buffer_clear(&op->row);
+    wf_claim_clear(&op->claim);
+    op->definition = NULL;
+    op->next = NULL;
+    op->wait = op->posted = op->done = op->abandoned = op->more = op->dead = false;
+    op->run_id = op->answered_id = op->version = op->owner = 0;
+    op->entry = NULL;
+    op->step = (struct wf_bytes){"", 0};
+    op->command = (struct wf_command){.step = -1, .delay_ms = -1};
+    op->birth = (struct wf_birth){0};
+    op->status = WF_OK;
+    op->error.status = WF_OK;
+    op->error.message[0] = '\0';
+    op->event_count = 0;
+}
+
+void wf_op_destroy(struct wf_op *op)
+{
+    wf_definition_release(op->definition);
+    wf_arena_free(op->arena);
+    wf_buffer_destroy(&op->state);
+    wf_buffer_destroy(&op->row);
+    wf_claim_destroy(&op->claim);
+    pthread_cond_destroy(&op->settled);
+}

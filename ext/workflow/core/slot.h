@@ -1,0 +1,99 @@
+/*
+ * A slot holds one step or await that this process has claimed, from the claim until its end is durable,
+ * together with the memory for its own ending: so finishing never needs room in a queue. A claim says
+ * what is held; an op is one logical append on its way through the committer.
+ *
+ * Who owns a slot: the mailbox while it is free or queued; the thread that took it while it is taken; the
+ * committer while it is ending.
+ */
+#ifndef WF_SLOT_H
+#define WF_SLOT_H
+
+#include <pthread.h>
+
+#include "arena.h"
+#include "scheduler.h"
+
+struct wf_slot;
+
+struct wf_claim {
+    int64_t run_id; /* 0: nothing is held */
+    int step;
+    bool await; /* an await's submit, not a step */
+    bool alone;
+    uint32_t attempt, round;
+    int64_t fence;
+    struct wf_buffer work; /* what to run, and who (wf_work_read) */
+};
+
+enum wf_op_kind {
+    WF_OP_START,      /* begin a run */
+    WF_OP_FINISH,     /* end what the slot holds: COMPLETE, FAIL, LOST, ACCEPT or REJECT */
+    WF_OP_RELEASE,    /* give back what the slot holds, as if it had never been taken */
+    WF_OP_CLAIM_STEP, /* now(:step) */
+    WF_OP_CLAIM_WAIT, /* submit(:await) */
+    WF_OP_CHANGE,     /* HURRY or RETRY: a command that needs no claim */
+    WF_OP_TAKEOVER,   /* what a dead or expired process held becomes ready again */
+};
+
+struct wf_op {
+    enum wf_op_kind kind;
+    struct wf_op *next; /* in the committer's queue */
+    struct wf_slot *slot; /* that holds, or is to hold, the claim; NULL: none */
+    bool wait;            /* a thread waits for `done` */
+    /* Asked. Bytes are copied into `arena`. */
+    int64_t run_id;
+    struct wf_bytes step;
+    struct wf_command command;
+    struct wf_birth birth;
+    struct wf_definition *definition; /* a reference */
+    int64_t owner;                    /* TAKEOVER */
+    bool dead;
+    const struct wf_shared_process *entry; /* TAKEOVER: its entered bytes, or NULL */
+    struct wf_arena *arena;
+    /* Answered. */
+    enum wf_status status;
+    struct wf_error error;
+    int64_t answered_id; /* the run */
+    struct wf_buffer state, row;
+    int event_count;
+    int64_t version;        /* of the row's last event */
+    struct wf_claim claim;  /* what the slot holds from now on, staged until the commit */
+    bool more;              /* TAKEOVER: not all was reached */
+    /* private to committer.c, under its mutex */
+    bool posted, done, abandoned; /* abandoned: nobody waits any more, the committer frees it */
+    pthread_cond_t settled;
+};
+
+enum wf_slot_place { WF_SLOT_FREE, WF_SLOT_RESERVED, WF_SLOT_QUEUED, WF_SLOT_TAKEN, WF_SLOT_ENDING };
+
+struct wf_slot {
+    int index; /* of its entered byte */
+    enum wf_slot_place place;
+    bool worker;             /* claimed for the mailbox, not by a caller */
+    struct wf_claim claim;
+    _Atomic int64_t entered_ms; /* wall; 0: the application's code has not been reached */
+    _Atomic int64_t entered_mono_ms;
+    bool told;               /* step_started is in the log already. Committer only */
+    int64_t queued_mono_ms;
+    struct wf_op op;         /* its own */
+    struct wf_slot *next;    /* free list or queue */
+};
+
+/* What a claim's work says. Borrows from it. OK | STORE_CORRUPT */
+struct wf_work {
+    struct wf_bytes class_name, name, subject, step, method, args, by;
+};
+
+void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int step, struct wf_bytes by);
+enum wf_status wf_work_read(const struct wf_claim *claim, struct wf_work *work);
+
+void wf_claim_clear(struct wf_claim *claim); /* keeps the buffer's memory */
+void wf_claim_destroy(struct wf_claim *claim);
+
+/* An op is initialised once and cleared between uses; destroy frees what it owns. */
+void wf_op_init(struct wf_op *op);
+void wf_op_clear(struct wf_op *op);
+void wf_op_destroy(struct wf_op *op);
+
+#endif

@@ -1,0 +1,184 @@
+/*
+ * What a dead or expired process held becomes ready again. Steps that it had entered are recorded as
+ * lost, by the process that lost them, and count a crash if it died; the rest goes back untouched. Runs
+ * on the committer thread, inside its transaction.
+ */
+#include <string.h>
+
+#include "engine.h"
+
+#define ROWS_MAX 200 /* in one transaction; the dispatcher asks again while there is more */
+
+struct held {
+    struct wf_ready_row ready[ROWS_MAX];
+    struct wf_wait_row waits[ROWS_MAX];
+    int ready_count, wait_count;
+};
+
+static bool collect_ready(void *context, const struct wf_ready_row *row)
+{
+    struct held *held = context;
+
+    held->ready[held->ready_count++] = *row;
+    return held->ready_count < ROWS_MAX;
+}
+
+static bool collect_wait(void *context, const struct wf_wait_row *row)
+{
+    struct held *held = context;
+
+    held->waits[held->wait_count++] = *row;
+    return held->wait_count < ROWS_MAX;
+}
+
+/* The process's row, found by id. */
+struct found {
+    int64_t id;
+    bool found;
+    int64_t lease_until_ms;
+    bool this_boot;
+    char name[WF_NAME_LEN_MAX + 1];
+};
+
+static bool find_process(void *context, const struct wf_process_row *row)
+{
+    struct found *found = context;
+    char boot[WF_BOOT_ID_LEN + 1];
+    size_t len = row->name.len < WF_NAME_LEN_MAX ? row->name.len : WF_NAME_LEN_MAX;
+
+    if (row->id != found->id) {
+        return true;
+    }
+    wf_clock_boot_id(boot);
+    found->found = true;
+    found->lease_until_ms = row->lease_until_ms;
+    found->this_boot = wf_bytes_equal(row->boot, (struct wf_bytes){boot, strlen(boot)});
+    memcpy(found->name, row->name.ptr, len);
+    return false;
+}
+
+static struct wf_bytes reason_of(const struct wf_engine *engine, const struct wf_op *op)
+{
+    if (op->dead) {
+        return WF_BYTES("crashed");
+    }
+    return op->owner == engine->committer.owner ? WF_BYTES("interrupted") : WF_BYTES("lease expired");
+}
+
+static enum wf_status lose(struct wf_engine *engine, const struct wf_op *op,
+                           const struct wf_ready_row *row, struct wf_bytes by, struct wf_error *error)
+{
+    struct wf_command command = {.kind = WF_COMMAND_LOST,
+                                 .step = row->step,
+                                 .now_ms = op->command.now_ms,
+                                 .by = by,
+                                 .fence = row->fence,
+                                 .crashed = op->dead,
+                                 .reason = reason_of(engine, op)};
+    enum wf_status refused, status = wf_append_load(engine, row->run_id, &refused, error);
+
+    if (status || refused) {
+        return status;
+    }
+    if (row->step < engine->committer.state.step_count) {
+        command.attempt = engine->committer.state.steps[row->step].attempt;
+    }
+    return wf_append_command(engine, &command, &refused, error);
+}
+
+static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op, struct held *held,
+                                struct wf_bytes by, struct wf_error *error)
+{
+    struct wf_store *store = engine->committer.store;
+    enum wf_status status = WF_OK;
+
+    for (int i = 0; i < held->ready_count && !status; i++) {
+        struct wf_ready_row *row = &held->ready[i];
+
+        if (op->entry && wf_liveness_entered(op->entry, row->slot, row->fence)) {
+            status = lose(engine, op, row, by, error);
+        } else {
+            status = engine->does->ready_release(store, row, error);
+        }
+        engine->committer.released++;
+    }
+    for (int i = 0; i < held->wait_count && !status; i++) {
+        status = engine->does->wait_release(store, &held->waits[i], error);
+        engine->committer.timers_changed = true;
+    }
+    return status == WF_STALE ? WF_OK : status;
+}
+
+enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    struct wf_store *store = engine->committer.store;
+    struct found found = {.id = op->owner};
+    struct held held = {.ready_count = 0};
+    struct wf_bytes by;
+    enum wf_status status = engine->does->process_list(store, find_process, &found, error);
+
+    if (!status && !op->dead && op->owner != engine->committer.owner && found.found && found.this_boot &&
+        found.lease_until_ms >= wf_clock_mono_ms()) {
+        op->status = WF_BUSY; /* renewed meanwhile */
+        return WF_OK;
+    }
+    if (!status) {
+        status = engine->does->ready_owned(store, op->owner, ROWS_MAX, collect_ready, &held, error);
+    }
+    if (!status) {
+        status = engine->does->wait_owned(store, op->owner, ROWS_MAX, collect_wait, &held, error);
+    }
+    by = found.found ? (struct wf_bytes){found.name, strlen(found.name)}
+                     : WF_BYTES("a process that is gone");
+    if (!status) {
+        status = give_back(engine, op, &held, by, error);
+    }
+    op->more = held.ready_count == ROWS_MAX || held.wait_count == ROWS_MAX;
+    if (!status && op->dead && !op->more) {
+        status = engine->does->process_delete(store, op->owner, error);
+    }
+    return status;
+}
+
+/* ---- Owners that left no entry in the shared file: it was lost, or the machine was started again ---- */
+
+struct owners {
+    int64_t ids[ROWS_MAX];
+    int count;
+};
+
+static bool collect_owner(void *context, const struct wf_process_row *row)
+{
+    struct owners *owners = context;
+
+    owners->ids[owners->count++] = row->id;
+    return owners->count < ROWS_MAX;
+}
+
+static bool has_entry(struct wf_engine *engine, int64_t owner)
+{
+    for (int i = 0; i < (int)WF_PROCESSES_MAX; i++) {
+        if (atomic_load(&engine->shared.map->processes[i].owner) == owner) {
+            return true; /* the dispatcher sees to it, with its entered bytes */
+        }
+    }
+    return false;
+}
+
+enum wf_status wf_upkeep_sweep(struct wf_engine *engine, struct wf_error *error)
+{
+    struct owners owners = {.count = 0};
+    enum wf_status status =
+        engine->does->owners(engine->committer.store, collect_owner, &owners, error);
+
+    for (int i = 0; i < owners.count && !status; i++) {
+        struct wf_op op = {.owner = owners.ids[i]};
+
+        if (owners.ids[i] == engine->committer.owner || has_entry(engine, owners.ids[i])) {
+            continue;
+        }
+        op.command.now_ms = wf_clock_wall_ms(&engine->clock);
+        status = wf_upkeep_takeover(engine, &op, error);
+    }
+    return status;
+}

@@ -1,0 +1,356 @@
+/*
+ * What a commit does besides what was asked: due timers, starts that have gone on for long enough to be
+ * told, the process's lease, claims for free threads; and the takeover of what another process held.
+ * Runs on the committer thread, inside its transaction.
+ *
+ * Rows are collected first and acted on afterwards, since a statement must not be changed under its own
+ * cursor.
+ */
+#include <string.h>
+
+#include "engine.h"
+
+#define ROWS_MAX 256       /* of one kind in one transaction */
+#define TELL_MS 25         /* an attempt that takes longer is told before it ends */
+#define CLAIMED_AGAIN_MS 100 /* a due await that somebody holds is looked at again then */
+
+static struct wf_bytes own_name(struct wf_engine *engine)
+{
+    return (struct wf_bytes){engine->committer.name, strlen(engine->committer.name)};
+}
+
+/* ---- Timers ---- */
+
+struct timers {
+    struct wf_timer_row rows[ROWS_MAX];
+    int count;
+};
+
+static bool collect_timer(void *context, const struct wf_timer_row *row)
+{
+    struct timers *timers = context;
+
+    timers->rows[timers->count++] = *row;
+    return timers->count < ROWS_MAX;
+}
+
+/* Whether a submit holds the await at this moment: then its verdict comes first. */
+static enum wf_status is_claimed(struct wf_engine *engine, const struct wf_timer_row *timer,
+                                 bool *claimed, struct wf_error *error)
+{
+    struct wf_wait_row row = {.run_id = timer->run_id, .step = timer->step};
+    enum wf_status status = engine->does->wait_get(engine->committer.store, &row, error);
+
+    *claimed = status == WF_OK && row.owner != 0;
+    return status == WF_NOT_FOUND ? WF_OK : status;
+}
+
+static enum wf_status fire(struct wf_engine *engine, const struct wf_timer_row *timer, bool *held,
+                           struct wf_error *error)
+{
+    struct wf_command command = {.kind = WF_COMMAND_FIRE,
+                                 .step = timer->step,
+                                 .now_ms = wf_clock_wall_ms(&engine->clock),
+                                 .by = own_name(engine)};
+    bool claimed = false;
+    enum wf_status refused, status = is_claimed(engine, timer, &claimed, error);
+
+    if (status || claimed) {
+        *held |= claimed;
+        return status;
+    }
+    status = wf_append_load(engine, timer->run_id, &refused, error);
+    if (!status && !refused) {
+        status = wf_append_command(engine, &command, &refused, error);
+    }
+    if (!status && refused) { /* a run that cannot be read, or is not there: not asked again */
+        status = engine->does->timer_delete(engine->committer.store, timer->run_id, timer->step, error);
+    }
+    return status;
+}
+
+static enum wf_status fire_timers(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    int64_t now_ms = wf_clock_wall_ms(&engine->clock);
+    struct timers timers = {.count = 0};
+    bool held = false;
+    enum wf_status status = WF_OK;
+
+    if (committer->next_timer_ms <= now_ms) {
+        status = engine->does->timer_due(committer->store, now_ms, ROWS_MAX, collect_timer, &timers, error);
+    } else if (!committer->timers_changed && !committer->looking) {
+        return WF_OK;
+    }
+    for (int i = 0; i < timers.count && !status; i++) {
+        status = fire(engine, &timers.rows[i], &held, error);
+    }
+    if (!status) {
+        status = engine->does->timer_next(committer->store, &committer->next_timer_ms, error);
+    }
+    if (held && committer->next_timer_ms < now_ms + CLAIMED_AGAIN_MS) {
+        committer->next_timer_ms = now_ms + CLAIMED_AGAIN_MS;
+    }
+    return status;
+}
+
+/* ---- Starts that are to be told ---- */
+
+struct starts {
+    struct wf_slot *slots[ROWS_MAX];
+    int count;
+    int64_t before_mono_ms;
+};
+
+static void collect_start(void *context, struct wf_slot *slot)
+{
+    struct starts *starts = context;
+    int64_t entered_mono_ms = atomic_load(&slot->entered_mono_ms);
+
+    if (starts->count < ROWS_MAX && slot->place == WF_SLOT_TAKEN && !slot->told && !slot->claim.await &&
+        slot->claim.run_id && atomic_load(&slot->entered_ms) &&
+        entered_mono_ms <= starts->before_mono_ms) {
+        starts->slots[starts->count++] = slot;
+    }
+}
+
+static enum wf_status tell_start(struct wf_engine *engine, struct wf_slot *slot, struct wf_error *error)
+{
+    const struct wf_claim *claim = &slot->claim;
+    struct wf_ready_row row = {.run_id = claim->run_id, .step = claim->step};
+    struct wf_command command = {.kind = WF_COMMAND_STARTED, .step = claim->step};
+    struct wf_work work;
+    enum wf_status refused, status = engine->does->ready_get(engine->committer.store, &row, error);
+
+    slot->told = true;
+    if (status || row.fence != claim->fence || wf_work_read(claim, &work)) {
+        return status == WF_NOT_FOUND ? WF_OK : status;
+    }
+    command.now_ms = wf_clock_wall_ms(&engine->clock);
+    command.started_ms = atomic_load(&slot->entered_ms);
+    command.attempt = claim->attempt;
+    command.by = work.by;
+    status = wf_append_load(engine, claim->run_id, &refused, error);
+    return status || refused ? status : wf_append_command(engine, &command, &refused, error);
+}
+
+static enum wf_status tell_starts(struct wf_engine *engine, struct wf_error *error)
+{
+    struct starts starts = {.before_mono_ms = wf_clock_mono_ms() - TELL_MS};
+    enum wf_status status = WF_OK;
+
+    wf_mailbox_each(&engine->mailbox, collect_start, &starts);
+    for (int i = 0; i < starts.count && !status; i++) {
+        status = tell_start(engine, starts.slots[i], error);
+    }
+    return status;
+}
+
+/* ---- The process's row ---- */
+
+static enum wf_status put_process(struct wf_engine *engine, int64_t id, int64_t *given,
+                                  struct wf_error *error)
+{
+    char boot[WF_BOOT_ID_LEN + 1];
+    struct wf_process_row row = {.id = id,
+                                 .byte = engine->liveness.index,
+                                 .name = own_name(engine),
+                                 .lease_until_ms = wf_clock_mono_ms() + engine->lease_ms};
+    enum wf_status status;
+
+    wf_clock_boot_id(boot);
+    row.boot = (struct wf_bytes){boot, strlen(boot)};
+    status = engine->does->process_put(engine->committer.store, &row, error);
+    if (!status) {
+        *given = row.id;
+        engine->committer.renewed_mono_ms = row.lease_until_ms - engine->lease_ms;
+    }
+    return status;
+}
+
+enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    int64_t owner = 0;
+    enum wf_status status = engine->does->begin(committer->store, error);
+
+    if (status) {
+        return status;
+    }
+    status = put_process(engine, 0, &owner, error);
+    if (!status) {
+        status = engine->does->commit(committer->store, error);
+    } else {
+        engine->does->rollback(committer->store);
+    }
+    if (!status) {
+        committer->owner = owner;
+        wf_liveness_announce(&engine->liveness, owner);
+    }
+    return status;
+}
+
+/* The lease is renewed while something is held, and before anything is claimed under an old one. */
+static enum wf_status renew_lease(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct wf_shared_process *entry = wf_liveness_self(&engine->liveness);
+    int held = wf_mailbox_in_hand(&engine->mailbox);
+    enum wf_status status = WF_OK;
+
+    if (!committer->owner) {
+        return WF_OK;
+    }
+    if (held && wf_clock_mono_ms() - committer->renewed_mono_ms > engine->lease_ms / 3) {
+        status = put_process(engine, committer->owner, &committer->owner, error);
+    }
+    if (!status && entry) {
+        atomic_store(&entry->lease_until_ms, committer->renewed_mono_ms + engine->lease_ms);
+        atomic_store(&entry->holding, held);
+    }
+    return status;
+}
+
+/* ---- Claims ---- */
+
+struct claimable {
+    struct wf_ready_row rows[ROWS_MAX];
+    int count;
+};
+
+static bool collect_claimable(void *context, const struct wf_ready_row *row)
+{
+    struct claimable *claimable = context;
+
+    claimable->rows[claimable->count++] = *row;
+    return claimable->count < ROWS_MAX;
+}
+
+static enum wf_status claim(struct wf_engine *engine, struct wf_ready_row *row, struct wf_slot *slot,
+                            struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    enum wf_status refused, status;
+
+    status = wf_append_load(engine, row->run_id, &refused, error);
+    if (status || refused) {
+        return status ? status : WF_NOT_FOUND;
+    }
+    row->owner = committer->owner;
+    row->slot = slot->index;
+    status = engine->does->ready_claim(committer->store, row, error);
+    if (!status) {
+        wf_append_fill_claim(engine, &slot->op.claim, row->step, row->fence, own_name(engine));
+        slot->next = committer->claimed;
+        committer->claimed = slot;
+        committer->claimed_count++;
+    }
+    return status;
+}
+
+/* A step that was in hand at two crashes runs with nothing beside it. */
+static bool may_claim(struct wf_engine *engine, const struct wf_ready_row *row)
+{
+    return !row->alone ||
+           (engine->committer.claimed_count == 0 && wf_mailbox_in_hand(&engine->mailbox) == 0);
+}
+
+static enum wf_status claim_rows(struct wf_engine *engine, struct claimable *claimable,
+                                 struct wf_error *error)
+{
+    for (int i = 0; i < claimable->count; i++) {
+        struct wf_ready_row *row = &claimable->rows[i];
+        struct wf_slot *slot = may_claim(engine, row) ? wf_mailbox_reserve_worker(&engine->mailbox) : NULL;
+        enum wf_status status;
+
+        if (!slot) {
+            return WF_OK;
+        }
+        wf_op_clear(&slot->op);
+        status = claim(engine, row, slot, error);
+        if (status) {
+            wf_mailbox_free(&engine->mailbox, slot);
+        }
+        if (status && status != WF_BUSY && status != WF_NOT_FOUND) {
+            return status;
+        }
+        if (row->alone) {
+            return WF_OK;
+        }
+    }
+    return WF_OK;
+}
+
+static enum wf_status claim_ready(struct wf_engine *engine, struct wf_error *error)
+{
+    struct claimable claimable = {.count = 0};
+    int room = wf_mailbox_room(&engine->mailbox);
+    enum wf_status status;
+
+    if (!room || !engine->committer.owner) {
+        return WF_OK;
+    }
+    status = engine->does->ready_claimable(engine->committer.store, room < ROWS_MAX ? room : ROWS_MAX,
+                                           collect_claimable, &claimable, error);
+    return status ? status : claim_rows(engine, &claimable, error);
+}
+
+enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    enum wf_status status = WF_OK;
+
+    if (committer->works && committer->sweeping) {
+        status = wf_upkeep_sweep(engine, error);
+    }
+    if (!status && committer->works) {
+        status = fire_timers(engine, error);
+    }
+    if (!status) {
+        status = tell_starts(engine, error);
+    }
+    if (!status && committer->works) {
+        status = claim_ready(engine, error);
+    }
+    return status ? status : renew_lease(engine, error);
+}
+
+/* ---- When next ---- */
+
+struct pending {
+    bool untold, held;
+};
+
+static void look_pending(void *context, struct wf_slot *slot)
+{
+    struct pending *pending = context;
+
+    pending->held = true;
+    pending->untold |= !slot->told && slot->place != WF_SLOT_ENDING && !slot->claim.await;
+}
+
+int64_t wf_upkeep_next_mono_ms(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct pending pending = {false, false};
+    int64_t now_ms = wf_clock_mono_ms(), next_ms = INT64_MAX;
+
+    wf_mailbox_each(&engine->mailbox, look_pending, &pending);
+    if (pending.held && committer->owner) {
+        next_ms = committer->renewed_mono_ms + engine->lease_ms / 3 + 1;
+    }
+    if (pending.untold && now_ms + TELL_MS < next_ms) {
+        next_ms = now_ms + TELL_MS;
+    }
+    if (committer->works) {
+        int64_t poll_ms = committer->polled_mono_ms + WF_POLL_MS;
+
+        if (committer->next_timer_ms != INT64_MAX) {
+            int64_t timer_ms = now_ms + committer->next_timer_ms - wf_clock_wall_ms(&engine->clock);
+
+            poll_ms = timer_ms < poll_ms ? timer_ms : poll_ms;
+        }
+        next_ms = poll_ms < next_ms ? poll_ms : next_ms;
+    }
+    return next_ms;
+}
