@@ -1,0 +1,492 @@
+/*
+ * Workflow::Native::Hand: what one thread of control holds, and Engine#start, which fills one. The slot is
+ * in the hand before anything can be raised, so an `ensure` can always give it back.
+ */
+#include "workflow.h"
+
+struct hand {
+    struct wf_hand hand;
+    void *held; /* keeps the engine */
+};
+
+static VALUE class;
+
+/* GC finds a hand that nobody gave back: its thread is gone. What it holds goes back without waiting. */
+static void hand_free(void *context)
+{
+    struct hand *hand = context;
+
+    if (hand->hand.engine && !wf_engine_usable(hand->hand.engine, NULL)) {
+        wf_hand_give_back(&hand->hand);
+    }
+    if (hand->held) {
+        rb_wf_engine_drop(hand->held);
+    }
+    xfree(hand);
+}
+
+static size_t hand_size(const void *context)
+{
+    (void)context;
+    return sizeof(struct hand);
+}
+
+static const rb_data_type_t type = {
+    .wrap_struct_name = "Workflow::Native::Hand",
+    .function = {.dfree = hand_free, .dsize = hand_size},
+    /* Not FREE_IMMEDIATELY: dropping the engine may unmap and close. */
+};
+
+VALUE rb_wf_hand_new(VALUE engine)
+{
+    struct hand *hand;
+    VALUE self = TypedData_Make_Struct(class, struct hand, &type, hand);
+
+    hand->hand.engine = rb_wf_engine(engine);
+    hand->held = rb_wf_engine_hold(engine);
+    return self;
+}
+
+struct wf_hand *rb_wf_hand(VALUE value)
+{
+    struct hand *hand = NIL_P(value) ? NULL : rb_check_typeddata(value, &type);
+    struct wf_error error = {0};
+
+    if (hand) {
+        rb_wf_check(wf_engine_usable(hand->hand.engine, &error), &error);
+    }
+    return hand ? &hand->hand : NULL;
+}
+
+/* ---- Taking ---- */
+
+struct taking {
+    struct wf_hand *hand;
+    enum wf_status status;
+};
+
+static bool take_run(void *context, int64_t wait_ms)
+{
+    struct taking *taking = context;
+
+    taking->status = wf_hand_take(taking->hand, wait_ms);
+    return taking->status == WF_OK || taking->status == WF_CLOSED;
+}
+
+static void take_interrupt(void *context)
+{
+    struct taking *taking = context;
+
+    wf_mailbox_interrupt(&taking->hand->engine->mailbox, &taking->hand->taker);
+}
+
+static void take_reset(void *context)
+{
+    ((struct taking *)context)->hand->taker.interrupted = false;
+}
+
+static VALUE work_in(const struct wf_hand *hand)
+{
+    const struct wf_claim *claim = wf_hand_claim(hand);
+
+    return claim ? rb_wf_work(claim) : Qnil;
+}
+
+static VALUE hand_take(VALUE self, VALUE timeout_ms)
+{
+    struct taking taking = {.hand = rb_wf_hand(self), .status = WF_TIMED_OUT};
+    struct rb_wf_wait wait = {.run = take_run,
+                              .interrupt = take_interrupt,
+                              .reset = take_reset,
+                              .context = &taking,
+                              .until_ms = wf_clock_mono_ms() + NUM2LL(timeout_ms)};
+
+    if (wf_hand_claim(taking.hand)) {
+        rb_wf_raise_status(WF_INVALID);
+    }
+    rb_wf_leave(&wait);
+    return taking.status == WF_OK ? work_in(taking.hand) : Qnil;
+}
+
+static const struct wf_claim *claim_of(struct wf_hand *hand)
+{
+    const struct wf_claim *claim = wf_hand_claim(hand);
+
+    if (!claim) {
+        rb_wf_raise_status(WF_INVALID);
+    }
+    return claim;
+}
+
+static VALUE hand_enter(VALUE self)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+
+    claim_of(hand);
+    wf_hand_enter(hand);
+    return Qnil;
+}
+
+static VALUE hand_is_held(VALUE self)
+{
+    struct hand *hand = rb_check_typeddata(self, &type);
+
+    return wf_hand_claim(&hand->hand) ? Qtrue : Qfalse;
+}
+
+static VALUE hand_give_back(VALUE self)
+{
+    struct hand *hand = rb_check_typeddata(self, &type);
+
+    if (!wf_engine_usable(hand->hand.engine, NULL)) {
+        wf_hand_give_back(&hand->hand);
+    }
+    return Qnil;
+}
+
+/* ---- Answers ---- */
+
+struct told {
+    struct wf_op *op;
+    struct wf_hand *hand;
+    VALUE snapshot, events, work;
+};
+
+static VALUE tell(VALUE context)
+{
+    struct told *told = (struct told *)context;
+    struct wf_op *op = told->op;
+
+    told->events = rb_ary_new();
+    if (op->state.len) {
+        told->snapshot = rb_wf_snapshot(op->answered_id, wf_buffer_bytes(&op->state));
+    }
+    if (op->row.len) {
+        rb_wf_events(0, op->answered_id, op->version, wf_buffer_bytes(&op->row), 0, told->events);
+    }
+    if (op->slot && op->slot->claim.run_id) {
+        told->work = rb_wf_work(&op->slot->claim);
+    }
+    return Qnil;
+}
+
+/* Waits, reads the answer, finishes the op. Raises the store's failures; returns the rest. */
+static enum wf_status answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op,
+                             struct told *told)
+{
+    struct wf_error error;
+    enum wf_status status;
+    int raised = 0;
+
+    *told = (struct told){.op = op, .hand = hand, .snapshot = Qnil, .events = Qnil, .work = Qnil};
+    rb_wf_answer(engine, hand, op);
+    rb_protect(tell, (VALUE)told, &raised);
+    status = op->status;
+    error = op->error;
+    wf_op_finish(engine, hand, op);
+    if (raised) {
+        rb_jump_tag(raised);
+    }
+    switch (status) {
+    case WF_OK:
+    case WF_EXISTING:
+    case WF_BUSY:
+    case WF_NOT_FOUND:
+    case WF_NOT_PENDING:
+    case WF_NOT_WAITING:
+    case WF_STALE:
+        return status;
+    default:
+        rb_wf_check(status, &error);
+        return status;
+    }
+}
+
+static struct wf_op *prepare(struct wf_engine *engine, struct wf_hand *hand, enum wf_op_kind kind)
+{
+    struct wf_op *op = wf_op_prepare(engine, hand, kind);
+    struct wf_error error = {WF_TOO_LARGE, "too many steps are in hand of this process"};
+
+    if (!op) {
+        rb_wf_raise(&error);
+    }
+    return op;
+}
+
+static void check_len(VALUE payload, size_t max, const char *what)
+{
+    struct wf_error error = {0};
+    size_t len = rb_wf_bytes(payload).len;
+
+    if (len > max) {
+        wf_fail(&error, WF_TOO_LARGE, "%s of %zu bytes: at most %zu are kept", what, len, max);
+        rb_wf_raise(&error);
+    }
+}
+
+/* ---- Starting ---- */
+
+static enum wf_place place_of(VALUE symbol)
+{
+    if (NIL_P(symbol)) {
+        return WF_PLACE_ANY;
+    }
+    return rb_sym2id(symbol) == rb_intern("now") ? WF_PLACE_NOW : WF_PLACE_LATER;
+}
+
+static VALUE engine_start(VALUE self, VALUE hand_value, VALUE definition_value, VALUE subject, VALUE key,
+                          VALUE args, VALUE place, VALUE by)
+{
+    struct wf_engine *engine = rb_wf_engine(self);
+    struct wf_hand *hand = rb_wf_hand(hand_value);
+    struct wf_definition *definition = rb_wf_definition(definition_value);
+    struct wf_bytes subject_bytes = rb_wf_bytes(subject), key_bytes = rb_wf_bytes(key),
+                    args_bytes = rb_wf_bytes(args), by_bytes = rb_wf_bytes(by);
+    enum wf_place asked = place_of(place);
+    enum wf_status status;
+    struct told told;
+    struct wf_op *op;
+
+    if (!definition || (hand && wf_hand_claim(hand))) {
+        rb_wf_raise_status(WF_INVALID);
+    }
+    check_len(subject, WF_SUBJECT_LEN_MAX, "a subject");
+    check_len(args, WF_PAYLOAD_LEN_MAX, "arguments");
+    op = prepare(engine, hand, WF_OP_START);
+    op->definition = wf_definition_retain(definition);
+    op->birth = (struct wf_birth){.class_name = definition->class_name,
+                                  .name = definition->name,
+                                  .key = wf_op_keep(op, key_bytes),
+                                  .subject = wf_op_keep(op, subject_bytes),
+                                  .args = wf_op_keep(op, args_bytes),
+                                  .place = asked,
+                                  .unique = definition->unique,
+                                  .definition = definition};
+    op->command.by = wf_op_keep(op, by_bytes);
+    status = answer(engine, hand, op, &told);
+    RB_GC_GUARD(definition_value);
+    return rb_ary_new_from_args(4, ID2SYM(rb_intern(status == WF_EXISTING ? "existing" : "started")),
+                                told.snapshot, told.events, told.work);
+}
+
+/* ---- Ending ---- */
+
+static struct wf_op *prepare_end(struct wf_hand *hand, enum wf_command_kind kind, VALUE definition)
+{
+    const struct wf_claim *claim = claim_of(hand);
+    struct wf_definition *options = rb_wf_definition(definition);
+    struct wf_work work;
+    struct wf_op *op = prepare(hand->engine, hand, WF_OP_FINISH);
+
+    op->definition = wf_definition_retain(options);
+    op->command.kind = kind;
+    if (wf_work_read(claim, &work) == WF_OK) {
+        op->command.by = wf_op_keep(op, work.by);
+    }
+    return op;
+}
+
+static VALUE finish(struct wf_hand *hand, struct wf_op *op, VALUE wait)
+{
+    struct wf_engine *engine = hand->engine;
+    struct told told;
+
+    if (!RTEST(wait)) {
+        wf_op_post(engine, hand, op);
+        return Qnil;
+    }
+    answer(engine, hand, op, &told);
+    return rb_ary_new_from_args(3, told.snapshot, told.events, told.work);
+}
+
+static VALUE hand_complete(VALUE self, VALUE definition, VALUE result, VALUE wait)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+    struct wf_bytes payload = rb_wf_bytes(result);
+    struct wf_op *op;
+
+    check_len(result, WF_PAYLOAD_LEN_MAX, "a result");
+    op = prepare_end(hand, WF_COMMAND_COMPLETE, definition);
+    op->command.payload = wf_op_keep(op, payload);
+    return finish(hand, op, wait);
+}
+
+static struct wf_bytes keep_text(struct wf_op *op, VALUE text)
+{
+    struct wf_bytes bytes = rb_wf_bytes(text);
+
+    bytes.len = bytes.len < 64 * 1024 ? bytes.len : 64 * 1024;
+    return wf_op_keep(op, bytes);
+}
+
+static VALUE hand_fail(VALUE self, VALUE definition, VALUE error_class, VALUE message, VALUE where,
+                       VALUE final, VALUE delay_ms, VALUE reason, VALUE wait)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+    int64_t delay = NIL_P(delay_ms) ? -1 : NUM2LL(delay_ms);
+    VALUE texts[] = {error_class, message, where, reason};
+    struct wf_op *op;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        rb_wf_bytes(texts[i]); /* raises before anything is prepared */
+    }
+    op = prepare_end(hand, WF_COMMAND_FAIL, definition);
+    op->command.error_class = keep_text(op, error_class);
+    op->command.error_message = keep_text(op, message);
+    op->command.error_where = keep_text(op, where);
+    op->command.reason = keep_text(op, reason);
+    op->command.final = RTEST(final);
+    op->command.delay_ms = delay;
+    op->command.chance = (uint32_t)rb_random_ulong_limited(rb_cRandom, UINT32_MAX);
+    return finish(hand, op, wait);
+}
+
+static VALUE hand_accept(VALUE self, VALUE definition, VALUE input)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+    struct wf_bytes payload = rb_wf_bytes(input);
+    struct wf_op *op;
+
+    check_len(input, WF_PAYLOAD_LEN_MAX, "an input");
+    op = prepare_end(hand, WF_COMMAND_ACCEPT, definition);
+    op->command.payload = wf_op_keep(op, payload);
+    return finish(hand, op, Qtrue);
+}
+
+static VALUE hand_reject(VALUE self, VALUE error_class, VALUE message)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+    struct wf_op *op;
+
+    rb_wf_bytes(error_class);
+    rb_wf_bytes(message);
+    op = prepare_end(hand, WF_COMMAND_REJECT, Qnil);
+    op->command.error_class = keep_text(op, error_class);
+    if (NIL_P(error_class)) {
+        op->command.reason = keep_text(op, message);
+    } else {
+        op->command.error_message = keep_text(op, message);
+    }
+    return finish(hand, op, Qtrue);
+}
+
+/* ---- Claiming by name ---- */
+
+static VALUE verdict(enum wf_status status)
+{
+    switch (status) {
+    case WF_BUSY:
+        return ID2SYM(rb_intern("busy"));
+    case WF_NOT_PENDING:
+        return ID2SYM(rb_intern("not_pending"));
+    case WF_NOT_WAITING:
+        return ID2SYM(rb_intern("not_waiting"));
+    case WF_NOT_FOUND:
+        return ID2SYM(rb_intern("not_found"));
+    default:
+        return ID2SYM(rb_intern("claimed"));
+    }
+}
+
+static enum wf_status claim(VALUE self, enum wf_op_kind kind, VALUE run_id, VALUE step, VALUE by,
+                            struct told *told)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+    struct wf_bytes name = rb_wf_bytes(step), author = rb_wf_bytes(by);
+    int64_t id = rb_wf_to_run_id(run_id);
+    struct wf_op *op;
+
+    if (wf_hand_claim(hand)) {
+        rb_wf_raise_status(WF_INVALID);
+    }
+    op = prepare(hand->engine, hand, kind);
+    op->run_id = id;
+    op->step = wf_op_keep(op, name);
+    op->command.by = wf_op_keep(op, author);
+    return answer(hand->engine, hand, op, told);
+}
+
+static VALUE hand_now(VALUE self, VALUE run_id, VALUE step, VALUE by)
+{
+    struct told told;
+    enum wf_status status = claim(self, WF_OP_CLAIM_STEP, run_id, step, by, &told);
+
+    return rb_ary_new_from_args(3, verdict(status), told.snapshot, told.work);
+}
+
+/* Another holds the await: until the log grows (its verdict is an event), or a moment is over, since a
+ * holder that died leaves no event. `seen` is what the doorbell said before the await was asked for. */
+struct verdict_wait {
+    struct wf_doorbell bell;
+    uint32_t seen;
+    _Atomic bool interrupted;
+};
+
+static bool verdict_run(void *context, int64_t wait_ms)
+{
+    struct verdict_wait *wait = context;
+
+    return wf_doorbell_wait(&wait->bell, wait->seen, wait_ms) && !atomic_load(&wait->interrupted);
+}
+
+static void verdict_interrupt(void *context)
+{
+    struct verdict_wait *wait = context;
+
+    atomic_store(&wait->interrupted, true);
+    wf_doorbell_nudge(&wait->bell);
+}
+
+static void verdict_reset(void *context)
+{
+    atomic_store(&((struct verdict_wait *)context)->interrupted, false);
+}
+
+static void wait_for_verdict(struct verdict_wait *context, int64_t until_ms)
+{
+    int64_t moment_ms = wf_clock_mono_ms() + 100;
+    struct rb_wf_wait wait = {.run = verdict_run,
+                              .interrupt = verdict_interrupt,
+                              .reset = verdict_reset,
+                              .context = context,
+                              .until_ms = moment_ms < until_ms ? moment_ms : until_ms};
+
+    rb_wf_leave(&wait);
+}
+
+static VALUE hand_submit(VALUE self, VALUE run_id, VALUE step, VALUE by, VALUE timeout_ms)
+{
+    int64_t until_ms = wf_clock_mono_ms() + NUM2LL(timeout_ms);
+    struct verdict_wait wait = {.bell = wf_doorbell_log(&rb_wf_hand(self)->engine->shared)};
+    enum wf_status status;
+    struct told told;
+
+    for (;;) {
+        wait.seen = wf_doorbell_read(&wait.bell);
+        status = claim(self, WF_OP_CLAIM_WAIT, run_id, step, by, &told);
+        if (status != WF_BUSY || wf_clock_mono_ms() >= until_ms) {
+            return rb_ary_new_from_args(2, verdict(status), told.snapshot);
+        }
+        wait_for_verdict(&wait, until_ms);
+    }
+}
+
+void rb_wf_init_hand(VALUE native)
+{
+    VALUE engine = rb_const_get(native, rb_intern("Engine"));
+
+    class = rb_define_class_under(native, "Hand", rb_cObject);
+    rb_gc_register_mark_object(class);
+    rb_undef_alloc_func(class);
+    rb_define_method(engine, "start", engine_start, 7);
+    rb_define_method(class, "take", hand_take, 1);
+    rb_define_method(class, "enter", hand_enter, 0);
+    rb_define_method(class, "complete", hand_complete, 3);
+    rb_define_method(class, "fail", hand_fail, 8);
+    rb_define_method(class, "submit", hand_submit, 4);
+    rb_define_method(class, "accept", hand_accept, 2);
+    rb_define_method(class, "reject", hand_reject, 2);
+    rb_define_method(class, "now", hand_now, 3);
+    rb_define_method(class, "give_back", hand_give_back, 0);
+    rb_define_method(class, "held?", hand_is_held, 0);
+}

@@ -1,0 +1,138 @@
+/*
+ * The only place that leaves the interpreter's lock. RB_NOGVL_INTR_FAIL: the call does not raise inside,
+ * so what C has done is never lost; whatever was taken is in a slot by then, and an `ensure` gives it
+ * back. Interrupts are looked at between two calls. While they are masked (Thread.handle_interrupt) the
+ * call is refused at once; then the wait is done in slices, or this would spin.
+ */
+#include <ruby/thread.h>
+
+#include "workflow.h"
+
+#define SLICE_MS 10
+#define FOREVER_MS (1000LL * 60 * 60 * 24)
+
+struct call {
+    struct rb_wf_wait *wait;
+    int64_t wait_ms;
+    bool called, done;
+};
+
+static void *run(void *context)
+{
+    struct call *call = context;
+
+    call->called = true;
+    call->done = call->wait->run(call->wait->context, call->wait_ms);
+    return NULL;
+}
+
+static void unblock(void *context)
+{
+    struct call *call = context;
+
+    call->wait->interrupt(call->wait->context);
+}
+
+static VALUE check_interrupts(VALUE unused)
+{
+    rb_thread_check_ints();
+    return unused;
+}
+
+static void go(struct call *call, bool sliced)
+{
+    int64_t left_ms = call->wait->until_ms - wf_clock_mono_ms();
+
+    call->wait->reset(call->wait->context);
+    call->called = false;
+    call->wait_ms = left_ms > 0 ? left_ms : 0;
+    if (sliced && call->wait_ms > SLICE_MS) {
+        call->wait_ms = SLICE_MS;
+    }
+    rb_nogvl(run, call, unblock, call, sliced ? 0 : RB_NOGVL_INTR_FAIL);
+}
+
+static VALUE loop(VALUE context)
+{
+    struct call *call = (struct call *)context;
+    bool refused = false;
+
+    for (;;) {
+        go(call, refused);
+        if (call->done || (call->called && wf_clock_mono_ms() >= call->wait->until_ms)) {
+            return Qnil;
+        }
+        refused = !call->called;
+        check_interrupts(Qnil);
+    }
+}
+
+void rb_wf_leave(struct rb_wf_wait *wait)
+{
+    struct call call = {.wait = wait};
+    int raised = 0;
+
+    rb_protect(loop, (VALUE)&call, &raised);
+    if (raised) {
+        if (wait->ensure) {
+            wait->ensure(wait->context);
+        }
+        rb_jump_tag(raised);
+    }
+}
+
+/* ---- An op's answer ---- */
+
+struct answer {
+    struct wf_engine *engine;
+    struct wf_hand *hand;
+    struct wf_op *op;
+    struct wf_taker taker;
+    enum wf_status status;
+};
+
+static bool answer_run(void *context, int64_t wait_ms)
+{
+    struct answer *answer = context;
+
+    answer->status = wf_op_wait(answer->engine, answer->op, &answer->taker, wait_ms);
+    return answer->status == WF_OK || answer->status == WF_CLOSED;
+}
+
+static void answer_interrupt(void *context)
+{
+    struct answer *answer = context;
+
+    wf_op_interrupt(answer->engine, answer->op, &answer->taker);
+}
+
+static void answer_reset(void *context)
+{
+    struct answer *answer = context;
+
+    answer->taker.interrupted = false;
+}
+
+static void answer_ensure(void *context)
+{
+    struct answer *answer = context;
+
+    wf_op_abandon(answer->engine, answer->hand, answer->op);
+}
+
+void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op)
+{
+    struct answer answer = {.engine = engine, .hand = hand, .op = op};
+    struct rb_wf_wait wait = {.run = answer_run,
+                              .interrupt = answer_interrupt,
+                              .reset = answer_reset,
+                              .ensure = answer_ensure,
+                              .context = &answer,
+                              .until_ms = wf_clock_mono_ms() + FOREVER_MS};
+
+    rb_wf_leave(&wait);
+    if (answer.status) {
+        wf_op_abandon(engine, hand, op);
+        rb_wf_raise_status(answer.status);
+    }
+}

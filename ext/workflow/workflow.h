@@ -1,0 +1,65 @@
+/*
+ * Shared by the glue only: classes, the bridge out of the interpreter's lock, and conversions.
+ *
+ * Reading order: workflow.c (what Ruby sees), rb_leave.c (the one place that leaves the GVL),
+ * rb_engine.c, rb_hand.c, rb_definition.c (one class each), rb_value.c (states, events and work as Ruby
+ * values), rb_error.c (the only raise).
+ */
+#ifndef RB_WORKFLOW_H
+#define RB_WORKFLOW_H
+
+#include <ruby.h>
+
+#include "core/engine.h"
+
+/* ---- rb_error.c: the only rb_raise ---- */
+NORETURN(void rb_wf_raise(const struct wf_error *error));
+NORETURN(void rb_wf_raise_status(enum wf_status status));
+void rb_wf_check(enum wf_status status, const struct wf_error *error); /* raises unless WF_OK */
+
+/* ---- rb_leave.c: waiting without the interpreter's lock ---- */
+
+/* `run` is called without the lock, again and again until it returns true; in between, Ruby's interrupts
+ * are looked at, which may raise. `interrupt` makes a running `run` return early; `reset` is called before
+ * each call. If something is raised, `ensure` (may be NULL) is called with the lock before it goes on. */
+struct rb_wf_wait {
+    bool (*run)(void *context, int64_t wait_ms);
+    void (*interrupt)(void *context);
+    void (*reset)(void *context);
+    void (*ensure)(void *context);
+    void *context;
+    int64_t until_ms; /* monotonic; after it, `run` is not called again */
+};
+
+void rb_wf_leave(struct rb_wf_wait *wait);
+
+/* Waits until the op is answered, whatever interrupts; then the caller reads and finishes it. */
+void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op);
+
+/* ---- rb_definition.c ---- */
+void rb_wf_init_definition(VALUE native);
+struct wf_definition *rb_wf_definition(VALUE value); /* NULL for nil; borrowed from the object */
+
+/* ---- rb_engine.c ---- */
+void rb_wf_init_engine(VALUE native);
+struct wf_engine *rb_wf_engine(VALUE value); /* usable, or raises */
+void *rb_wf_engine_hold(VALUE value);        /* counts a user, so that the engine outlives its hands */
+void rb_wf_engine_drop(void *held);
+
+/* ---- rb_hand.c ---- */
+void rb_wf_init_hand(VALUE native);
+VALUE rb_wf_hand_new(VALUE engine);
+struct wf_hand *rb_wf_hand(VALUE value); /* NULL for nil */
+
+/* ---- rb_value.c ---- */
+VALUE rb_wf_snapshot(int64_t run_id, struct wf_bytes state); /* a Hash */
+VALUE rb_wf_events(int64_t position, int64_t run_id, int64_t version, struct wf_bytes row, int64_t after,
+                   VALUE into); /* pushes events whose version is > after */
+VALUE rb_wf_work(const struct wf_claim *claim);
+VALUE rb_wf_run_id(int64_t id);
+int64_t rb_wf_to_run_id(VALUE text); /* 0: not an id */
+VALUE rb_wf_string(struct wf_bytes bytes); /* binary */
+VALUE rb_wf_text(struct wf_bytes bytes);   /* UTF-8, nil if empty */
+struct wf_bytes rb_wf_bytes(VALUE string); /* borrowed; nil is empty */
+
+#endif
