@@ -461,6 +461,16 @@ static VALUE engine_in_hand(VALUE self)
     return INT2NUM(wf_mailbox_in_hand(&rb_wf_engine(self)->mailbox));
 }
 
+static VALUE engine_stats(VALUE self)
+{
+    struct wf_engine *engine = rb_wf_engine(self);
+    VALUE hash = rb_hash_new();
+
+    rb_hash_aset(hash, ID2SYM(rb_intern("commits")), LL2NUM(atomic_load(&engine->committer.commits)));
+    rb_hash_aset(hash, ID2SYM(rb_intern("appends")), LL2NUM(atomic_load(&engine->committer.appends)));
+    return hash;
+}
+
 static VALUE engine_travel(VALUE self, VALUE ms)
 {
     wf_engine_travel(rb_wf_engine(self), NUM2LL(ms));
@@ -493,6 +503,7 @@ void rb_wf_init_engine(VALUE native)
     rb_define_method(class, "stop", engine_stop, 1);
     rb_define_method(class, "alive?", engine_is_alive, 0);
     rb_define_method(class, "in_hand", engine_in_hand, 0);
+    rb_define_method(class, "stats", engine_stats, 0);
     rb_define_method(class, "travel", engine_travel, 1);
     rb_define_method(class, "hand", engine_hand, 0);
 }

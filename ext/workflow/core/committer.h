@@ -30,6 +30,7 @@ struct wf_committer {
     bool poked, stopping, started;
     char name_asked[WF_NAME_LEN_MAX + 1]; /* of the process: "worker:4712@host" */
     pthread_t thread;
+    _Atomic int64_t commits, appends; /* since the start: how well the group commit works */
     _Atomic bool slow_store; /* the last wait for the turnstile was longer than a quarter lease */
 
     /* The thread's own. */

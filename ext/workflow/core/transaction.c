@@ -75,6 +75,7 @@ static enum wf_status look_for_witness(struct wf_engine *engine, struct wf_error
 
 static enum wf_status commit(struct wf_engine *engine, struct wf_error *error)
 {
+    bool wrote = engine->does->wrote(engine->committer.store);
     enum wf_status status = engine->does->commit(engine->committer.store, error);
 
     if (status == WF_UNKNOWN) {
@@ -82,6 +83,9 @@ static enum wf_status commit(struct wf_engine *engine, struct wf_error *error)
     }
     if (status) {
         forget(engine);
+    } else if (wrote) {
+        atomic_fetch_add(&engine->committer.commits, 1);
+        atomic_fetch_add(&engine->committer.appends, engine->committer.appended);
     }
     return status;
 }
