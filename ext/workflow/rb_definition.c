@@ -1,4 +1,9 @@
+#include <ruby/encoding.h>
+
 #include "workflow.h"
+
+#define RETRIES_MAX 1000000
+#define MS_MAX (1000LL * 60 * 60 * 24 * 366 * 100)
 
 static VALUE class;
 
@@ -35,77 +40,165 @@ static VALUE fetch(VALUE hash, const char *key)
     return rb_hash_lookup(hash, ID2SYM(rb_intern(key)));
 }
 
-static int word(VALUE symbol, const char *const *words, int count)
+/* -1: nil. Anything else that is not one of the words is refused. */
+static int word(VALUE symbol, const char *const *words, int count, const char *what)
 {
-    ID id = NIL_P(symbol) ? 0 : rb_sym2id(symbol);
-
+    if (NIL_P(symbol)) {
+        return -1;
+    }
     for (int i = 0; i < count; i++) {
-        if (id && id == rb_intern(words[i])) {
+        if (rb_sym2id(symbol) == rb_intern(words[i])) {
             return i;
         }
     }
-    return -1;
+    rb_wf_refuse("%+"PRIsVALUE" is not a %s", symbol, what);
 }
 
-static int64_t number(VALUE value, int64_t otherwise)
+static int64_t number(VALUE hash, const char *key, int64_t most, int64_t otherwise)
 {
-    return NIL_P(value) ? otherwise : NUM2LL(value);
-}
+    VALUE value = fetch(hash, key);
+    int64_t given = NIL_P(value) ? otherwise : NUM2LL(value);
 
-/* `deps` has room for them all: it is a Ruby String, so that a raise on the way frees it. */
-static void read_step(VALUE hash, struct wf_definition_step *step, uint16_t *deps, long step_count)
-{
-    static const char *const kinds[] = {"now", "later", "await"};
-    static const char *const places[] = {"any", "now", "later"};
-    VALUE list = fetch(hash, "deps");
-    int kind = word(fetch(hash, "kind"), kinds, 3), place = word(fetch(hash, "place"), places, 3);
-
-    Check_Type(list, T_ARRAY);
-    if (kind < 0 || RARRAY_LEN(list) >= step_count) {
-        rb_wf_raise_status(WF_INVALID);
+    if (!NIL_P(value) && (given < 0 || given > most)) {
+        rb_wf_refuse("%s is from 0 to %lld, not %lld", key, (long long)most, (long long)given);
     }
-    *step = (struct wf_definition_step){
-        .name = rb_wf_bytes(fetch(hash, "name")),
-        .kind = (enum wf_step_kind)kind,
-        .place = place < 0 ? WF_PLACE_ANY : (enum wf_place)place,
-        .retries = (uint32_t)number(fetch(hash, "retries"), 0),
-        .backoff_ms = number(fetch(hash, "backoff"), WF_BACKOFF_EXPONENTIAL),
-        .expires_ms = number(fetch(hash, "expires_ms"), 0),
-        .otherwise = rb_wf_bytes(fetch(hash, "otherwise")),
-        .deps = deps,
-        .dep_count = (uint16_t)RARRAY_LEN(list),
-    };
+    return given;
+}
+
+/* Names become Symbols, and are kept with every run. `kept` holds what the bytes are borrowed from. */
+static struct wf_bytes name_of(VALUE string, VALUE kept, const char *what)
+{
+    struct wf_bytes bytes = rb_wf_bytes(string);
+    VALUE copy;
+
+    if (!bytes.len || memchr(bytes.ptr, 0, bytes.len)) {
+        rb_wf_refuse("the name of a %s is empty, or has a NUL in it", what);
+    }
+    rb_wf_check_len(string, WF_NAME_LEN_MAX, "a name");
+    copy = rb_utf8_str_new(bytes.ptr, (long)bytes.len);
+    if (rb_enc_str_coderange(copy) == ENC_CODERANGE_BROKEN) {
+        rb_wf_refuse("the name of a %s is not UTF-8: %+"PRIsVALUE, what, string);
+    }
+    rb_ary_push(kept, copy);
+    return rb_wf_bytes(copy);
+}
+
+static void read_deps(VALUE list, uint16_t *deps, long step_count)
+{
     for (long i = 0; i < RARRAY_LEN(list); i++) {
         long dep = NUM2LONG(rb_ary_entry(list, i));
 
         if (dep < 0 || dep >= step_count) {
-            rb_wf_raise_status(WF_INVALID);
+            rb_wf_refuse("a step depends on step %ld of %ld", dep, step_count);
+        }
+        for (long other = 0; other < i; other++) {
+            if (deps[other] == dep) {
+                rb_wf_refuse("a step depends on step %ld twice", dep);
+            }
         }
         deps[i] = (uint16_t)dep;
+    }
+}
+
+/* `deps` has room for them all: it is a Ruby String, so that a raise on the way frees it. */
+static void read_step(VALUE hash, struct wf_definition_step *step, uint16_t *deps, long step_count,
+                      VALUE kept)
+{
+    static const char *const kinds[] = {"now", "later", "await"};
+    static const char *const places[] = {"any", "now", "later"};
+    VALUE list = (Check_Type(hash, T_HASH), fetch(hash, "deps")), otherwise = fetch(hash, "otherwise");
+    int kind = word(fetch(hash, "kind"), kinds, 3, "kind of step");
+    int place = word(fetch(hash, "place"), places, 3, "place");
+
+    Check_Type(list, T_ARRAY);
+    if (kind < 0 || RARRAY_LEN(list) >= step_count) {
+        rb_wf_refuse("a step has no kind, or depends on more steps than there are others");
+    }
+    *step = (struct wf_definition_step){
+        .name = name_of(fetch(hash, "name"), kept, "step"),
+        .kind = (enum wf_step_kind)kind,
+        .place = place < 0 ? WF_PLACE_ANY : (enum wf_place)place,
+        .retries = (uint32_t)number(hash, "retries", RETRIES_MAX, 0),
+        .backoff_ms = number(hash, "backoff", MS_MAX, WF_BACKOFF_EXPONENTIAL),
+        .expires_ms = number(hash, "expires_ms", MS_MAX, 0),
+        .otherwise = NIL_P(otherwise) ? rb_wf_bytes(Qnil) : name_of(otherwise, kept, "method"),
+        .deps = deps,
+        .dep_count = (uint16_t)RARRAY_LEN(list),
+    };
+    read_deps(list, deps, step_count);
+}
+
+static bool has_name(const struct wf_definition_step *steps, long count, struct wf_bytes name)
+{
+    for (long i = 0; i < count; i++) {
+        if (wf_bytes_equal(steps[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A step of which all dependencies are settled is settled: what is left over waits for itself. */
+static bool has_cycle(const struct wf_definition_step *steps, long count)
+{
+    bool settled[WF_STEPS_MAX] = {false}, went_on = true;
+    long left = count;
+
+    while (went_on && left) {
+        went_on = false;
+        for (long i = 0; i < count; i++) {
+            bool ready = !settled[i];
+
+            for (uint16_t dep = 0; ready && dep < steps[i].dep_count; dep++) {
+                ready = settled[steps[i].deps[dep]];
+            }
+            if (ready) {
+                settled[i] = went_on = true;
+                left--;
+            }
+        }
+    }
+    return left > 0;
+}
+
+static void read_steps(VALUE list, struct wf_definition_step *steps, uint16_t *deps, VALUE kept)
+{
+    long count = RARRAY_LEN(list);
+
+    for (long i = 0; i < count; i++) {
+        read_step(rb_ary_entry(list, i), &steps[i], deps + i * count, count, kept);
+        if (has_name(steps, i, steps[i].name)) {
+            rb_wf_refuse("two steps have one name: %.*s", (int)steps[i].name.len, steps[i].name.ptr);
+        }
+    }
+    if (has_cycle(steps, count)) {
+        rb_wf_refuse("steps depend on each other in a circle");
     }
 }
 
 static VALUE definition_initialize(VALUE self, VALUE class_name, VALUE name, VALUE unique, VALUE list)
 {
     long count = (Check_Type(list, T_ARRAY), RARRAY_LEN(list));
-    VALUE memory, deps_memory;
+    VALUE memory, deps_memory, kept = rb_ary_new();
     struct wf_definition_step *steps;
-    uint16_t *deps;
 
+    if (RTYPEDDATA_DATA(self)) {
+        rb_wf_refuse("a definition does not change");
+    }
     if (count < 1 || count > (long)WF_STEPS_MAX) {
-        rb_wf_raise_status(WF_INVALID);
+        rb_wf_refuse("a workflow has from 1 to %u steps, not %ld", WF_STEPS_MAX, count);
     }
+    list = rb_ary_dup(list); /* number conversions may call the application's code */
     memory = rb_str_new(NULL, count * (long)sizeof(*steps));
-    deps_memory = rb_str_new(NULL, count * count * (long)sizeof(*deps));
+    deps_memory = rb_str_new(NULL, count * count * (long)sizeof(uint16_t));
     steps = (struct wf_definition_step *)RSTRING_PTR(memory);
-    deps = (uint16_t *)RSTRING_PTR(deps_memory);
-    for (long i = 0; i < count; i++) {
-        read_step(rb_ary_entry(list, i), &steps[i], deps + i * count, count);
-    }
-    RTYPEDDATA_DATA(self) = wf_definition_new(rb_wf_bytes(class_name), rb_wf_bytes(name), RTEST(unique),
-                                              steps, (uint16_t)count);
+    read_steps(list, steps, (uint16_t *)RSTRING_PTR(deps_memory), kept);
+    RTYPEDDATA_DATA(self) = wf_definition_new(name_of(class_name, kept, "class"),
+                                              name_of(name, kept, "workflow"), RTEST(unique), steps,
+                                              (uint16_t)count);
     RB_GC_GUARD(memory);
     RB_GC_GUARD(deps_memory);
+    RB_GC_GUARD(kept);
     if (!RTYPEDDATA_DATA(self)) {
         rb_wf_raise_status(WF_NO_MEMORY);
     }

@@ -10,8 +10,12 @@
 struct holder {
     struct wf_engine *engine;
     int users; /* the Ruby object and its hands; only with the interpreter's lock */
-    bool stopped;
+    _Atomic bool stopped;
 };
+
+#define LEASE_MS_MAX (1000LL * 60 * 60 * 24)
+#define TRAVEL_MS_MAX (LEASE_MS_MAX * 366 * 1000)
+#define ROWS_MAX 1000000 /* of one read */
 
 static VALUE class;
 
@@ -78,7 +82,7 @@ struct wf_engine *rb_wf_engine(VALUE value)
 /* ---- Calls that wait: one struct for all of them ---- */
 
 struct call {
-    struct wf_engine *engine;
+    struct wf_engine *engine, *opened;
     struct wf_engine_options options;
     int64_t run_id, number;
     int limit;
@@ -88,46 +92,88 @@ struct call {
     struct wf_taker taker;
     enum wf_status status;
     bool result;
+    _Atomic bool *stopped; /* to be told */
     enum wf_status (*read)(struct call *call);
     VALUE value; /* what the copy of the bytes becomes */
 };
 
-static void *without_lock(void *context)
+static bool without_lock(void *context, int64_t wait_ms)
 {
     struct call *call = context;
 
+    (void)wait_ms;
     call->status = call->read(call);
-    return NULL;
+    return true;
 }
 
-/* Short reads are not interrupted: they end by themselves. */
+/* Something is raised: what the call has brought is nobody's. */
+static void undo(void *context)
+{
+    struct call *call = context;
+
+    wf_buffer_destroy(&call->buffer);
+    if (call->opened) {
+        wf_engine_stop(call->opened, 0);
+        wf_engine_free(call->opened);
+    }
+}
+
+static void never_mind(void *context)
+{
+    (void)context;
+}
+
+/* They end by themselves, so nothing interrupts them; what came meanwhile is raised before or after. */
 static void wait_for(struct call *call)
 {
-    rb_nogvl(without_lock, call, NULL, NULL, 0);
+    struct rb_wf_wait wait = {.run = without_lock,
+                              .interrupt = never_mind,
+                              .reset = never_mind,
+                              .ensure = undo,
+                              .context = call,
+                              .until_ms = rb_wf_until_ms(INT2FIX(0))};
+
+    rb_wf_leave(&wait);
 }
 
 static enum wf_status call_open(struct call *call)
 {
-    return wf_engine_open(&call->engine, &call->options, &call->error);
+    return wf_engine_open(&call->opened, &call->options, &call->error);
 }
 
 static VALUE engine_initialize(VALUE self, VALUE path, VALUE lease_ms, VALUE host)
 {
     struct holder *holder = holder_of(self);
     struct call call = {.read = call_open};
+    VALUE copy;
 
-    (void)host;
+    Check_Type(host, T_STRING);
+    if (holder->engine) {
+        rb_wf_refuse("this engine is open already");
+    }
     call.options = (struct wf_engine_options){.store = &wf_store_sqlite,
                                               .path = StringValueCStr(path),
                                               .lease_ms = NUM2LL(lease_ms)};
+    if (call.options.lease_ms < 1 || call.options.lease_ms > LEASE_MS_MAX) {
+        rb_wf_refuse("a lease lasts from 1 ms to a day, not %lld ms", (long long)call.options.lease_ms);
+    }
+    copy = rb_str_new_frozen(path); /* it may be changed while the interpreter's lock is away */
+    call.options.path = RSTRING_PTR(copy);
     wait_for(&call);
-    RB_GC_GUARD(path);
+    RB_GC_GUARD(copy);
     rb_wf_check(call.status, &call.error);
-    holder->engine = call.engine;
+    holder->engine = call.opened;
     return self;
 }
 
 /* ---- Reads ---- */
+
+/* Another thread may change the caller's string while the interpreter's lock is away. */
+static VALUE copy_of(VALUE string)
+{
+    Check_Type(string, T_STRING);
+    return rb_str_new_frozen(string);
+}
 
 static VALUE to_value(VALUE context)
 {
@@ -178,6 +224,16 @@ static VALUE to_events(VALUE context)
     return later;
 }
 
+static int limit_of(VALUE number)
+{
+    int limit = NUM2INT(number);
+
+    if (limit < 0) {
+        rb_wf_refuse("a limit is not negative: %d", limit);
+    }
+    return limit < ROWS_MAX ? limit : ROWS_MAX;
+}
+
 /* Runs the read, converts, frees the buffer whatever is raised. nil: NOT_FOUND. */
 static VALUE read_as(struct call *call, VALUE (*convert)(VALUE))
 {
@@ -218,7 +274,7 @@ static enum wf_status call_current(struct call *call)
 static VALUE engine_current(VALUE self, VALUE key)
 {
     struct call call = {.engine = rb_wf_engine(self), .read = call_current};
-    VALUE copy = rb_str_new_frozen(key), value;
+    VALUE copy = copy_of(key), value;
 
     call.key = rb_wf_bytes(copy);
     value = read_as(&call, to_snapshot);
@@ -233,11 +289,14 @@ static enum wf_status call_list(struct call *call)
 
 static VALUE engine_list(VALUE self, VALUE prefix, VALUE before, VALUE limit)
 {
-    struct call call = {.engine = rb_wf_engine(self), .read = call_list, .limit = NUM2INT(limit)};
-    VALUE copy = rb_str_new_frozen(prefix), value;
+    struct call call = {.engine = rb_wf_engine(self), .read = call_list, .limit = limit_of(limit)};
+    VALUE copy = copy_of(prefix), value;
 
     call.key = rb_wf_bytes(copy);
     call.number = NIL_P(before) ? 0 : rb_wf_to_run_id(before);
+    if (!NIL_P(before) && !call.number) {
+        rb_wf_refuse("%+"PRIsVALUE" is not a run's id", before);
+    }
     value = read_as(&call, to_value);
     RB_GC_GUARD(copy);
     return value;
@@ -256,7 +315,7 @@ static VALUE engine_events(VALUE self, VALUE run_id, VALUE after, VALUE limit)
                         .read = call_events,
                         .run_id = rb_wf_to_run_id(run_id),
                         .number = NUM2LL(after),
-                        .limit = NUM2INT(limit)};
+                        .limit = limit_of(limit)};
 
     return call.run_id ? read_as(&call, to_events) : rb_ary_new();
 }
@@ -266,7 +325,7 @@ static VALUE engine_log(VALUE self, VALUE after, VALUE limit)
     struct call call = {.engine = rb_wf_engine(self),
                         .read = call_events,
                         .number = NUM2LL(after),
-                        .limit = NUM2INT(limit) + 1}; /* the first row may have been read already */
+                        .limit = limit_of(limit) + 1}; /* the first row may have been read already */
 
     return read_as(&call, to_events);
 }
@@ -316,7 +375,7 @@ static VALUE engine_wait_log(VALUE self, VALUE after, VALUE timeout_ms)
                               .interrupt = log_interrupt,
                               .reset = log_reset,
                               .context = &call,
-                              .until_ms = wf_clock_mono_ms() + NUM2LL(timeout_ms)};
+                              .until_ms = rb_wf_until_ms(timeout_ms)};
 
     rb_wf_leave(&wait);
     if (call.status == WF_INTERRUPTED || call.status == WF_TIMED_OUT) {
@@ -371,7 +430,7 @@ static VALUE change(VALUE self, struct wf_op *op)
     struct wf_error error;
     int raised = 0;
 
-    rb_wf_answer(engine, NULL, op);
+    rb_wf_answer(engine, NULL, op, NULL);
     rb_protect(tell, (VALUE)&told, &raised);
     status = op->status;
     error = op->error;
@@ -420,7 +479,13 @@ static VALUE engine_retry(VALUE self, VALUE run_id, VALUE definition, VALUE from
 
 static VALUE engine_work(VALUE self, VALUE threads, VALUE by)
 {
-    wf_engine_work(rb_wf_engine(self), NUM2INT(threads), rb_wf_bytes(by));
+    int count = NUM2INT(threads);
+
+    if (count < 0 || count > (int)WF_SLOTS_MAX / 2) {
+        rb_wf_refuse("threads for steps are from 0 to %d, not %d", (int)WF_SLOTS_MAX / 2, count);
+    }
+    rb_wf_check_len(by, WF_NAME_LEN_MAX, "a name");
+    wf_engine_work(rb_wf_engine(self), count, rb_wf_bytes(by));
     return Qnil;
 }
 
@@ -433,18 +498,19 @@ static VALUE engine_quiet(VALUE self)
 static enum wf_status call_stop(struct call *call)
 {
     call->result = wf_engine_stop(call->engine, call->number);
+    *call->stopped = true;
     return WF_OK;
 }
 
 static VALUE engine_stop(VALUE self, VALUE timeout_ms)
 {
     struct holder *holder = holder_of(self);
-    struct call call = {.engine = holder->engine, .read = call_stop, .number = NUM2LL(timeout_ms)};
+    struct call call = {.engine = holder->engine, .read = call_stop, .stopped = &holder->stopped};
 
+    call.number = rb_wf_until_ms(timeout_ms) - wf_clock_mono_ms();
     if (!holder->engine || holder->stopped) {
         return Qtrue;
     }
-    holder->stopped = true;
     wait_for(&call);
     return call.result ? Qtrue : Qfalse;
 }
@@ -473,7 +539,12 @@ static VALUE engine_stats(VALUE self)
 
 static VALUE engine_travel(VALUE self, VALUE ms)
 {
-    wf_engine_travel(rb_wf_engine(self), NUM2LL(ms));
+    int64_t distance_ms = NUM2LL(ms);
+
+    if (distance_ms > TRAVEL_MS_MAX || distance_ms < -TRAVEL_MS_MAX) {
+        rb_wf_refuse("a thousand years are the most: %lld ms", (long long)distance_ms);
+    }
+    wf_engine_travel(rb_wf_engine(self), distance_ms);
     return Qnil;
 }
 

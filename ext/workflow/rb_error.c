@@ -1,3 +1,5 @@
+#include <stdarg.h>
+
 #include "workflow.h"
 
 static const char *class_name(enum wf_status status)
@@ -23,8 +25,21 @@ void rb_wf_raise(const struct wf_error *error)
 
     if (error->status == WF_NO_MEMORY) {
         class = rb_eNoMemError;
+    } else if (error->status == WF_INVALID) {
+        class = rb_eArgError;
     }
     rb_raise(class, "%s", error->message[0] ? error->message : wf_status_text(error->status));
+}
+
+void rb_wf_refuse(const char *format, ...)
+{
+    va_list arguments;
+    VALUE message;
+
+    va_start(arguments, format);
+    message = rb_vsprintf(format, arguments);
+    va_end(arguments);
+    rb_exc_raise(rb_exc_new_str(rb_eArgError, message));
 }
 
 void rb_wf_raise_status(enum wf_status status)

@@ -7,6 +7,7 @@
 struct hand {
     struct wf_hand hand;
     void *held; /* keeps the engine */
+    bool away;  /* a thread waits with it: no other may touch it */
 };
 
 static VALUE class;
@@ -47,15 +48,31 @@ VALUE rb_wf_hand_new(VALUE engine)
     return self;
 }
 
+static struct hand *hand_of(VALUE value)
+{
+    struct hand *hand = rb_check_typeddata(value, &type);
+
+    if (hand->away && !wf_engine_usable(hand->hand.engine, NULL)) {
+        rb_wf_refuse("this hand is another thread's: it waits with it at this moment");
+    }
+    return hand;
+}
+
 struct wf_hand *rb_wf_hand(VALUE value)
 {
-    struct hand *hand = NIL_P(value) ? NULL : rb_check_typeddata(value, &type);
+    struct hand *hand = NIL_P(value) ? NULL : hand_of(value);
     struct wf_error error = {0};
 
     if (hand) {
         rb_wf_check(wf_engine_usable(hand->hand.engine, &error), &error);
     }
     return hand ? &hand->hand : NULL;
+}
+
+/* Hands begin with what the core knows of them. */
+static bool *away_of(struct wf_hand *hand)
+{
+    return hand ? &((struct hand *)hand)->away : NULL;
 }
 
 /* ---- Taking ---- */
@@ -92,6 +109,13 @@ static VALUE work_in(const struct wf_hand *hand)
     return claim ? rb_wf_work(claim) : Qnil;
 }
 
+static void check_empty(const struct wf_hand *hand)
+{
+    if (hand && wf_hand_claim(hand)) {
+        rb_wf_refuse("this hand holds a step already: it has to end first, or be given back");
+    }
+}
+
 static VALUE hand_take(VALUE self, VALUE timeout_ms)
 {
     struct taking taking = {.hand = rb_wf_hand(self), .status = WF_TIMED_OUT};
@@ -99,11 +123,10 @@ static VALUE hand_take(VALUE self, VALUE timeout_ms)
                               .interrupt = take_interrupt,
                               .reset = take_reset,
                               .context = &taking,
-                              .until_ms = wf_clock_mono_ms() + NUM2LL(timeout_ms)};
+                              .until_ms = rb_wf_until_ms(timeout_ms),
+                              .away = away_of(taking.hand)};
 
-    if (wf_hand_claim(taking.hand)) {
-        rb_wf_raise_status(WF_INVALID);
-    }
+    check_empty(taking.hand);
     rb_wf_leave(&wait);
     return taking.status == WF_OK ? work_in(taking.hand) : Qnil;
 }
@@ -113,7 +136,7 @@ static const struct wf_claim *claim_of(struct wf_hand *hand)
     const struct wf_claim *claim = wf_hand_claim(hand);
 
     if (!claim) {
-        rb_wf_raise_status(WF_INVALID);
+        rb_wf_refuse("this hand holds nothing");
     }
     return claim;
 }
@@ -129,14 +152,14 @@ static VALUE hand_enter(VALUE self)
 
 static VALUE hand_is_held(VALUE self)
 {
-    struct hand *hand = rb_check_typeddata(self, &type);
+    struct hand *hand = hand_of(self);
 
     return wf_hand_claim(&hand->hand) ? Qtrue : Qfalse;
 }
 
 static VALUE hand_give_back(VALUE self)
 {
-    struct hand *hand = rb_check_typeddata(self, &type);
+    struct hand *hand = hand_of(self);
 
     if (!wf_engine_usable(hand->hand.engine, NULL)) {
         wf_hand_give_back(&hand->hand);
@@ -179,7 +202,7 @@ static enum wf_status answer(struct wf_engine *engine, struct wf_hand *hand, str
     int raised = 0;
 
     *told = (struct told){.op = op, .hand = hand, .snapshot = Qnil, .events = Qnil, .work = Qnil};
-    rb_wf_answer(engine, hand, op);
+    rb_wf_answer(engine, hand, op, away_of(hand));
     rb_protect(tell, (VALUE)told, &raised);
     status = op->status;
     error = op->error;
@@ -213,17 +236,6 @@ static struct wf_op *prepare(struct wf_engine *engine, struct wf_hand *hand, enu
     return op;
 }
 
-static void check_len(VALUE payload, size_t max, const char *what)
-{
-    struct wf_error error = {0};
-    size_t len = rb_wf_bytes(payload).len;
-
-    if (len > max) {
-        wf_fail(&error, WF_TOO_LARGE, "%s of %zu bytes: at most %zu are kept", what, len, max);
-        rb_wf_raise(&error);
-    }
-}
-
 /* ---- Starting ---- */
 
 static enum wf_place place_of(VALUE symbol)
@@ -231,7 +243,13 @@ static enum wf_place place_of(VALUE symbol)
     if (NIL_P(symbol)) {
         return WF_PLACE_ANY;
     }
-    return rb_sym2id(symbol) == rb_intern("now") ? WF_PLACE_NOW : WF_PLACE_LATER;
+    if (rb_sym2id(symbol) == rb_intern("now")) {
+        return WF_PLACE_NOW;
+    }
+    if (rb_sym2id(symbol) != rb_intern("later")) {
+        rb_wf_refuse("a place is :now or :later, not %+"PRIsVALUE, symbol);
+    }
+    return WF_PLACE_LATER;
 }
 
 static VALUE engine_start(VALUE self, VALUE hand_value, VALUE definition_value, VALUE subject, VALUE key,
@@ -247,11 +265,14 @@ static VALUE engine_start(VALUE self, VALUE hand_value, VALUE definition_value, 
     struct told told;
     struct wf_op *op;
 
-    if (!definition || (hand && wf_hand_claim(hand))) {
-        rb_wf_raise_status(WF_INVALID);
+    if (!definition) {
+        rb_wf_refuse("a run needs a definition");
     }
-    check_len(subject, WF_SUBJECT_LEN_MAX, "a subject");
-    check_len(args, WF_PAYLOAD_LEN_MAX, "arguments");
+    check_empty(hand);
+    rb_wf_check_len(subject, WF_SUBJECT_LEN_MAX, "a subject");
+    rb_wf_check_len(key, WF_SUBJECT_LEN_MAX, "a key");
+    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
+    rb_wf_check_len(args, WF_PAYLOAD_LEN_MAX, "arguments");
     op = prepare(engine, hand, WF_OP_START);
     op->definition = wf_definition_retain(definition);
     op->birth = (struct wf_birth){.class_name = definition->class_name,
@@ -274,10 +295,15 @@ static VALUE engine_start(VALUE self, VALUE hand_value, VALUE definition_value, 
 static struct wf_op *prepare_end(struct wf_hand *hand, enum wf_command_kind kind, VALUE definition)
 {
     const struct wf_claim *claim = claim_of(hand);
+    bool of_await = kind == WF_COMMAND_ACCEPT || kind == WF_COMMAND_REJECT;
     struct wf_definition *options = rb_wf_definition(definition);
     struct wf_work work;
-    struct wf_op *op = prepare(hand->engine, hand, WF_OP_FINISH);
+    struct wf_op *op;
 
+    if (claim->await != of_await) {
+        rb_wf_refuse(claim->await ? "an await is accepted or rejected" : "a step completes or fails");
+    }
+    op = prepare(hand->engine, hand, WF_OP_FINISH);
     op->definition = wf_definition_retain(options);
     op->command.kind = kind;
     if (wf_work_read(claim, &work) == WF_OK) {
@@ -305,7 +331,7 @@ static VALUE hand_complete(VALUE self, VALUE definition, VALUE result, VALUE wai
     struct wf_bytes payload = rb_wf_bytes(result);
     struct wf_op *op;
 
-    check_len(result, WF_PAYLOAD_LEN_MAX, "a result");
+    rb_wf_check_len(result, WF_PAYLOAD_LEN_MAX, "a result");
     op = prepare_end(hand, WF_COMMAND_COMPLETE, definition);
     op->command.payload = wf_op_keep(op, payload);
     return finish(hand, op, wait);
@@ -347,7 +373,7 @@ static VALUE hand_accept(VALUE self, VALUE definition, VALUE input)
     struct wf_bytes payload = rb_wf_bytes(input);
     struct wf_op *op;
 
-    check_len(input, WF_PAYLOAD_LEN_MAX, "an input");
+    rb_wf_check_len(input, WF_PAYLOAD_LEN_MAX, "an input");
     op = prepare_end(hand, WF_COMMAND_ACCEPT, definition);
     op->command.payload = wf_op_keep(op, payload);
     return finish(hand, op, Qtrue);
@@ -396,9 +422,8 @@ static enum wf_status claim(VALUE self, enum wf_op_kind kind, VALUE run_id, VALU
     int64_t id = rb_wf_to_run_id(run_id);
     struct wf_op *op;
 
-    if (wf_hand_claim(hand)) {
-        rb_wf_raise_status(WF_INVALID);
-    }
+    check_empty(hand);
+    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
     op = prepare(hand->engine, hand, kind);
     op->run_id = id;
     op->step = wf_op_keep(op, name);
@@ -442,22 +467,24 @@ static void verdict_reset(void *context)
     atomic_store(&((struct verdict_wait *)context)->interrupted, false);
 }
 
-static void wait_for_verdict(struct verdict_wait *context, int64_t until_ms)
+static void wait_for_verdict(struct verdict_wait *context, struct wf_hand *hand, int64_t until_ms)
 {
     int64_t moment_ms = wf_clock_mono_ms() + 100;
     struct rb_wf_wait wait = {.run = verdict_run,
                               .interrupt = verdict_interrupt,
                               .reset = verdict_reset,
                               .context = context,
-                              .until_ms = moment_ms < until_ms ? moment_ms : until_ms};
+                              .until_ms = moment_ms < until_ms ? moment_ms : until_ms,
+                              .away = away_of(hand)};
 
     rb_wf_leave(&wait);
 }
 
 static VALUE hand_submit(VALUE self, VALUE run_id, VALUE step, VALUE by, VALUE timeout_ms)
 {
-    int64_t until_ms = wf_clock_mono_ms() + NUM2LL(timeout_ms);
-    struct verdict_wait wait = {.bell = wf_doorbell_log(&rb_wf_hand(self)->engine->shared)};
+    int64_t until_ms = rb_wf_until_ms(timeout_ms);
+    struct wf_hand *hand = rb_wf_hand(self);
+    struct verdict_wait wait = {.bell = wf_doorbell_log(&hand->engine->shared)};
     enum wf_status status;
     struct told told;
 
@@ -467,7 +494,7 @@ static VALUE hand_submit(VALUE self, VALUE run_id, VALUE step, VALUE by, VALUE t
         if (status != WF_BUSY || wf_clock_mono_ms() >= until_ms) {
             return rb_ary_new_from_args(2, verdict(status), told.snapshot);
         }
-        wait_for_verdict(&wait, until_ms);
+        wait_for_verdict(&wait, hand, until_ms);
     }
 }
 

@@ -72,13 +72,27 @@ void rb_wf_leave(struct rb_wf_wait *wait)
     struct call call = {.wait = wait};
     int raised = 0;
 
+    if (wait->away) {
+        *wait->away = true;
+    }
     rb_protect(loop, (VALUE)&call, &raised);
+    if (wait->away) {
+        *wait->away = false;
+    }
     if (raised) {
         if (wait->ensure) {
             wait->ensure(wait->context);
         }
         rb_jump_tag(raised);
     }
+}
+
+int64_t rb_wf_until_ms(VALUE wait_ms)
+{
+    int64_t ms = NUM2LL(wait_ms);
+
+    ms = ms < 0 ? 0 : ms;
+    return wf_clock_mono_ms() + (ms < FOREVER_MS ? ms : FOREVER_MS);
 }
 
 /* ---- An op's answer ---- */
@@ -120,7 +134,7 @@ static void answer_ensure(void *context)
     wf_op_abandon(answer->engine, answer->hand, answer->op);
 }
 
-void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op)
+void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op, bool *away)
 {
     struct answer answer = {.engine = engine, .hand = hand, .op = op};
     struct rb_wf_wait wait = {.run = answer_run,
@@ -128,6 +142,7 @@ void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *
                               .reset = answer_reset,
                               .ensure = answer_ensure,
                               .context = &answer,
+                              .away = away,
                               .until_ms = wf_clock_mono_ms() + FOREVER_MS};
 
     rb_wf_leave(&wait);

@@ -25,6 +25,17 @@ struct wf_bytes rb_wf_bytes(VALUE string)
     return (struct wf_bytes){RSTRING_PTR(string), (size_t)RSTRING_LEN(string)};
 }
 
+void rb_wf_check_len(VALUE string, size_t max, const char *what)
+{
+    struct wf_error error = {0};
+    size_t len = rb_wf_bytes(string).len;
+
+    if (len > max) {
+        wf_fail(&error, WF_TOO_LARGE, "%s of %zu bytes: at most %zu are kept", what, len, max);
+        rb_wf_raise(&error);
+    }
+}
+
 VALUE rb_wf_run_id(int64_t id)
 {
     char text[WF_ID_TEXT_LEN + 1];

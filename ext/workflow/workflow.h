@@ -15,6 +15,7 @@
 /* ---- rb_error.c: the only rb_raise ---- */
 NORETURN(void rb_wf_raise(const struct wf_error *error));
 NORETURN(void rb_wf_raise_status(enum wf_status status));
+NORETURN(void rb_wf_refuse(const char *format, ...)); /* ArgumentError */
 void rb_wf_check(enum wf_status status, const struct wf_error *error); /* raises unless WF_OK */
 
 /* ---- rb_leave.c: waiting without the interpreter's lock ---- */
@@ -29,12 +30,17 @@ struct rb_wf_wait {
     void (*ensure)(void *context);
     void *context;
     int64_t until_ms; /* monotonic; after it, `run` is not called again */
+    bool *away;       /* true meanwhile: whose hand it is, if any */
 };
 
 void rb_wf_leave(struct rb_wf_wait *wait);
 
-/* Waits until the op is answered, whatever interrupts; then the caller reads and finishes it. */
-void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op);
+/* The end, on the monotonic clock, of a wait of so many milliseconds; negative is none, the most a day. */
+int64_t rb_wf_until_ms(VALUE wait_ms);
+
+/* Waits until the op is answered, whatever interrupts; then the caller reads and finishes it. `away` as
+ * above, NULL without a hand. */
+void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op, bool *away);
 
 /* ---- rb_definition.c ---- */
 void rb_wf_init_definition(VALUE native);
@@ -61,5 +67,6 @@ int64_t rb_wf_to_run_id(VALUE text); /* 0: not an id */
 VALUE rb_wf_string(struct wf_bytes bytes); /* binary */
 VALUE rb_wf_text(struct wf_bytes bytes);   /* UTF-8, nil if empty */
 struct wf_bytes rb_wf_bytes(VALUE string); /* borrowed; nil is empty */
+void rb_wf_check_len(VALUE string, size_t max, const char *what); /* PayloadTooLarge; TypeError */
 
 #endif

@@ -42,24 +42,28 @@ static void answer(struct wf_engine *engine, struct wf_op *op, bool appended)
     }
 }
 
-/* A `now` step that this append made ready goes on here, in the same slot. */
+/* A `now` step goes on here, in the same slot: one that this append made ready, or its sibling that was
+ * ready before, if nobody has it. Not a second attempt: that is a worker's. */
 static enum wf_status claim_next(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     const struct wf_state *state = &committer->state;
 
     for (int i = 0; i < state->step_count; i++) {
-        struct wf_ready_row row = {.run_id = state->id, .step = i, .owner = committer->owner};
+        struct wf_ready_row row = {
+            .run_id = state->id, .step = i, .owner = committer->owner, .slot = op->slot->index};
         enum wf_status status;
 
-        if (state->steps[i].status != WF_STEP_ready || committer->before[i].ready ||
+        if (state->steps[i].status != WF_STEP_ready || state->steps[i].attempt != 1 ||
             wf_scheduler_place(state, op->definition, i) != WF_PLACE_NOW) {
             continue;
         }
-        row.slot = op->slot->index;
         status = engine->does->ready_claim(committer->store, &row, error);
+        if (status == WF_BUSY) {
+            continue;
+        }
         if (!status) {
-            committer->released--;
+            committer->released -= !committer->before[i].ready;
             wf_append_fill_claim(engine, &op->claim, i, row.fence, op->command.by);
         }
         return status;
@@ -111,8 +115,8 @@ static enum wf_status start(struct wf_engine *engine, struct wf_op *op, struct w
     return run_command(engine, op, error);
 }
 
-/* Whether the slot's claim still stands: STALE once the step was claimed again, or is over. An expired
- * lease alone refuses nothing. */
+/* Whether the slot's claim on a step of the loaded run still stands: STALE once the step was claimed again,
+ * is over, or has another round (whose fences begin anew). An expired lease alone refuses nothing. */
 static enum wf_status check_claim(struct wf_engine *engine, const struct wf_claim *claim,
                                   enum wf_status *refused, struct wf_error *error)
 {
@@ -123,7 +127,9 @@ static enum wf_status check_claim(struct wf_engine *engine, const struct wf_clai
                                          : engine->does->ready_get(store, &ready, error);
 
     *refused = WF_OK;
-    if (status == WF_NOT_FOUND || (!status && (claim->await ? wait.fence : ready.fence) != claim->fence)) {
+    if (status == WF_NOT_FOUND ||
+        (!status && ((claim->await ? wait.fence : ready.fence) != claim->fence ||
+                     engine->committer.state.steps[claim->step].round != claim->round))) {
         *refused = WF_STALE;
         return WF_OK;
     }

@@ -14,6 +14,7 @@
 
 #define TURN_WAIT_MS 5000   /* for the turnstile */
 #define ASK_AGAIN_MS 100    /* after the store failed while finished steps wait to be recorded */
+#define END_WAIT_MS 500     /* for the turnstile, when the engine stops */
 #define STALE_MS 20         /* claims that nobody took go back after this, if others sleep */
 
 /* ---- The callers' side ---- */
@@ -125,9 +126,10 @@ static void hold_claim(struct wf_slot *slot, struct wf_op *op)
 }
 
 /* Nobody waits for this op: a worker's finished step, or a caller that was interrupted. */
-static void settle_unwatched(struct wf_engine *engine, struct wf_op *op)
+static void settle_unwatched(struct wf_engine *engine, struct wf_op *op, bool stopping)
 {
     struct wf_slot *slot = op->slot;
+    bool ends = op->kind == WF_OP_FINISH || op->kind == WF_OP_RELEASE;
 
     if (!slot) {
         wf_op_destroy(op);
@@ -137,8 +139,8 @@ static void settle_unwatched(struct wf_engine *engine, struct wf_op *op)
         if (!slot->worker || !wf_mailbox_put(&engine->mailbox, slot, true)) {
             post_release(engine, slot);
         }
-    } else if (op->kind == WF_OP_FINISH && store_failed(op) && !engine->committer.stopping) {
-        engine->committer.posted_again = true; /* a finished step is never dropped */
+    } else if (ends && store_failed(op) && !stopping) {
+        engine->committer.posted_again = true; /* a finished step is never dropped, nor one given back */
         wf_committer_post(engine, op);
     } else {
         wf_mailbox_free(&engine->mailbox, slot);
@@ -158,16 +160,17 @@ static void settle_watched(struct wf_op *op)
 static void settle(struct wf_engine *engine, struct wf_op *op)
 {
     struct wf_committer *committer = &engine->committer;
-    bool watched;
+    bool watched, stopping;
 
     pthread_mutex_lock(&committer->mutex);
+    stopping = committer->stopping;
     watched = op->wait && !op->abandoned;
     if (watched) {
         settle_watched(op);
     }
     pthread_mutex_unlock(&committer->mutex);
     if (!watched) {
-        settle_unwatched(engine, op);
+        settle_unwatched(engine, op, stopping);
     }
 }
 
@@ -233,6 +236,16 @@ static void measure(struct wf_engine *engine)
     wf_mailbox_prefetch(&engine->mailbox, committer->drained_per_ms);
 }
 
+/* A process that holds nothing renews no lease, and must not look as if it should. */
+static void tell_holding(struct wf_engine *engine)
+{
+    struct wf_shared_process *entry = wf_liveness_self(&engine->liveness);
+
+    if (entry && engine->committer.owner) {
+        atomic_store(&entry->holding, wf_mailbox_claims(&engine->mailbox));
+    }
+}
+
 static void publish(struct wf_engine *engine, struct wf_op *ops)
 {
     ring(engine);
@@ -243,6 +256,7 @@ static void publish(struct wf_engine *engine, struct wf_op *ops)
         settle(engine, ops);
         ops = next;
     }
+    tell_holding(engine);
     measure(engine);
     wf_dispatcher_wake(engine);
 }
@@ -307,6 +321,7 @@ static void round_of(struct wf_engine *engine, struct wf_op *ops)
 
     if (wf_turnstile_take(&engine->turnstile, TURN_WAIT_MS, &error)) {
         committer->released = committer->appended = committer->finished = 0;
+        committer->ill = true;
         refuse(engine, ops, &error);
         return;
     }
@@ -318,7 +333,21 @@ static void round_of(struct wf_engine *engine, struct wf_op *ops)
     wf_gate_leave(&engine->gate);
     wf_turnstile_give(&engine->turnstile);
     publish(engine, ops);
-    committer->timers_changed = false;
+    committer->timers_changed &= committer->ill;
+}
+
+/* The last commit, after the queue is empty. Whoever cannot have his turn leaves it to the others. */
+static void end(struct wf_engine *engine)
+{
+    struct wf_error error;
+
+    if (wf_turnstile_take(&engine->turnstile, END_WAIT_MS, &error)) {
+        return;
+    }
+    wf_gate_enter(&engine->gate);
+    wf_transaction_end(engine);
+    wf_gate_leave(&engine->gate);
+    wf_turnstile_give(&engine->turnstile);
 }
 
 /* Sleeps until something is to be done. false: the engine stops and the queue is empty. */
@@ -361,13 +390,14 @@ static void *run(void *context)
     while (await_work(engine, &ops)) {
         give_back_stale(engine);
         round_of(engine, ops);
-        if (!engine->committer.store || engine->committer.posted_again) {
+        if (engine->committer.ill || engine->committer.posted_again) {
             struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1000000L};
 
             nanosleep(&pause, NULL); /* the store is ill: do not ask it at full speed */
             engine->committer.posted_again = false;
         }
     }
+    end(engine);
     return NULL;
 }
 
@@ -383,10 +413,9 @@ static void cond_init(pthread_cond_t *cond)
     pthread_condattr_destroy(&attributes);
 }
 
-enum wf_status wf_committer_start(struct wf_engine *engine, struct wf_error *error)
+void wf_committer_init(struct wf_engine *engine)
 {
     struct wf_committer *committer = &engine->committer;
-    enum wf_status status;
 
     pthread_mutex_init(&committer->mutex, NULL);
     cond_init(&committer->work);
@@ -394,14 +423,17 @@ enum wf_status wf_committer_start(struct wf_engine *engine, struct wf_error *err
     wf_state_init(&committer->state);
     committer->polled_mono_ms = -WF_POLL_MS; /* the first transaction looks at everything */
     committer->drained_at_ns = now_ns();
-    wf_gate_enter(&engine->gate);
-    status = wf_transaction_open(engine, error);
-    wf_gate_leave(&engine->gate);
-    if (!status && wf_thread_start(&committer->thread, "wf-committer", run, engine)) {
-        status = wf_fail(error, WF_NO_MEMORY, "cannot start a thread");
+}
+
+enum wf_status wf_committer_start(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+
+    if (wf_thread_start(&committer->thread, "wf-committer", run, engine)) {
+        return wf_fail(error, WF_NO_MEMORY, "cannot start a thread");
     }
-    committer->started = !status;
-    return status;
+    committer->started = true;
+    return WF_OK;
 }
 
 void wf_committer_stop(struct wf_engine *engine)

@@ -20,6 +20,7 @@
 
 struct wf_engine;
 
+#define WF_TAKEOVER_MAX 200u /* rows in one transaction; the dispatcher asks again while there is more */
 #define WF_POLL_MS 10000 /* the net under the doorbell: how often a worker looks unasked */
 
 struct wf_committer {
@@ -43,7 +44,10 @@ struct wf_committer {
     bool works;                     /* it has threads for steps */
     bool looking, sweeping;         /* this transaction is to look at timers; and at owners */
     bool posted_again;              /* a finished step could not be recorded: try again, not at once */
+    bool ill;                       /* the last round could not do what was due */
+    bool doubtful;                  /* a commit's outcome was not known: look for claims that nobody holds */
     int64_t renewed_mono_ms;
+    int64_t renewing_mono_ms;       /* by this transaction; 0: it does not */
     int64_t last_id;                /* the last run id given */
     int64_t next_timer_ms, polled_mono_ms;
     double drained_per_ms;
@@ -54,9 +58,11 @@ struct wf_committer {
     bool timers_changed;
     int64_t witness_run, witness_version; /* its first append, to look for after an unknown outcome */
     struct wf_buffer witness;
+    struct wf_claim witness_claim; /* its first claim, where it appended nothing; without the work */
 };
 
-/* OK | the store's statuses. Opens the store on the calling thread, then starts. */
+void wf_committer_init(struct wf_engine *engine);
+/* OK | NO_MEMORY. The store has been opened. */
 enum wf_status wf_committer_start(struct wf_engine *engine, struct wf_error *error);
 /* Drains the queue, then ends and joins. Whatever cannot be written any more is answered CLOSED. */
 void wf_committer_stop(struct wf_engine *engine);
@@ -74,6 +80,8 @@ void wf_committer_name(struct wf_engine *engine, struct wf_bytes name);
 /* ---- transaction.c: one commit of `ops` (linked by next) and of what is due, with the turnstile held and
  * the gate entered. Each op is answered in its status and error. ---- */
 void wf_transaction_run(struct wf_engine *engine, struct wf_op *ops);
+/* The last one, when the engine stops: the process's row goes, the log is checkpointed. */
+void wf_transaction_end(struct wf_engine *engine);
 /* Opens the connection if a fork or an error has closed it. */
 enum wf_status wf_transaction_open(struct wf_engine *engine, struct wf_error *error);
 
@@ -96,8 +104,13 @@ enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error);
 /* takeover.c: one op; and, now and then, what belongs to processes that left no entry. */
 enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
 enum wf_status wf_upkeep_sweep(struct wf_engine *engine, struct wf_error *error);
-/* Gives the process its row, in a transaction of its own, before its first claim. */
+/* Rows of our own that no slot holds go back to everybody. */
+enum wf_status wf_upkeep_orphans(struct wf_engine *engine, struct wf_error *error);
+/* Gives the process its row, in a transaction of its own, before its first claim; and takes it away. */
 enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error);
+enum wf_status wf_upkeep_part(struct wf_engine *engine, struct wf_error *error);
+/* Tells the shared file, after a commit, of the lease and of what is held. */
+void wf_upkeep_renewed(struct wf_engine *engine);
 /* Monotonic time of the next thing to do without being asked; INT64_MAX: nothing. */
 int64_t wf_upkeep_next_mono_ms(struct wf_engine *engine);
 

@@ -49,8 +49,8 @@ static void watch(struct wf_engine *engine, int64_t *ticked_ms)
         atomic_exchange(&engine->committer.slow_store, false)) {
         dispatcher->careful_until_mono_ms = now_ms + engine->lease_ms;
     }
+    *ticked_ms = now_ms; /* from before the scan: it may be stopped in there */
     wf_liveness_scan(&engine->liveness, now_ms, take_over, engine);
-    *ticked_ms = wf_clock_mono_ms();
 }
 
 /* With room for a step: on the doorbell. Without: until there is room, or the tick is over. */
@@ -123,7 +123,7 @@ void wf_dispatcher_wake(struct wf_engine *engine)
     pthread_mutex_unlock(&dispatcher->mutex);
 }
 
-enum wf_status wf_dispatcher_start(struct wf_engine *engine, struct wf_error *error)
+void wf_dispatcher_init(struct wf_engine *engine)
 {
     struct wf_dispatcher *dispatcher = &engine->dispatcher;
     pthread_condattr_t attributes;
@@ -133,6 +133,12 @@ enum wf_status wf_dispatcher_start(struct wf_engine *engine, struct wf_error *er
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&dispatcher->changed, &attributes);
     pthread_condattr_destroy(&attributes);
+}
+
+enum wf_status wf_dispatcher_start(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_dispatcher *dispatcher = &engine->dispatcher;
+
     if (wf_thread_start(&dispatcher->thread, "wf-dispatcher", run, engine)) {
         return wf_fail(error, WF_NO_MEMORY, "cannot start a thread");
     }

@@ -21,6 +21,7 @@ struct wf_dispatcher {
     int64_t careful_until_mono_ms; /* no expired lease is taken over before; the thread's own */
 };
 
+void wf_dispatcher_init(struct wf_engine *engine);
 enum wf_status wf_dispatcher_start(struct wf_engine *engine, struct wf_error *error);
 void wf_dispatcher_stop(struct wf_engine *engine);
 void wf_dispatcher_destroy(struct wf_engine *engine);

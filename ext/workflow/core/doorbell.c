@@ -1,8 +1,8 @@
 /*
  * The futex is not private: its word lies in a file that other processes map too. Ringing changes
  * the word, then looks for sleepers; sleeping counts itself, then the kernel compares the word.
- * Both in one total order (seq_cst), so one of the two always sees the other. No locks, any
- * thread.
+ * Both in one total order (seq_cst), so one of the two always sees the other. A wake may come late,
+ * when its word was seen already: then a later wait ends early and says false. No locks, any thread.
  */
 #include "doorbell.h"
 

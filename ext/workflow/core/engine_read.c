@@ -13,6 +13,15 @@ static enum wf_status lend(struct wf_engine *engine, struct wf_store **store, st
     return status ? status : wf_readers_take(&engine->readers, store, error);
 }
 
+/* A fork ends long reads; whoever read begins again once it is over. */
+static bool again(enum wf_status status, struct wf_buffer *rows, size_t len)
+{
+    if (status == WF_INTERRUPTED && rows) {
+        rows->len = len;
+    }
+    return status == WF_INTERRUPTED;
+}
+
 static enum wf_status copy_run(struct wf_engine *engine, struct wf_store *store, enum wf_status status,
                                const struct wf_run_row *row, int64_t *run_id, struct wf_buffer *state)
 {
@@ -30,13 +39,17 @@ enum wf_status wf_engine_find(struct wf_engine *engine, int64_t run_id, struct w
 {
     struct wf_run_row row;
     struct wf_store *store;
-    enum wf_status status = lend(engine, &store, error);
+    enum wf_status status;
 
-    if (status) {
-        return status;
-    }
-    status = engine->does->run_load(store, run_id, &row, error);
-    return copy_run(engine, store, status, &row, &run_id, state);
+    do {
+        status = lend(engine, &store, error);
+        if (status) {
+            return status;
+        }
+        status = engine->does->run_load(store, run_id, &row, error);
+        status = copy_run(engine, store, status, &row, &run_id, state);
+    } while (again(status, NULL, 0));
+    return status;
 }
 
 enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, int64_t *run_id,
@@ -44,13 +57,17 @@ enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, 
 {
     struct wf_run_row row;
     struct wf_store *store;
-    enum wf_status status = lend(engine, &store, error);
+    enum wf_status status;
 
-    if (status) {
-        return status;
-    }
-    status = engine->does->run_find(store, key, &row, error);
-    return copy_run(engine, store, status, &row, run_id, state);
+    do {
+        status = lend(engine, &store, error);
+        if (status) {
+            return status;
+        }
+        status = engine->does->run_find(store, key, &row, error);
+        status = copy_run(engine, store, status, &row, run_id, state);
+    } while (again(status, NULL, 0));
+    return status;
 }
 
 static bool put_run(void *context, const struct wf_run_row *row)
@@ -77,12 +94,16 @@ enum wf_status wf_engine_list(struct wf_engine *engine, struct wf_bytes prefix, 
                               struct wf_buffer *rows, struct wf_error *error)
 {
     struct wf_store *store;
-    enum wf_status status = lend(engine, &store, error);
+    size_t len = rows->len;
+    enum wf_status status;
 
-    if (!status) {
-        status = engine->does->run_list(store, prefix, before, limit, put_run, rows, error);
-        wf_readers_give(&engine->readers, store);
-    }
+    do {
+        status = lend(engine, &store, error);
+        if (!status) {
+            status = engine->does->run_list(store, prefix, before, limit, put_run, rows, error);
+            wf_readers_give(&engine->readers, store);
+        }
+    } while (again(status, rows, len));
     return !status && rows->failed ? WF_NO_MEMORY : status;
 }
 
@@ -90,13 +111,17 @@ enum wf_status wf_engine_events(struct wf_engine *engine, int64_t run_id, int64_
                                 struct wf_buffer *rows, struct wf_error *error)
 {
     struct wf_store *store;
-    enum wf_status status = lend(engine, &store, error);
+    size_t len = rows->len;
+    enum wf_status status;
 
-    if (!status) {
-        status = run_id ? engine->does->read_run(store, run_id, after, limit, put_events, rows, error)
-                        : engine->does->read_log(store, after, limit, put_events, rows, error);
-        wf_readers_give(&engine->readers, store);
-    }
+    do {
+        status = lend(engine, &store, error);
+        if (!status) {
+            status = run_id ? engine->does->read_run(store, run_id, after, limit, put_events, rows, error)
+                            : engine->does->read_log(store, after, limit, put_events, rows, error);
+            wf_readers_give(&engine->readers, store);
+        }
+    } while (again(status, rows, len));
     return !status && rows->failed ? WF_NO_MEMORY : status;
 }
 
@@ -104,12 +129,15 @@ enum wf_status wf_engine_last_position(struct wf_engine *engine, int64_t *positi
                                        struct wf_error *error)
 {
     struct wf_store *store;
-    enum wf_status status = lend(engine, &store, error);
+    enum wf_status status;
 
-    if (!status) {
-        status = engine->does->last_position(store, position, error);
-        wf_readers_give(&engine->readers, store);
-    }
+    do {
+        status = lend(engine, &store, error);
+        if (!status) {
+            status = engine->does->last_position(store, position, error);
+            wf_readers_give(&engine->readers, store);
+        }
+    } while (again(status, NULL, 0));
     return status;
 }
 

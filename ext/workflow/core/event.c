@@ -53,7 +53,9 @@ static uint64_t mask_of(const struct wf_event *event, int64_t row_at_ms)
            (event->at_ms && event->at_ms != row_at_ms ? HAS_AT : 0u) |
            (event->due_ms ? HAS_DUE : 0u) | (event->fence ? HAS_FENCE : 0u) |
            (event->method.len ? HAS_METHOD : 0u) | (event->reason.len ? HAS_REASON : 0u) |
-           (event->error_class.len ? HAS_ERROR : 0u) | (event->payload.len ? HAS_PAYLOAD : 0u) |
+           (event->error_class.len || event->error_message.len || event->error_where.len ? HAS_ERROR
+                                                                                         : 0u) |
+           (event->payload.len ? HAS_PAYLOAD : 0u) |
            (event->final ? IS_FINAL : 0u) | (event->crashed ? IS_CRASHED : 0u);
 }
 

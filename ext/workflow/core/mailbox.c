@@ -46,6 +46,7 @@ static struct wf_slot *new_slot_locked(struct wf_mailbox *mailbox)
     }
     slot->index = mailbox->slot_count;
     wf_op_init(&slot->op);
+    slot->op.slot = slot;
     mailbox->slots[mailbox->slot_count++] = slot;
     return slot;
 }
@@ -110,8 +111,8 @@ static void leave_worker_locked(struct wf_mailbox *mailbox, struct wf_slot *slot
     if (slot->place == WF_SLOT_TAKEN && slot->worker) {
         mailbox->busy_count--;
     }
-    if (slot->claim.alone) {
-        mailbox->alone = false;
+    if (mailbox->alone == slot) {
+        mailbox->alone = NULL;
     }
 }
 
@@ -178,9 +179,14 @@ bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first
     if (slot->place == WF_SLOT_ENDING) {
         mailbox->worker_count++; /* a `now` step after the one that just ended, in the same slot */
     }
+    mailbox->busy_count -= slot->worker && slot->place == WF_SLOT_TAKEN;
     slot->place = WF_SLOT_QUEUED;
     slot->queued_mono_ms = wf_clock_mono_ms();
-    mailbox->alone |= slot->claim.alone;
+    if (slot->claim.alone) {
+        mailbox->alone = slot;
+    } else if (mailbox->alone == slot) {
+        mailbox->alone = NULL;
+    }
     if (first || !mailbox->first) {
         slot->next = mailbox->first;
         mailbox->first = slot;
@@ -296,6 +302,32 @@ struct wf_slot *wf_mailbox_stale(struct wf_mailbox *mailbox, int64_t mono_ms)
     }
     pthread_mutex_unlock(&mailbox->mutex);
     return stale;
+}
+
+bool wf_mailbox_holds(struct wf_mailbox *mailbox, int index, int64_t run_id, int step, int64_t fence)
+{
+    bool holds = false;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    if (index >= 0 && index < mailbox->slot_count && mailbox->slots[index]->place != WF_SLOT_FREE) {
+        const struct wf_claim *claim = &mailbox->slots[index]->claim;
+
+        holds = claim->run_id == run_id && claim->step == step && claim->fence == fence;
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
+    return holds;
+}
+
+int wf_mailbox_claims(struct wf_mailbox *mailbox)
+{
+    int count = 0;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    for (int i = 0; i < mailbox->slot_count; i++) {
+        count += mailbox->slots[i]->place != WF_SLOT_FREE && mailbox->slots[i]->claim.run_id != 0;
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
+    return count;
 }
 
 static int in_hand_locked(const struct wf_mailbox *mailbox)

@@ -21,7 +21,8 @@ struct wf_mailbox {
     int slot_count, free_count, queued_count, worker_count, busy_count;
     struct wf_slot *free, *first, *last;
     int threads, prefetch;
-    bool quiet, closed, alone;
+    struct wf_slot *alone; /* the one whose step runs with nothing beside it, or NULL */
+    bool quiet, closed;
 };
 
 void wf_mailbox_init(struct wf_mailbox *mailbox);
@@ -65,6 +66,10 @@ struct wf_slot *wf_mailbox_close(struct wf_mailbox *mailbox);
 /* What has been queued since before `mono_ms`, newest last, when every thread is busy: to be given back. */
 struct wf_slot *wf_mailbox_stale(struct wf_mailbox *mailbox, int64_t mono_ms);
 
+/* Whether the slot of that index holds this claim. Committer only: no other thread changes one. */
+bool wf_mailbox_holds(struct wf_mailbox *mailbox, int index, int64_t run_id, int step, int64_t fence);
+/* How many claims there are, also of steps that are ending. Committer only. */
+int wf_mailbox_claims(struct wf_mailbox *mailbox);
 /* Slots that are not free: queued, taken, reserved or ending. */
 int wf_mailbox_in_hand(struct wf_mailbox *mailbox);
 /* Waits until that is 0 or until `mono_ms`. */

@@ -42,6 +42,10 @@ void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int 
     claim->round = step->round;
     claim->fence = fence;
     wf_work_write(&claim->work, state, index, by);
+    if (!engine->committer.witness_claim.run_id) {
+        engine->committer.witness_claim = *claim;
+        engine->committer.witness_claim.work = (struct wf_buffer){0};
+    }
 }
 
 static enum wf_status write_run(struct wf_engine *engine, bool insert, struct wf_error *error)
@@ -87,7 +91,7 @@ static enum wf_status write_ready(struct wf_engine *engine, int step, const stru
     return engine->does->ready_put(engine->committer.store, &row, error);
 }
 
-/* The rows of one step, as they were and as they are to be. `again`: ready, but for another attempt. */
+/* The rows of one step, as they were and as they are to be. `again`: for another attempt or round. */
 static enum wf_status write_step(struct wf_engine *engine, int step, const struct wf_projection *old,
                                  const struct wf_projection *new, bool again, struct wf_error *error)
 {
@@ -101,7 +105,7 @@ static enum wf_status write_step(struct wf_engine *engine, int step, const struc
     } else if (old->ready && !new->ready) {
         status = does->ready_delete(store, run_id, step, error);
     }
-    if (!status && new->waits && (!old->waits || old->at_ms != new->at_ms)) {
+    if (!status && new->waits && (!old->waits || again || old->at_ms != new->at_ms)) {
         struct wf_wait_row row = {.run_id = run_id, .step = step, .fence = new->fence};
 
         status = does->wait_put(store, &row, error);
@@ -128,7 +132,7 @@ static enum wf_status write_steps(struct wf_engine *engine, const struct wf_comm
     for (int i = 0; i < committer->state.step_count && !status; i++) {
         struct wf_projection old = i < old_count ? committer->before[i] : (struct wf_projection){0};
         struct wf_projection new = wf_state_project(&committer->state, i);
-        bool again = command->kind == WF_COMMAND_LOST && command->step == i;
+        bool again = (command->kind == WF_COMMAND_LOST && command->step == i) || old.round != new.round;
 
         committer->before[i] = old;
         status = write_step(engine, i, &old, &new, again, error);

@@ -26,6 +26,9 @@ static void emit(struct decision *decision, struct wf_event event)
     if (decision->status) {
         return;
     }
+    if (!decision->count) {
+        wf_row_begin(decision->row, decision->command->now_ms, decision->command->by);
+    }
     wf_row_add(decision->row, &event, decision->command->now_ms);
     decision->status = wf_state_fold(decision->state, &event);
     decision->count++;
@@ -346,6 +349,7 @@ static enum wf_status retry(struct decision *decision)
             return WF_NOT_PENDING;
         }
         retry_step(decision, step);
+        release(decision, (struct wf_bytes){"", 0}); /* what the run's end had cut goes on too */
         return WF_OK;
     }
     for (uint16_t i = 0; i < state->step_count; i++) {
@@ -394,13 +398,12 @@ enum wf_status wf_decide(struct wf_state *state, const struct wf_command *comman
     if (command->step >= (int)state->step_count || (command->step < 0 && !of_run)) {
         return WF_INVALID;
     }
-    wf_row_begin(row, command->now_ms, command->by);
     status = run_command(&decision);
     *count = decision.count;
     if (decision.status) {
         return decision.status;
     }
-    return row->failed ? WF_NO_MEMORY : status;
+    return decision.count && row->failed ? WF_NO_MEMORY : status;
 }
 
 enum wf_place wf_scheduler_place(const struct wf_state *state, const struct wf_definition *definition,

@@ -40,7 +40,7 @@ struct wf_command {
 };
 
 /* OK: events were written to `row` (begun here) and folded into `state`; *count says how many, and may be
- * 0 where there is nothing to do. NOT_PENDING, NOT_WAITING, INVALID: refused, state and row untouched.
+ * 0 where there is nothing to do: then the row is as it was. NOT_PENDING, NOT_WAITING, INVALID: refused, state and row untouched.
  * STORE_CORRUPT, NO_MEMORY: from the fold; the state is not to be used. */
 enum wf_status wf_decide(struct wf_state *state, const struct wf_command *command, struct wf_buffer *row,
                          int *count);

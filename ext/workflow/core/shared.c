@@ -54,6 +54,7 @@ static enum wf_status name_file(struct wf_shared *shared, const char *store_path
                                 struct wf_error *error);
 static enum wf_status refuse_network(const char *path, struct wf_error *error);
 static enum wf_status prepare(struct wf_shared *shared, struct wf_error *error);
+static enum wf_status map_file(struct wf_shared *shared, struct wf_error *error);
 static bool lock(const struct wf_shared *shared, int command, short type, long offset, long len);
 
 static enum wf_status fail_errno(const struct wf_shared *shared, const char *doing,
@@ -67,7 +68,6 @@ enum wf_status wf_shared_open(struct wf_shared *shared, const char *store_path,
                               struct wf_error *error)
 {
     enum wf_status status;
-    void *map;
 
     shared->fd = -1;
     shared->map = NULL;
@@ -86,13 +86,10 @@ enum wf_status wf_shared_open(struct wf_shared *shared, const char *store_path,
     if (status != WF_OK) {
         goto fail;
     }
-    map =
-        mmap(NULL, sizeof(struct wf_shared_map), PROT_READ | PROT_WRITE, MAP_SHARED, shared->fd, 0);
-    if (map == MAP_FAILED) {
-        status = fail_errno(shared, "map", error);
+    status = map_file(shared, error);
+    if (status != WF_OK) {
         goto fail;
     }
-    shared->map = map;
     return WF_OK;
 
 fail:
@@ -359,4 +356,34 @@ static enum wf_status prepare(struct wf_shared *shared, struct wf_error *error)
         }
         nanosleep(&pause, NULL);
     }
+}
+
+/*
+ * By a description of its own: a mapping keeps its description open, and with it the locks. A forked
+ * child has the mapping for as long as it lives, so its parent's locks would outlive the parent.
+ */
+static enum wf_status map_file(struct wf_shared *shared, struct wf_error *error)
+{
+    struct stat locked, mapped;
+    void *map = MAP_FAILED;
+    int fd = open(shared->path, O_RDWR | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &mapped) != 0 || fstat(shared->fd, &locked) != 0) {
+        goto done;
+    }
+    if (mapped.st_dev != locked.st_dev || mapped.st_ino != locked.st_ino) {
+        errno = ESTALE; /* replaced in between */
+        goto done;
+    }
+    map = mmap(NULL, sizeof(*shared->map), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+done:
+    if (map != MAP_FAILED) {
+        shared->map = map;
+    } else {
+        fail_errno(shared, "map", error);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return shared->map ? WF_OK : WF_STORE_UNAVAILABLE;
 }

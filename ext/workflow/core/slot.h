@@ -76,7 +76,7 @@ struct wf_slot {
     _Atomic int64_t entered_mono_ms;
     bool told;               /* step_started is in the log already. Committer only */
     int64_t queued_mono_ms;
-    struct wf_op op;         /* its own */
+    struct wf_op op;         /* its own: op.slot is this slot, always */
     struct wf_slot *next;    /* free list or queue */
 };
 

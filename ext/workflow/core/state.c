@@ -136,12 +136,23 @@ static void reopen(struct wf_state *state, int index, uint32_t round)
     }
 }
 
+/* What the end of the run had cut off has its next round too: else the run could never be done. */
+static void reopen_cut(struct wf_state *state)
+{
+    for (uint16_t i = 0; state->ended && i < state->step_count; i++) {
+        if (state->steps[i].status == WF_STEP_cancelled) {
+            reopen(state, i, state->steps[i].round + 1);
+        }
+    }
+}
+
 static void fold_retried(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
 {
     if (event->final) {
         bool otherwise = step->otherwise;
 
         reopen(state, (int)(step - state->steps), event->round);
+        reopen_cut(state);
         step->otherwise = otherwise;
         state->ended = WF_RUN_none;
         state->ended_ms = 0;
@@ -155,6 +166,7 @@ static void fold_retried(struct wf_state *state, struct wf_step *step, const str
 static void fold_requested(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
 {
     step->status = WF_STEP_waiting;
+    step->otherwise = false;
     step->method = keep(state, event->method);
     step->scheduled_ms = event->at_ms;
     step->due_ms = event->due_ms;
@@ -221,7 +233,7 @@ static enum wf_status fold_run(struct wf_state *state, const struct wf_event *ev
     }
 }
 
-static enum wf_status fold_step(struct wf_state *state, struct wf_step *step,
+static enum wf_status fold_fact(struct wf_state *state, struct wf_step *step,
                                 const struct wf_event *event)
 {
     switch (event->kind) {
@@ -262,12 +274,28 @@ static enum wf_status fold_step(struct wf_state *state, struct wf_step *step,
     }
 }
 
+bool wf_step_sound(const struct wf_step *step)
+{
+    if (step->kind == WF_STEP_AWAIT) {
+        return step->otherwise || (step->status != WF_STEP_ready && step->status != WF_STEP_running);
+    }
+    return !step->otherwise && step->status != WF_STEP_waiting;
+}
+
+static enum wf_status fold_step(struct wf_state *state, struct wf_step *step,
+                                const struct wf_event *event)
+{
+    enum wf_status status = fold_fact(state, step, event);
+
+    return status || wf_step_sound(step) ? status : WF_STORE_CORRUPT;
+}
+
 enum wf_status wf_state_fold(struct wf_state *state, const struct wf_event *event)
 {
     enum wf_status status;
     int step;
 
-    if ((event->kind == WF_KIND_run_started) != (state->version == 0)) {
+    if ((event->kind == WF_KIND_run_started) != (state->version == 0) || state->version == INT64_MAX) {
         return WF_STORE_CORRUPT;
     }
     state->version++;
@@ -345,7 +373,8 @@ bool wf_state_released(const struct wf_state *state, int index)
 struct wf_projection wf_state_project(const struct wf_state *state, int index)
 {
     const struct wf_step *step = &state->steps[index];
-    struct wf_projection rows = {.at_ms = step->scheduled_ms, .fence = step->fence};
+    struct wf_projection rows = {
+        .at_ms = step->scheduled_ms, .fence = step->fence, .round = step->round};
 
     assert(index < state->step_count);
     rows.ready = step->status == WF_STEP_ready || step->status == WF_STEP_running;

@@ -120,6 +120,8 @@ enum wf_status wf_state_fold_row(struct wf_state *state, struct wf_bytes row);
 
 enum wf_run_status wf_state_status(const struct wf_state *state);
 int wf_state_find(const struct wf_state *state, struct wf_bytes name); /* -1: no such step */
+/* Whether its status is one that its kind can have. */
+bool wf_step_sound(const struct wf_step *step);
 /* Whether all that a step comes after is completed or skipped. */
 bool wf_state_released(const struct wf_state *state, int step);
 
@@ -129,6 +131,7 @@ struct wf_projection {
     bool alone;
     int32_t priority;
     int64_t at_ms, due_ms, fence;
+    uint32_t round; /* in no row: one of another round is another row */
 };
 
 struct wf_projection wf_state_project(const struct wf_state *state, int step);

@@ -26,9 +26,10 @@ enum step_field {
     STEP_REASON = 1 << 14,
     STEP_ERROR = 1 << 15,
     STEP_OTHERWISE = 1 << 16,
+    STEP_KNOWN = (1 << 17) - 1,
 };
 
-enum run_flag { RUN_FAILED = 1 << 0, RUN_UNIQUE = 1 << 1 };
+enum run_flag { RUN_FAILED = 1 << 0, RUN_UNIQUE = 1 << 1, RUN_KNOWN = (1 << 2) - 1 };
 
 static void put_shape(struct wf_buffer *buffer, struct wf_bytes name, enum wf_step_kind kind,
                       const uint16_t *deps, uint16_t dep_count)
@@ -69,7 +70,8 @@ static uint32_t step_mask(const struct wf_step *step)
            (step->ended_ms ? STEP_ENDED : 0u) | (step->fence ? STEP_FENCE : 0u) |
            (step->input_version ? STEP_INPUT : 0u) | (step->result_version ? STEP_RESULT : 0u) |
            (step->method.len ? STEP_METHOD : 0u) | (step->by.len ? STEP_BY : 0u) |
-           (step->reason.len ? STEP_REASON : 0u) | (step->error_class.len ? STEP_ERROR : 0u) |
+           (step->reason.len ? STEP_REASON : 0u) |
+           (step->error_class.len || step->error_message.len ? STEP_ERROR : 0u) |
            (step->otherwise ? STEP_OTHERWISE : 0u);
 }
 
@@ -196,7 +198,8 @@ static void get_step(struct wf_state *state, struct wf_reader *reader, uint16_t 
     step->error_class = get_text_if(reader, mask, STEP_ERROR);
     step->error_message = get_text_if(reader, mask, STEP_ERROR);
     step->otherwise = mask & STEP_OTHERWISE;
-    reader->failed |= step->status > WF_STEP_cancelled;
+    reader->failed |= step->status > WF_STEP_cancelled || mask & ~(uint64_t)STEP_KNOWN ||
+                      !wf_step_sound(step);
 }
 
 /* The number of steps, and room for them. */
@@ -219,12 +222,14 @@ static void get_steps(struct wf_state *state, struct wf_reader *reader,
     }
 }
 
-static enum wf_status read_status(const struct wf_state *state, const struct wf_reader *reader)
+/* Nothing may be left over: to skip a fact is to read another state. */
+static enum wf_status read_status(const struct wf_state *state, const struct wf_reader *reader,
+                                  struct wf_bytes bytes)
 {
-    if (wf_arena_failed(state->arena)) {
+    if (bytes.len && wf_arena_failed(state->arena)) {
         return WF_NO_MEMORY;
     }
-    return reader->failed ? WF_STORE_CORRUPT : WF_OK;
+    return reader->failed || reader->at != reader->end ? WF_STORE_CORRUPT : WF_OK;
 }
 
 enum wf_status wf_state_decode(struct wf_state *state, int64_t id, struct wf_bytes bytes)
@@ -253,9 +258,11 @@ enum wf_status wf_state_decode(struct wf_state *state, int64_t id, struct wf_byt
     state->subject = wf_reader_bytes(&reader);
     state->args = wf_reader_bytes(&reader);
     state->reason = wf_reader_bytes(&reader);
-    reader.failed |= state->ended > WF_RUN_cancelled || state->place > WF_PLACE_LATER;
+    reader.failed |= state->version < 1 || flags & ~(uint64_t)RUN_KNOWN ||
+                     (state->ended && state->ended < WF_RUN_done) ||
+                     state->ended > WF_RUN_cancelled || state->place > WF_PLACE_LATER;
     get_steps(state, &reader, get_step);
-    return read_status(state, &reader);
+    return read_status(state, &reader, bytes);
 }
 
 enum wf_status wf_birth_decode(struct wf_state *state, struct wf_bytes bytes)
@@ -271,5 +278,5 @@ enum wf_status wf_birth_decode(struct wf_state *state, struct wf_bytes bytes)
     state->unique = wf_reader_uint(&reader);
     reader.failed |= state->place > WF_PLACE_LATER;
     get_steps(state, &reader, get_shape);
-    return read_status(state, &reader);
+    return read_status(state, &reader, bytes);
 }

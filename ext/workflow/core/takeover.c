@@ -7,7 +7,7 @@
 
 #include "engine.h"
 
-#define ROWS_MAX 200 /* in one transaction; the dispatcher asks again while there is more */
+#define ROWS_MAX ((int)WF_TAKEOVER_MAX)
 
 struct held {
     struct wf_ready_row ready[ROWS_MAX];
@@ -53,7 +53,9 @@ static bool find_process(void *context, const struct wf_process_row *row)
     found->found = true;
     found->lease_until_ms = row->lease_until_ms;
     found->this_boot = wf_bytes_equal(row->boot, (struct wf_bytes){boot, strlen(boot)});
-    memcpy(found->name, row->name.ptr, len);
+    if (len) {
+        memcpy(found->name, row->name.ptr, len);
+    }
     return false;
 }
 
@@ -138,6 +140,46 @@ enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op, st
         status = engine->does->process_delete(store, op->owner, error);
     }
     return status;
+}
+
+/* ---- Rows of our own that no slot holds: a commit whose outcome was not known had claimed them ---- */
+
+struct orphans {
+    struct wf_engine *engine;
+    struct held held;
+};
+
+static bool collect_orphan(void *context, const struct wf_ready_row *row)
+{
+    struct orphans *orphans = context;
+
+    return wf_mailbox_holds(&orphans->engine->mailbox, row->slot, row->run_id, row->step, row->fence) ||
+           collect_ready(&orphans->held, row);
+}
+
+static bool collect_orphan_wait(void *context, const struct wf_wait_row *row)
+{
+    struct orphans *orphans = context;
+
+    return wf_mailbox_holds(&orphans->engine->mailbox, row->slot, row->run_id, row->step, row->fence) ||
+           collect_wait(&orphans->held, row);
+}
+
+enum wf_status wf_upkeep_orphans(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct orphans orphans = {.engine = engine, .held = {.ready_count = 0}};
+    struct wf_op op = {.owner = committer->owner};
+    enum wf_status status = engine->does->ready_owned(committer->store, committer->owner,
+                                                      (int)WF_SLOTS_MAX + ROWS_MAX, collect_orphan,
+                                                      &orphans, error);
+
+    if (!status) {
+        status = engine->does->wait_owned(committer->store, committer->owner,
+                                          (int)WF_SLOTS_MAX + ROWS_MAX, collect_orphan_wait, &orphans,
+                                          error);
+    }
+    return status ? status : give_back(engine, &op, &orphans.held, (struct wf_bytes){"", 0}, error);
 }
 
 /* ---- Owners that left no entry in the shared file: it was lost, or the machine was started again ---- */

@@ -19,6 +19,14 @@ enum wf_status wf_transaction_open(struct wf_engine *engine, struct wf_error *er
     return engine->does->open(&engine->committer.store, &options, error);
 }
 
+/* A connection, and the process's row, without which nothing can be claimed. */
+static enum wf_status prepare(struct wf_engine *engine, struct wf_error *error)
+{
+    enum wf_status status = wf_transaction_open(engine, error);
+
+    return status || engine->committer.owner ? status : wf_upkeep_join(engine, error);
+}
+
 /* What the transaction did is undone: claims go back to being nobody's. */
 static void forget(struct wf_engine *engine)
 {
@@ -31,6 +39,8 @@ static void forget(struct wf_engine *engine)
         wf_mailbox_free(&engine->mailbox, slot);
     }
     committer->appended = committer->released = committer->claimed_count = committer->finished = 0;
+    committer->renewing_mono_ms = 0;
+    committer->witness_claim.run_id = 0;
 }
 
 static enum wf_status begin(struct wf_engine *engine, struct wf_error *error)
@@ -58,19 +68,48 @@ static bool see(void *context, const struct wf_event_row *row)
     return false;
 }
 
-/* OK: it is there. STORE_ERROR: it is not. UNKNOWN: the store cannot be asked. */
-static enum wf_status look_for_witness(struct wf_engine *engine, struct wf_error *error)
+static enum wf_status look_for_event(struct wf_engine *engine, bool *seen, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     struct witness witness = {wf_buffer_bytes(&committer->witness), false};
+    enum wf_status status = engine->does->read_run(committer->store, committer->witness_run,
+                                                   committer->witness_version - 1, 1, see, &witness,
+                                                   error);
+
+    *seen = witness.seen;
+    return status;
+}
+
+static enum wf_status look_for_claim(struct wf_engine *engine, bool *seen, struct wf_error *error)
+{
+    const struct wf_claim *claim = &engine->committer.witness_claim;
+    struct wf_store *store = engine->committer.store;
+    struct wf_ready_row ready = {.run_id = claim->run_id, .step = claim->step};
+    struct wf_wait_row wait = {.run_id = claim->run_id, .step = claim->step};
+    enum wf_status status = claim->await ? engine->does->wait_get(store, &wait, error)
+                                         : engine->does->ready_get(store, &ready, error);
+    int64_t owner = claim->await ? wait.owner : ready.owner;
+    int64_t fence = claim->await ? wait.fence : ready.fence;
+
+    *seen = !status && owner == engine->committer.owner && fence == claim->fence;
+    return status == WF_NOT_FOUND ? WF_OK : status;
+}
+
+/* OK: it is there. STORE_ERROR: it is not, or did nothing that could not be done again. UNKNOWN: the
+ * store cannot be asked. */
+static enum wf_status look_for_witness(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    bool seen = false;
 
     wf_committer_close_store(engine);
-    if (!committer->appended || wf_transaction_open(engine, error) ||
-        engine->does->read_run(committer->store, committer->witness_run, committer->witness_version - 1,
-                               1, see, &witness, error)) {
+    if (wf_transaction_open(engine, error) ||
+        (committer->appended && look_for_event(engine, &seen, error)) ||
+        (!committer->appended && committer->witness_claim.run_id &&
+         look_for_claim(engine, &seen, error))) {
         return WF_UNKNOWN;
     }
-    return witness.seen ? WF_OK : WF_STORE_ERROR;
+    return seen ? WF_OK : WF_STORE_ERROR;
 }
 
 static enum wf_status commit(struct wf_engine *engine, struct wf_error *error)
@@ -82,21 +121,35 @@ static enum wf_status commit(struct wf_engine *engine, struct wf_error *error)
         status = look_for_witness(engine, error);
     }
     if (status) {
+        engine->committer.doubtful |= status == WF_UNKNOWN;
         forget(engine);
     } else if (wrote) {
         atomic_fetch_add(&engine->committer.commits, 1);
         atomic_fetch_add(&engine->committer.appends, engine->committer.appended);
     }
+    if (!status) {
+        wf_upkeep_renewed(engine);
+    }
     return status;
+}
+
+/* Before anything of this transaction is claimed, so that what no slot holds is nobody's. */
+static enum wf_status look_for_orphans(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+
+    return committer->doubtful || committer->sweeping ? wf_upkeep_orphans(engine, error) : WF_OK;
 }
 
 static enum wf_status write_all(struct wf_engine *engine, struct wf_op *ops, struct wf_error *error)
 {
+    struct wf_committer *committer = &engine->committer;
     enum wf_status status = begin(engine, error);
 
     if (status) {
         return status;
     }
+    status = look_for_orphans(engine, error);
     for (struct wf_op *op = ops; op && !status; op = op->next) {
         op->error.message[0] = '\0';
         status = wf_append(engine, op, &op->error);
@@ -111,13 +164,15 @@ static enum wf_status write_all(struct wf_engine *engine, struct wf_op *ops, str
         roll_back(engine);
         return status;
     }
-    return commit(engine, error);
+    status = commit(engine, error);
+    committer->doubtful &= status != WF_OK;
+    return status;
 }
 
 /* One op in a transaction of its own: only its own failure is its answer. */
 static void write_one(struct wf_engine *engine, struct wf_op *op)
 {
-    enum wf_status status = wf_transaction_open(engine, &op->error);
+    enum wf_status status = prepare(engine, &op->error);
 
     if (!status) {
         status = begin(engine, &op->error);
@@ -136,18 +191,28 @@ static void write_one(struct wf_engine *engine, struct wf_op *op)
     }
 }
 
-static void write_each(struct wf_engine *engine, struct wf_op *ops)
+/* Each append alone, and then what is due alone, so that neither stands in the other's way. */
+static enum wf_status write_each(struct wf_engine *engine, struct wf_op *ops, struct wf_error *error)
 {
-    int appended = 0, released = 0;
+    struct wf_committer *committer = &engine->committer;
+    int appended = 0, released = 0, finished = 0;
+    enum wf_status status;
 
     for (struct wf_op *op = ops; op; op = op->next) {
+        forget(engine);
         write_one(engine, op);
-        appended += engine->committer.appended;
-        released += engine->committer.released;
+        appended += committer->appended;
+        released += committer->released;
+        finished += committer->finished;
     }
-    engine->committer.appended = appended;
-    engine->committer.released = released;
-    engine->committer.timers_changed = true;
+    forget(engine);
+    committer->timers_changed = true;
+    status = prepare(engine, error);
+    status = status ? status : write_all(engine, NULL, error);
+    committer->appended += appended;
+    committer->released += released;
+    committer->finished += finished;
+    return status;
 }
 
 static void checkpoint(struct wf_engine *engine, bool busy)
@@ -164,11 +229,10 @@ void wf_transaction_run(struct wf_engine *engine, struct wf_op *ops)
 {
     struct wf_committer *committer = &engine->committer;
     struct wf_error error = {0};
-    enum wf_status status = wf_transaction_open(engine, &error);
+    enum wf_status status;
 
-    if (!status && !committer->owner) {
-        status = wf_upkeep_join(engine, &error);
-    }
+    forget(engine);
+    status = prepare(engine, &error);
     if (!status) {
         status = write_all(engine, ops, &error);
     }
@@ -178,8 +242,20 @@ void wf_transaction_run(struct wf_engine *engine, struct wf_op *ops)
             op->status = status;
             op->error = error;
         }
-    } else if (status) {
-        write_each(engine, ops);
+    } else if (status && ops) {
+        status = write_each(engine, ops, &error);
     }
+    committer->ill = status != WF_OK;
     checkpoint(engine, ops && ops->next);
+}
+
+void wf_transaction_end(struct wf_engine *engine)
+{
+    struct wf_error error;
+    int left;
+
+    if (engine->committer.owner && !wf_transaction_open(engine, &error)) {
+        wf_upkeep_part(engine, &error);
+        engine->does->checkpoint(engine->committer.store, &left, &error);
+    }
 }

@@ -63,6 +63,9 @@ static enum wf_status fire(struct wf_engine *engine, const struct wf_timer_row *
     if (!status && !refused) {
         status = wf_append_command(engine, &command, &refused, error);
     }
+    if (refused == WF_NO_MEMORY) {
+        return wf_fail(error, WF_NO_MEMORY, "out of memory");
+    }
     if (!status && refused) { /* a run that cannot be read, or is not there: not asked again */
         status = engine->does->timer_delete(engine->committer.store, timer->run_id, timer->step, error);
     }
@@ -120,7 +123,7 @@ static enum wf_status tell_start(struct wf_engine *engine, struct wf_slot *slot,
     struct wf_ready_row row = {.run_id = claim->run_id, .step = claim->step};
     struct wf_command command = {.kind = WF_COMMAND_STARTED, .step = claim->step};
     struct wf_work work;
-    enum wf_status refused, status = engine->does->ready_get(engine->committer.store, &row, error);
+    enum wf_status refused = WF_OK, status = engine->does->ready_get(engine->committer.store, &row, error);
 
     slot->told = true;
     if (status || row.fence != claim->fence || wf_work_read(claim, &work)) {
@@ -131,7 +134,10 @@ static enum wf_status tell_start(struct wf_engine *engine, struct wf_slot *slot,
     command.attempt = claim->attempt;
     command.by = work.by;
     status = wf_append_load(engine, claim->run_id, &refused, error);
-    return status || refused ? status : wf_append_command(engine, &command, &refused, error);
+    if (status || refused || engine->committer.state.steps[claim->step].round != claim->round) {
+        return status;
+    }
+    return wf_append_command(engine, &command, &refused, error);
 }
 
 static enum wf_status tell_starts(struct wf_engine *engine, struct wf_error *error)
@@ -163,9 +169,23 @@ static enum wf_status put_process(struct wf_engine *engine, int64_t id, int64_t 
     status = engine->does->process_put(engine->committer.store, &row, error);
     if (!status) {
         *given = row.id;
-        engine->committer.renewed_mono_ms = row.lease_until_ms - engine->lease_ms;
+        engine->committer.renewing_mono_ms = row.lease_until_ms - engine->lease_ms;
     }
     return status;
+}
+
+void wf_upkeep_renewed(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct wf_shared_process *entry = wf_liveness_self(&engine->liveness);
+
+    if (committer->renewing_mono_ms) {
+        committer->renewed_mono_ms = committer->renewing_mono_ms;
+    }
+    if (entry) {
+        atomic_store(&entry->lease_until_ms, committer->renewed_mono_ms + engine->lease_ms);
+        atomic_store(&entry->holding, wf_mailbox_in_hand(&engine->mailbox));
+    }
 }
 
 enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error)
@@ -183,10 +203,53 @@ enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error)
     } else {
         engine->does->rollback(committer->store);
     }
+    if (status == WF_UNKNOWN) { /* at worst a row that nobody uses */
+        wf_committer_close_store(engine);
+        status = error->status = WF_STORE_ERROR;
+    }
     if (!status) {
         committer->owner = owner;
         wf_liveness_announce(&engine->liveness, owner);
+        wf_upkeep_renewed(engine);
     }
+    return status;
+}
+
+static bool see_held(void *context, const struct wf_ready_row *row)
+{
+    (void)row;
+    *(bool *)context = true;
+    return false;
+}
+
+static bool see_held_wait(void *context, const struct wf_wait_row *row)
+{
+    (void)row;
+    *(bool *)context = true;
+    return false;
+}
+
+enum wf_status wf_upkeep_part(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_store *store = engine->committer.store;
+    int64_t owner = engine->committer.owner;
+    bool held = false;
+    enum wf_status status = engine->does->begin(store, error);
+
+    if (status) {
+        return status;
+    }
+    status = engine->does->ready_owned(store, owner, 1, see_held, &held, error);
+    if (!status) {
+        status = engine->does->wait_owned(store, owner, 1, see_held_wait, &held, error);
+    }
+    if (!status && !held) {
+        status = engine->does->process_delete(store, owner, error);
+    }
+    if (!status) {
+        return engine->does->commit(store, error);
+    }
+    engine->does->rollback(store);
     return status;
 }
 
@@ -194,21 +257,12 @@ enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error)
 static enum wf_status renew_lease(struct wf_engine *engine, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
-    struct wf_shared_process *entry = wf_liveness_self(&engine->liveness);
-    int held = wf_mailbox_in_hand(&engine->mailbox);
-    enum wf_status status = WF_OK;
+    bool due = wf_clock_mono_ms() - committer->renewed_mono_ms > engine->lease_ms / 3;
 
-    if (!committer->owner) {
+    if (!due || !wf_mailbox_in_hand(&engine->mailbox)) {
         return WF_OK;
     }
-    if (held && wf_clock_mono_ms() - committer->renewed_mono_ms > engine->lease_ms / 3) {
-        status = put_process(engine, committer->owner, &committer->owner, error);
-    }
-    if (!status && entry) {
-        atomic_store(&entry->lease_until_ms, committer->renewed_mono_ms + engine->lease_ms);
-        atomic_store(&entry->holding, held);
-    }
-    return status;
+    return put_process(engine, committer->owner, &committer->owner, error);
 }
 
 /* ---- Claims ---- */
@@ -287,7 +341,7 @@ static enum wf_status claim_ready(struct wf_engine *engine, struct wf_error *err
     int room = wf_mailbox_room(&engine->mailbox);
     enum wf_status status;
 
-    if (!room || !engine->committer.owner) {
+    if (!room) {
         return WF_OK;
     }
     status = engine->does->ready_claimable(engine->committer.store, room < ROWS_MAX ? room : ROWS_MAX,
