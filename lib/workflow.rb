@@ -1,0 +1,129 @@
+# frozen_string_literal: true
+
+# A constant of this name that somebody else defined cannot be shared: say whose it is, before it is reopened.
+if Object.const_defined?(:Workflow, false) && !Object.autoload?(:Workflow)
+  other = Object.const_source_location(:Workflow)&.first
+  if other && !other.start_with?("#{__dir__}/")
+    raise LoadError, "#{other} defines another Workflow, and #{__FILE__} defines the gem's: " \
+      "the two cannot be loaded together. Remove one of the gems, or rename the application's constant."
+  end
+end
+
+require_relative "workflow/version"
+require_relative "workflow/error"             # everything that is raised
+
+# What is declared.
+require_relative "workflow/declaring"         # the words of a class: workflow, step, remembers, start
+require_relative "workflow/declarations"      # what one class declared, with its parents'
+require_relative "workflow/dsl"               # reads the block
+require_relative "workflow/definition"        # a frozen graph of steps
+require_relative "workflow/step_definition"   # one step: retries, what an error means
+require_relative "workflow/options"           # which options there are, and good values
+require_relative "workflow/configuration"     # store, threads, lease
+require_relative "workflow/places"            # config/workflow.yml: where steps run
+require_relative "workflow/blueprint"         # a definition as the core takes it
+
+# What the log holds.
+require_relative "workflow/serializer"        # arguments as bytes, in Active Job's format
+require_relative "workflow/subject"           # the object of a run: bytes, key, and back
+require_relative "workflow/memory"            # how plain objects are rebuilt
+require_relative "workflow/run"               # one execution, as a reader sees it
+require_relative "workflow/runs"              # many
+require_relative "workflow/step"              # a step of a run
+require_relative "workflow/event"             # a fact
+require_relative "workflow/failure"           # an error, as the log keeps it
+
+# Who runs steps.
+require_relative "workflow/words"             # the words of an object: start, submit, now, later, workflow
+require_relative "workflow/inner_words"       # the words inside a step: reject
+require_relative "workflow/caller"            # start, submit, now, later, for one object
+require_relative "workflow/breath"            # the `now` steps that follow from one call
+require_relative "workflow/submission"        # what became of a submit
+require_relative "workflow/messages"          # why it was not accepted
+require_relative "workflow/decorator"         # object.later.call
+require_relative "workflow/work"              # a step in hand
+require_relative "workflow/execution"         # one attempt: the method, and how it ended
+require_relative "workflow/worker"            # threads that take steps
+require_relative "workflow/supervisor"        # a worker in the foreground, and its signals
+
+# The process around them.
+require_relative "workflow/runtime"           # the engine of this process
+require_relative "workflow/store"             # how it is opened
+require_relative "workflow/role"              # who acts: web:4711@host
+require_relative "workflow/follower"          # the log as it grows
+require_relative "workflow/instrumentation"   # notifications
+require_relative "workflow/report"            # errors that nobody rescues
+
+# A domain process, declared once on the class it belongs to, run step by step under a durable log.
+module Workflow
+  autoload :LogSubscriber, "#{__dir__}/workflow/log_subscriber"
+  autoload :Helper, "#{__dir__}/workflow/helper"
+  autoload :StreamChannel, "#{__dir__}/workflow/stream_channel"
+  autoload :Verification, "#{__dir__}/workflow/verification"
+  autoload :StreamName, "#{__dir__}/workflow/stream_name"
+
+  @lock = Mutex.new
+  @configuration = Configuration.new
+
+  class << self
+    # @return [Configuration] the one in use
+    attr_reader :configuration
+
+    # Sets what differs from the defaults. An engine that is open on another store is stopped.
+    # @yieldparam configuration [Configuration]
+    # @return [void]
+    # @raise [StoreError, DefinitionError] of a bad value
+    # @example
+    #   Workflow.configure { |c| c.store = "sqlite:storage/x.sqlite3"; c.threads = 10 }
+    def configure
+      path = configuration.path
+      yield configuration
+      runtime.stop unless configuration.path == path
+    end
+
+    # What runs in this process.
+    # @return [Runtime]
+    # @api private
+    def runtime = @runtime || @lock.synchronize { @runtime ||= Runtime.new(configuration) }
+
+    # @return [Native::Engine] of this process, opened at first use and again after a fork
+    # @raise [StoreError]
+    # @api private
+    def engine = runtime.engine
+
+    # @return [Follower] of this process
+    # @api private
+    def follower = runtime.follower
+
+    # The log over all runs, in order.
+    # @param after [Integer] a position; 0 for the beginning
+    # @param limit [Integer]
+    # @return [Array<Event>]
+    # @example
+    #   Workflow.events(after: last.position, limit: 100)
+    def events(after: 0, limit: 1000) = engine.log(after, limit).map { |row| Event.new(row) }
+
+    # Checks that all steps of the classes that are loaded have their methods, and that config/workflow.yml fits.
+    # @return [Integer] how many classes were checked
+    # @raise [DefinitionError] naming file and line
+    def verify
+      classes = Declarations.classes
+      classes.each { |klass| Declarations.of(klass).verify }
+      configuration.places.verify
+      classes.size
+    end
+
+    # `include Workflow` adds the words and nothing else: this module itself, with its constants, stays out of the
+    # ancestors, so that an Event or Step of the application is never mistaken for ours.
+    # @api private
+    def append_features(base)
+      raise DefinitionError, "include Workflow in a class; in a concern, within its included block." unless base.is_a?(Class)
+      base.extend(Declaring)
+      base.include(Words)
+      InnerWords.add_to(base)
+      Declarations.register(base)
+    end
+  end
+end
+
+require_relative "workflow/railtie" if defined?(Rails::Railtie)

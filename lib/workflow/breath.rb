@@ -1,0 +1,51 @@
+# frozen_string_literal: true
+
+module Workflow
+  # What one call of a caller runs: the `now` steps that became ready by it, one after another, on the caller's own
+  # object, until there is none. Holds the hand, and gives back what is in it however the call ends.
+  class Breath
+    # @yieldparam breath [Breath]
+    def self.of(object)
+      breath = new(object)
+      yield breath
+    ensure
+      breath&.hand&.give_back
+    end
+
+    # @return [Native::Hand]
+    attr_reader :hand
+    # @return [Exception, nil] the first step's own error
+    attr_reader :error
+    # @return [Object, nil] what the last method returned
+    attr_reader :value
+    # @return [Run, nil] as it is now
+    attr_reader :run
+
+    def initialize(object)
+      @object = object
+      @hand = Workflow.engine.hand
+    end
+
+    # @param snapshot [Hash] the run as it is
+    # @param events [Array<Array>] what was just recorded
+    # @param row [Array, nil] the first step to run here
+    # @return [Run]
+    def go_on(snapshot, events, row, existing: false)
+      told(snapshot, events, existing)
+      while (work = Work.of(row))
+        execution = Execution.new(hand, work, @object)
+        snapshot, events, row = execution.perform(wait: true)
+        @error ||= execution.error
+        @value = execution.value
+        told(snapshot, events, existing)
+      end
+      run
+    end
+
+    private
+      def told(snapshot, events, existing)
+        @run = Run.new(snapshot, subject: @object, existing: existing)
+        Instrumentation.publish_all(events, @run)
+      end
+  end
+end

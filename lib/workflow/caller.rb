@@ -1,0 +1,71 @@
+# frozen_string_literal: true
+
+require_relative "caller/starting"
+require_relative "caller/stepping"
+require_relative "caller/submitting"
+require_relative "caller/method_calling"
+
+module Workflow
+  # The caller's side of the words: start, submit, now and later, for one object. Finds which run is meant, asks the
+  # core, and runs here what is to be run here. A controller, a console, a test and another step all come through it.
+  class Caller
+    include Starting
+    include Submitting
+    include Stepping
+    include MethodCalling
+
+    # @param raising [Boolean] whether a step's own error, a rejection or an invalid record is raised
+    # @param run [Run, nil] the run meant; nil: found by the name of the step
+    def initialize(object, raising: false, run: nil)
+      @object, @raising, @run = object, raising, run
+      @subject = Subject.of(object)
+    end
+
+    # Runs a step of the run, or a method, here.
+    # @return [Run, Object]
+    def now(name, *arguments, **keywords, &block)
+      raise ArgumentError, "now(#{name.inspect}) takes no block: it could not be written to the log" if block
+      return call_now(name, arguments, keywords) unless step?(name)
+      raise ArgumentError, "#{name} is a step: it takes no arguments" if arguments.any? || keywords.any?
+      step_now(name)
+    end
+
+    # Hands a step of the run, or a method, to the workers.
+    # @return [Run, Decorator]
+    def later(name = nil, *arguments, with: {}, **options)
+      return Decorator.for(@object, self, options) unless name
+      return call_later(name, arguments, with, options) unless step?(name)
+      given = arguments.any? || with.any? || options.any?
+      raise ArgumentError, "#{name} is a step: it takes no arguments, and its options are declared" if given
+      step_later(name)
+    end
+
+    private
+      attr_reader :object, :subject
+
+      def klass = subject.klass
+      def declarations = @declarations ||= Declarations.of(klass)
+      def step?(name) = declarations.with_step(name).any?
+
+      # The run of the workflow that has a step: where several have it, the one that can use it.
+      def run_for(step)
+        return @run if @run
+        definitions = declarations.with_step(step)
+        raise DefinitionError, unknown(step) if definitions.empty?
+        runs = definitions.map { |definition| Run.current(subject, definition.name) }
+        runs.find { |run| run.id && %i[waiting ready retrying].include?(run.step(step).state) } || runs.find(&:id) || runs.first
+      end
+
+      def unknown(step)
+        steps = declarations.workflows.values.flat_map { |definition| definition.steps.map(&:name) }
+        "#{klass} has no step #{step.inspect} in a workflow.#{Suggestion.for(step, steps)}"
+      end
+
+      # How a step of a run stands, for messages.
+      def standing(run, name)
+        return "no run of it has started" unless run.id
+        step = run.steps.find { |candidate| candidate.name == name.to_sym }
+        step ? "it is #{step.state}#{" (the run is #{run.state})" unless run.running?}" : "run #{run.id} has no such step"
+      end
+  end
+end

@@ -1,0 +1,49 @@
+# frozen_string_literal: true
+
+module Workflow
+  class Caller
+    # Starts a run: saves a new record first, then runs the leading `now` steps here. Part of Caller.
+    module Starting
+      PLANNED = %i[priority key wait wait_until tags].freeze
+      PLACES = [ nil, :now, :later ].freeze
+
+      # @return [Run, false]
+      def start(name = nil, place: nil, **others)
+        refuse(others) if others.any?
+        raise ArgumentError, "place: must be :now or :later, not #{place.inspect}" unless PLACES.include?(place)
+        definition = declarations.workflow!(name)
+        blueprint = definition.blueprint(klass)
+        return false unless saved?
+        Breath.of(object) { |breath| begin_run(breath, definition, blueprint, place) }
+      end
+
+      private
+        def begin_run(breath, definition, blueprint, place)
+          outcome, snapshot, events, row = Workflow.engine.start(breath.hand, blueprint, subject.bytes,
+            subject.key(definition.name), nil, place, Role.by)
+          run = breath.go_on(snapshot, events, row, existing: outcome == :existing)
+          raise breath.error if @raising && breath.error
+          run
+        end
+
+        def saved?
+          return true if !subject.record? || object.persisted?
+          raise NotSerializable, "This #{klass} is destroyed, so that no run can be about it." if object.destroyed?
+          @raising ? object.save! : object.save
+        end
+
+        def refuse(options)
+          name = options.keys.first
+          raise ArgumentError, "start: the option #{name}: is not built yet" if PLANNED.include?(name)
+          raise ArgumentError, "start takes no option #{name}:.#{Suggestion.for(name, [ :place, *PLANNED ])}"
+        end
+    end
+
+    # `Klass.start`: starts what it has just made, out of the scope that it was made in, which is no business of steps.
+    # @return [Run, false]
+    def self.start(object, raising: false)
+      start = -> { new(object, raising: raising).start }
+      Subject.record?(object.class) ? object.class.default_scoped.scoping(&start) : start.call
+    end
+  end
+end

@@ -1,0 +1,35 @@
+# frozen_string_literal: true
+
+module Workflow
+  class Caller
+    # Moves one pending step of a run: takes it from the workers and runs it here, or hands it to them. Part of Caller.
+    module Stepping
+      private
+        def step_now(name)
+          run = run_for(name)
+          return not_pending(run, name) unless run.id
+          Breath.of(object) do |breath|
+            status, snapshot, row = breath.hand.now(run.id, name.to_s, Role.by)
+            next not_pending(changed(run, snapshot), name) unless %i[claimed busy].include?(status)
+            run = breath.go_on(snapshot || run.snapshot, [], row)
+            raise breath.error if @raising && breath.error
+            run
+          end
+        end
+
+        def step_later(name)
+          run = run_for(name)
+          return not_pending(run, name) unless run.id
+          status, snapshot = Workflow.engine.later(run.id, name.to_s)
+          %i[ok busy].include?(status) ? changed(run, snapshot) : not_pending(changed(run, snapshot), name)
+        end
+
+        def changed(run, snapshot) = snapshot ? Run.new(snapshot, subject: object) : run
+
+        def not_pending(run, name)
+          raise NotPending, "#{klass}: the step #{name} is not pending: #{standing(run, name)}." \
+            "#{" Give it its input with submit." if run.id && run.waiting_for == name.to_sym}"
+        end
+    end
+  end
+end

@@ -1,0 +1,76 @@
+# frozen_string_literal: true
+
+module Workflow
+  class Caller
+    # Submits an input to an await: claims it, has its method judge, records the verdict. Part of Caller.
+    module Submitting
+      # How long to wait for the verdict on another's submission.
+      TURN_MS = 10_000
+
+      # @return [Submission]
+      def submit(step, **input)
+        bytes = Serializer.dump([ input ], "the input of #{step}") if input.any?
+        run = run_for(step)
+        Messages.clear(object)
+        return refused(run, step) unless run.id
+        Breath.of(object) do |breath|
+          status, snapshot = breath.hand.submit(run.id, step.to_s, Role.by, TURN_MS)
+          next refused(snapshot ? Run.new(snapshot, subject: object) : run, step, status) unless status == :claimed
+          judge(breath, snapshot, step, input, bytes)
+        end
+      end
+
+      private
+        def judge(breath, snapshot, step, input, bytes)
+          work = Work.new(snapshot[:id], snapshot[:class_name], snapshot[:name].to_s, snapshot[:subject], step.to_s, step.to_s)
+          execution = Execution.new(breath.hand, work, object, input: input)
+          return accept(breath, execution, step, bytes) unless execution.attempt
+          reject(breath, execution)
+        end
+
+        def accept(breath, execution, step, bytes)
+          snapshot, events, row = breath.hand.accept(execution.blueprint, bytes)
+          run = breath.go_on(snapshot, events, row)
+          return refused(run, step) unless events.any? { |event| event[3] == :input_accepted }
+          raise breath.error if @raising && breath.error
+          Submission.new(run, Messages.for(object), accepted: true)
+        end
+
+        def reject(breath, execution)
+          reasons = reasons(execution)
+          snapshot, events, = breath.hand.reject(reasons ? nil : execution.error.class.to_s, text(reasons || execution.error))
+          run = breath.go_on(snapshot, events, nil)
+          raise execution.error unless reasons
+          verdict(run, reasons, Rejected)
+        end
+
+        # What the application says against the input; nil when the error is no verdict but a fault.
+        def reasons(execution)
+          error = execution.error
+          return error.message if execution.rejected?
+          return error.record&.errors || error.message if defined?(::ActiveRecord::RecordInvalid) && error.is_a?(::ActiveRecord::RecordInvalid)
+          error.model.errors if defined?(::ActiveModel::ValidationError) && error.is_a?(::ActiveModel::ValidationError)
+        end
+
+        def text(reasons)
+          reasons.respond_to?(:full_messages) ? reasons.full_messages.join(", ") : reasons.is_a?(String) ? reasons : reasons.message
+        end
+
+        def refused(run, step, status = nil) = verdict(run, not_waiting(run, step, status), NotWaiting)
+
+        def verdict(run, reasons, error)
+          errors = Messages.for(object, reasons)
+          return Submission.new(run, errors, accepted: false) unless @raising
+          message = text(reasons)
+          raise error == Rejected ? Rejected.new(message, errors: errors) : error.new("#{message} (#{subject.class_name}, run #{run.id || "none"})")
+        end
+
+        def not_waiting(run, name, status)
+          return "#{name} is being submitted elsewhere. Try again." if status == :busy
+          return "#{name} is already done." if run.id && run.steps.any? { |step| step.name == name.to_sym && step.completed? }
+          return "#{name} is not awaited: nothing has started." unless run.id
+          "#{name} is not awaited: the workflow #{run.waiting_for ? "waits for #{run.waiting_for}" : "is #{run.state}"}."
+        end
+    end
+  end
+end

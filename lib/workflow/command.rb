@@ -1,0 +1,67 @@
+# frozen_string_literal: true
+
+require "optparse"
+
+module Workflow
+  # The command line: workflow work -r FILE [--threads N].
+  class Command
+    ENVIRONMENT = "config/environment.rb"
+
+    def initialize(arguments, out: $stdout, err: $stderr)
+      @arguments, @out, @err = arguments.dup, out, err
+      @files, @threads = [], nil
+    end
+
+    # @return [Integer] the status to exit with
+    def run
+      name, *rest = parser.parse(@arguments)
+      return usage(rest.any? ? "too many arguments" : "") unless rest.empty? && %w[work check version].include?(name)
+      __send__(name)
+    rescue OptionParser::ParseError => error
+      usage(error.message)
+    rescue Error, LoadError => error
+      @err.puts "workflow: #{error.message}"
+      1
+    end
+
+    private
+      def parser
+        OptionParser.new do |options|
+          options.banner = "Usage: workflow work|check|version [options]"
+          options.on("-r", "--require FILE", "the file that loads your classes; #{ENVIRONMENT} if there is one") { |file| @files << file }
+          options.on("-t", "--threads N", Integer, "steps at a time (#{Workflow.configuration.threads})") { |number| @threads = number }
+          options.on("-s", "--store ADDRESS", "sqlite:PATH") { |address| Workflow.configuration.store = address }
+        end
+      end
+
+      def work
+        require_files
+        Workflow.configuration.threads = @threads if @threads
+        threads = Workflow.configuration.threads
+        Supervisor.new(Worker.new(threads: threads), threads: threads, out: @out).run
+      end
+
+      def check
+        require_files
+        @out.puts "workflow: #{Workflow.verify} classes checked, all methods are there."
+        0
+      end
+
+      def version
+        @out.puts "workflow #{VERSION}"
+        0
+      end
+
+      def require_files
+        @files << ENVIRONMENT if @files.empty? && File.exist?(ENVIRONMENT)
+        raise Error, "say which file loads your classes: workflow work -r FILE." if @files.empty?
+        @files.each { |file| require File.expand_path(file) }
+      end
+
+      def usage(problem)
+        @err.puts "workflow: #{problem}" unless problem.empty?
+        @err.puts parser.help
+        2
+      end
+  end
+end

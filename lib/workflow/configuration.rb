@@ -1,0 +1,98 @@
+# frozen_string_literal: true
+
+require_relative "places"
+
+module Workflow
+  # What can be set, with its defaults, checked when it is set. Two can live in one process; `Workflow.configure`
+  # yields the one in use.
+  class Configuration
+    TRANSPORTS = %i[native].freeze
+
+    # @return [Integer] worker threads of a worker process
+    attr_reader :threads
+    # @return [Numeric] seconds after which a process that cannot be seen loses its steps
+    attr_reader :lease
+    # @return [Symbol] how steps reach workers; :native only
+    attr_reader :transport
+    # @return [Logger, nil]
+    attr_writer :logger
+    # @return [Integer] grows when the configuration changes
+    attr_reader :generation
+    # @return [String] "production": whose part of config/workflow.yml counts
+    attr_reader :environment
+    # @return [String] the directory that relative paths start from
+    attr_reader :root
+    # @return [Proc] what worker threads run each step in; Rails' reloader and executor in Rails
+    # @api private
+    attr_reader :wrapper
+
+    def initialize
+      @root = Dir.pwd
+      @environment = ENV["WORKFLOW_ENV"] || ENV["RACK_ENV"] || "development"
+      @defaults = { store: "sqlite:workflow.sqlite3", logger: nil }
+      @threads, @lease, @transport, @generation = 5, 15, :native, 0
+      @wrapper = ->(&block) { block.call }
+      @file = "config/workflow.yml"
+    end
+
+    # Takes the surroundings of a Rails application; what was set stays.
+    # @api private
+    def adopt(root:, environment:, wrapper:, **defaults)
+      @root, @environment, @wrapper, @defaults = root, environment, wrapper, @defaults.merge(defaults)
+      reload
+    end
+
+    # @return [String] where the log is: "sqlite:storage/production_workflow.sqlite3"
+    def store = @store || @defaults[:store]
+
+    def logger = @logger || @defaults[:logger]
+
+    def store=(address)
+      raise StoreError, "store must be an address such as \"sqlite:storage/x.sqlite3\", not #{address.inspect}." unless
+        address.is_a?(String) && !address.strip.empty?
+      raise StoreError, "The PostgreSQL store is not built yet. Use \"sqlite:PATH\"." if address.match?(/\Apostgres(ql)?:/)
+      @store = address
+    end
+
+    def threads=(number)
+      @threads = checked(:threads, number, Integer, 1..512, "a number from 1 to 512")
+    end
+
+    def lease=(seconds)
+      @lease = checked(:lease, seconds, Numeric, 1..3600, "seconds from 1 to 3600")
+    end
+
+    def transport=(name)
+      raise DefinitionError, "The transport #{name.inspect} is not built yet. There is :native." unless TRANSPORTS.include?(name)
+      @transport = name
+    end
+
+    # @return [String] the path of the file with the places of steps
+    def file = File.expand_path(@file, root)
+
+    def file=(path)
+      @file = path
+      reload
+    end
+
+    # @return [Places]
+    def places = @places ||= Places.read(file, environment)
+
+    # Reads config/workflow.yml again, for steps that become ready from now on.
+    # @return [void]
+    # @raise [DefinitionError] of a file that is wrong; what was read before stays
+    def reload
+      @places = Places.read(file, environment)
+      @generation += 1
+    end
+
+    # @return [String] the path of the store
+    def path = File.expand_path(store.delete_prefix("sqlite:"), root)
+
+    private
+      def checked(name, value, type, range, wanted)
+        return value if value.is_a?(type) && range.cover?(value)
+        raise DefinitionError, "#{name} must be #{wanted}, not #{value.inspect}."
+      end
+  end
+end

@@ -1,0 +1,108 @@
+# frozen_string_literal: true
+
+require_relative "dsl"
+
+module Workflow
+  # What one class declares: its workflows, the options of single methods, and what its objects remember. A subclass
+  # has its parent's and adds its own; one of the same name replaces the parent's.
+  class Declarations
+    @classes = ObjectSpace::WeakMap.new
+
+    class << self
+      # @return [Declarations] those of a class that includes Workflow
+      def of(klass)
+        klass.instance_variable_get(:@workflow_declarations) ||
+          klass.instance_variable_set(:@workflow_declarations, new(klass))
+      end
+
+      # Remembers that a class includes Workflow, for checks of all of them.
+      def register(klass) = @classes[klass] = true
+
+      # The classes to check after loading: named, not replaced by a reload, without subclasses of their own.
+      # @return [Array<Class>]
+      def classes
+        @classes.keys.flat_map { |klass| leaves(klass) }.uniq.select do |klass|
+          klass.name && Object.const_defined?(klass.name) && Object.const_get(klass.name).equal?(klass)
+        end
+      end
+
+      private
+        def leaves(klass) = klass.subclasses.empty? ? [ klass ] : klass.subclasses.flat_map { |child| leaves(child) }
+    end
+
+    def initialize(klass)
+      @klass = klass
+      @workflows, @methods, @remembered, @of_methods = {}, {}, [], {}
+    end
+
+    # Adds a workflow. The same declaration read again (a file loaded twice) replaces itself.
+    def declare(definition)
+      twin = @workflows[definition.name]
+      if twin && twin.location != definition.location
+        raise DefinitionError, "#{definition.location}: #{@klass} has a workflow #{definition.name.inspect} already, " \
+          "at #{twin.location}. Give one of the two a name: workflow :fulfilment do … end."
+      end
+      @workflows[definition.name] = definition
+    end
+
+    # Options of a single method, outside a workflow.
+    def declare_step(name, options, location)
+      @of_methods.delete(name.to_sym)
+      @methods[name.to_sym] = StepDefinition.new(name.to_sym, :later, options, location, type: :method)
+    end
+
+    def remember(names) = @remembered |= names.map(&:to_sym)
+
+    # @return [Array<Symbol>] the readers whose values rebuild an object
+    def remembered = (parent ? parent.remembered : []) | @remembered
+
+    # @return [Hash{Symbol=>Definition}]
+    def workflows = (parent ? parent.workflows : {}).merge(@workflows)
+
+    # @return [StepDefinition, nil] what `step :call, …` says
+    def method_options(name) = @methods[name.to_sym] || parent&.method_options(name)
+
+    # The workflow meant by a name, or by none: the one called :workflow, or the only one.
+    # @return [Definition, nil]
+    def workflow(name = nil)
+      all = workflows
+      return all[name.to_sym] if name
+      all[:workflow] || (all.values.first if all.size == 1)
+    end
+
+    # @return [Definition]
+    # @raise [DefinitionError] if there is none of that name
+    def workflow!(name = nil)
+      workflow(name) or raise DefinitionError, none(name)
+    end
+
+    # @return [Definition] of a method that is no step, with the options of one call
+    def of_method(name, options = {})
+      return Definition.of_method(name, declared: method_options(name), options: options) if options.any?
+      @of_methods[name] ||= Definition.of_method(name, declared: method_options(name))
+    end
+
+    # @return [Array<Definition>] the workflows that have a step of that name
+    def with_step(name) = workflows.values.select { |definition| definition.step?(name) }
+
+    # Checks that all methods exist.
+    # @raise [DefinitionError]
+    def verify
+      workflows.each_value { |definition| definition.verify(@klass) }
+      @methods.each_key { |name| of_method(name).verify(@klass) }
+    end
+
+    private
+      def parent
+        superclass = @klass.superclass
+        Declarations.of(superclass) if superclass.is_a?(Declaring)
+      end
+
+      def none(name)
+        names = workflows.keys
+        return "#{@klass} declares no workflow: write workflow do … end in the class." if names.empty?
+        return "#{@klass} has several workflows: say which of #{names.map(&:inspect).join(", ")}." unless name
+        "#{@klass} has no workflow #{name.inspect}.#{Suggestion.for(name, names)} It has #{names.map(&:inspect).join(", ")}."
+      end
+  end
+end

@@ -1,0 +1,63 @@
+# frozen_string_literal: true
+
+require_relative "declarations"
+
+module Workflow
+  # The words that `include Workflow` adds to a class: to declare, and to make an object and start it in one go.
+  module Declaring
+    # Declares a workflow; without a block, the definition.
+    # @param name [Symbol, nil] one of several; by default :workflow
+    # @param options [Hash] `unique:` (true): whether a subject has at most one open run
+    # @return [Definition]
+    # @raise [DefinitionError] with file and line of what is wrong
+    # @example
+    #   workflow do
+    #     now   :reserve
+    #     later :charge, retries: 5
+    #     await :confirm, expires_in: 10.days, otherwise: :chase
+    #   end
+    def workflow(name = nil, **options, &block)
+      return Declarations.of(self).workflow!(name) unless block
+      definition = Dsl.read((name || :workflow).to_sym, options, Dsl.location, &block)
+      Declarations.of(self).declare(definition)
+      definition
+    end
+
+    # Options of a single method, for when it is run as `object.later(:call)`.
+    # @return [void]
+    # @raise [DefinitionError]
+    # @example
+    #   step :call, retries: 3
+    def step(name, **options)
+      Declarations.of(self).declare_step(name, options, Dsl.location)
+    end
+
+    # The readers whose values rebuild a plain object through `new`, matched to its parameters by name.
+    # @return [void]
+    # @example
+    #   remembers :index_name
+    def remembers(*names)
+      Declarations.of(self).remember(names)
+    end
+
+    # Makes an object and starts its workflow. A record takes its attributes (a hash, permitted params or keywords)
+    # and keeps the scope of a relation or association; a plain object takes what `new` takes.
+    # @return [Object] the object; a record that is invalid comes back unsaved, with errors and no run
+    # @example
+    #   @signup = account.signups.start(params.require(:signup).permit(:email))
+    def start(...) = defined?(super) ? super : Subject.make(self, ...).tap { |made| Caller.start(made) }
+
+    # {#start} that raises.
+    # @return [Object]
+    # @raise [ActiveRecord::RecordInvalid, Rejected, StandardError]
+    # @example
+    #   Reindex.start!("books")
+    def start!(...) = defined?(super) ? super : Subject.make(self, ...).tap { |made| Caller.start(made, raising: true) }
+
+    # The runs of all objects of this class, newest first.
+    # @return [Runs]
+    # @example
+    #   Signup.workflows.waiting.first(10)
+    def workflows = defined?(super) ? super : Runs.of_class(self)
+  end
+end

@@ -1,0 +1,77 @@
+# frozen_string_literal: true
+
+require_relative "step_definition"
+require_relative "blueprint"
+
+module Workflow
+  # A declared workflow: a frozen graph of steps with what each depends on. A single method that is run under the
+  # log is one too, of one step, with a dot in front of its name. It never runs anything.
+  class Definition
+    # @return [Symbol] :workflow, or the name it was declared under; ".call" for a single method
+    attr_reader :name
+    # @return [Array<StepDefinition>] in the order written
+    attr_reader :steps
+    # @return [Hash] the options of the workflow
+    attr_reader :options
+    # @return [String] "file:line" of the declaration
+    attr_reader :location
+
+    # The definition of a method that is no step.
+    # @param declared [StepDefinition, nil] what `step :call, …` says of it
+    # @param options [Hash] the options of this one call
+    def self.of_method(name, declared: nil, options: {})
+      location = declared ? declared.location : "later(#{name.inspect})"
+      options = (declared ? declared.options : {}).merge(options)
+      step = StepDefinition.new(name.to_sym, :later, options, location, type: :method)
+      new(:".#{name}", [ step ], options: { unique: options.fetch(:unique, false) }, location: location)
+    end
+
+    # What is left when the code no longer knows a workflow whose step is to be failed.
+    def self.stand_in(name, step)
+      new(name.to_sym, [ StepDefinition.new(step.to_sym, :later, {}, "unknown") ], location: "unknown")
+    end
+
+    def initialize(name, steps, location:, options: {})
+      @name, @steps, @location = name, steps.freeze, location
+      @options = Options.check(:workflow, options, "#{location}: workflow #{name.inspect}")
+      @by_name = steps.to_h { |step| [ step.name, step ] }.freeze
+      @blueprints = {}
+      freeze
+    end
+
+    # @return [StepDefinition, nil]
+    def step(name) = @by_name[name.to_sym]
+
+    def step?(name) = @by_name.key?(name.to_sym)
+    def method_run? = name.start_with?(".")
+    def unique? = options.fetch(:unique, true)
+
+    # For each step, the indexes of those that it follows.
+    # @return [Array<Array<Integer>>]
+    def dependencies = steps.each_index.map { |index| index.zero? ? [] : [ index - 1 ] }
+
+    # Checks that the methods of all steps exist and can be called as steps are.
+    # @raise [DefinitionError] naming file and line of the step
+    def verify(klass)
+      steps.each { |step| step.needed_methods.each { |method| verify_method(klass, step, method) } }
+    end
+
+    # The definition as the core takes it, with the places of the present configuration.
+    # @api private
+    def blueprint(klass) = Blueprint.of(self, klass, @blueprints)
+
+    # The same for a class that this process may not even know.
+    # @api private
+    def blueprint_of(class_name) = Blueprint.build(self, class_name, {})
+
+    private
+      def verify_method(klass, step, method)
+        unless klass.method_defined?(method) || klass.private_method_defined?(method)
+          raise DefinitionError, "#{step.location}: #{step} needs a method #{method} in #{klass}, which has none." \
+            "#{Suggestion.for(method, klass.instance_methods(false) + klass.private_instance_methods(false))}"
+        end
+        return if method_run? || klass.instance_method(method).parameters.none? { |type, _| %i[req keyreq].include?(type) }
+        raise DefinitionError, "#{step.location}: #{step} calls #{klass}##{method} without arguments, but it requires some."
+      end
+  end
+end

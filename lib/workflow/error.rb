@@ -1,0 +1,55 @@
+# frozen_string_literal: true
+
+# Everything that the gem raises. A message says what, where (run, step, file and line) and what to do.
+# The core raises these classes too, so this file is loaded before it.
+module Workflow
+  # The parent of all errors of the gem.
+  class Error < StandardError; end
+
+  # A declaration, an option or config/workflow.yml is wrong, or the code no longer fits it.
+  class DefinitionError < Error; end
+
+  # An argument, an input or a subject cannot be written to the log.
+  class NotSerializable < Error; end
+
+  # An argument, an input or a result is larger than the log takes (1 MiB).
+  class PayloadTooLarge < Error; end
+
+  # `submit!` of a step that is not awaited.
+  class NotWaiting < Error; end
+
+  # `now` or `later` of a step that is running or over, `retry` of a run that has not failed.
+  class NotPending < Error; end
+
+  # `reject` was called: by the await behind `submit!`, or by an ordinary step.
+  class Rejected < Error
+    # @return [#full_messages, nil] the errors of the submission
+    attr_reader :errors
+
+    def initialize(message = nil, errors: nil)
+      super(message)
+      @errors = errors
+    end
+  end
+
+  # The record that a run is about is gone.
+  class SubjectMissing < Error; end
+
+  # A step was stopped before its end.
+  class Interrupted < Error; end
+
+  # The run was cancelled.
+  class Cancelled < Error; end
+
+  # The store refused, or cannot be opened.
+  class StoreError < Error; end
+
+  # The store cannot be reached in time.
+  class StoreUnavailable < StoreError; end
+
+  # The store was written by a newer version of the gem.
+  class StoreTooNew < StoreError; end
+
+  # The store is damaged.
+  class StoreCorrupt < StoreError; end
+end

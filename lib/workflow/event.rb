@@ -1,0 +1,66 @@
+# frozen_string_literal: true
+
+require_relative "moment"
+
+module Workflow
+  # A fact of the log: appended once, never changed. `kind` says what happened, to which step of which run, when and
+  # by whom; `data` has what else is known.
+  class Event
+    # @return [Integer, nil] its order over the whole log; nil in events that a call has just returned
+    attr_reader :position
+    # @return [String]
+    attr_reader :run_id
+    # @return [Integer] from 1, without gaps, within the run
+    attr_reader :version
+    # @return [Symbol] run_started, step_completed, input_accepted …
+    attr_reader :kind
+    # @return [Symbol, nil] nil: of the whole run
+    attr_reader :step
+    # @return [Integer, nil] from 1
+    attr_reader :attempt
+    # @return [Integer, nil] executions of the step that a person asked for, from 1
+    attr_reader :round
+    # @return [String] "web:4711@host", "worker:4712@host"
+    attr_reader :by
+
+    # @param row [Array] as the core gives it
+    def initialize(row)
+      @position, @run_id, @version, @kind, @step, @attempt, @round, @at_ms, @by, @due_ms,
+        @reason, @error_class, @error_message, @error_where, @payload = row
+    end
+
+    # @return [Time]
+    def at = Moment.at(@at_ms)
+
+    # @return [Time, nil] when the next attempt is due, or the await expires
+    def due_at = Moment.at(@due_ms)
+
+    # @return [String, nil]
+    attr_reader :reason
+
+    # @return [Failure, nil] of a failed attempt
+    def error = @error_class && Failure.new(@error_class, @error_message)
+
+    # What the event carries beside its place: `round`, `reason`, `message`, `error`, `where`, `due_at`, `input`,
+    # `result`; only those that it has.
+    # @return [Hash{Symbol=>Object}]
+    # @example
+    #   event.data[:input]  # => { code: "1234" }
+    def data
+      { round: round, reason: reason, error: error, message: @error_message, where: @error_where, due_at: due_at,
+        input: (payload if kind == :input_accepted), result: (payload if kind == :step_completed) }.compact
+    end
+
+    # @return [Array] what the four ways of running a step must have in common
+    def signature = [ kind, step, attempt ]
+
+    # @return [Object, nil] what was submitted, or returned; as JSON where it cannot be read any more
+    def payload
+      Serializer.load(@payload).first
+    rescue StandardError
+      @payload
+    end
+
+    def inspect = "#<#{self.class} #{run_id} v#{version} #{kind}#{" #{step}" if step}#{" ##{attempt}" if attempt}>"
+  end
+end

@@ -1,0 +1,131 @@
+# frozen_string_literal: true
+
+module Workflow
+  # One attempt at a step: calls its method, and tells the core how it ended. Callers and workers share it, so that a
+  # step ends the same way wherever it runs. What is no failure of the step (a killed thread, a signal) records
+  # nothing here: whoever owns the hand gives it back.
+  class Execution
+    CURRENT = :workflow_execution
+    FAILURES = [ StandardError, ScriptError, SystemStackError ].freeze
+    MESSAGE_LEN_MAX = 10_000
+
+    class << self
+      # @return [Execution, nil] the one that this thread of control is in
+      def current = Thread.current[CURRENT]
+
+      # @raise [Error] outside a step
+      def reject(message)
+        raise Error, "reject is for inside a step, and this code is not in one." unless current
+        throw current, message
+      end
+    end
+
+    # @return [Work]
+    attr_reader :work
+    # @return [Exception, nil] why the attempt failed
+    attr_reader :error
+    # @return [Object, nil] what the method returned
+    attr_reader :value
+
+    # @param object [Object, nil] nil: found afresh
+    # @param input [Hash] the keywords of an await's method
+    def initialize(hand, work, object = nil, input: {})
+      @hand, @work, @object, @input = hand, work, object, input
+    end
+
+    # Runs the step and records how it ended.
+    # @param wait [Boolean] whether until it is durable
+    # @return [Array(Hash, Array, Array), nil] snapshot, events, the next work; nil unless `wait`
+    def perform(wait:)
+      attempt
+      @error ? fail(wait) : @hand.complete(blueprint, nil, wait)
+    end
+
+    # Runs the method alone.
+    # @return [Exception, nil] {#error}
+    def attempt
+      @hand.enter
+      prepare
+      message = catch(self) { during { call }; return }
+      @error = @rejection = Rejected.new(message)
+    rescue *FAILURES => error
+      @error = error
+    end
+
+    # @return [Boolean] whether it was left by `reject`
+    def rejected? = !@rejection.nil?
+
+    # @return [Object] the subject
+    def object = @object ||= Subject.load(work.class_name, work.subject)
+
+    # @return [Run] of this step, for {Words#workflow} inside it
+    def run = @run ||= Run.new(nil, id: work.run_id, subject: object, execution: self)
+
+    def named?(name) = work.name == name.to_s || work.name == ".#{name}"
+
+    # @return [Native::Definition] what the present code says of the run; a stand-in where it says nothing
+    def blueprint
+      @blueprint || Definition.stand_in(work.name, work.step).blueprint_of(work.class_name)
+    end
+
+    private
+      # Before the method is called, so that nothing that can be wrong with the code or the configuration is found
+      # out after the step has had its effect.
+      def prepare
+        @positional, @keywords, options = work.call
+        @keywords = @input unless work.method_run?
+        @definition = definition(options)
+        @blueprint = @definition.blueprint(object.class)
+      end
+
+      def definition(options)
+        declarations = Declarations.of(object.class)
+        return declarations.of_method(work.step.to_sym, options) if work.method_run?
+        found = declarations.workflow(work.name)
+        return found if found&.step?(work.step)
+        raise DefinitionError, "#{object.class} no longer has a step #{work.step} in its workflow #{work.name}, " \
+          "but the open run #{work.run_id} does. Bring it back, or cancel the run."
+      end
+
+      def during
+        previous, Thread.current[CURRENT] = Thread.current[CURRENT], self
+        yield
+      ensure
+        Thread.current[CURRENT] = previous
+      end
+
+      def call
+        Instrumentation.instrument("attempt", Instrumentation.of_work(work)) do
+          @value = object.__send__(work.method_name, *@positional, **@keywords) if callable?
+        end
+      end
+
+      def callable? = !@definition.step(work.step).await? || object.respond_to?(work.method_name, true)
+
+      def fail(wait)
+        step = @definition&.step(work.step)
+        final = rejected? || step.nil? || !reason.nil? || step.final?(@error)
+        report(final || work.attempt > step.retries) unless rejected?
+        @hand.fail(blueprint, @error.class.to_s, message, Report.where(@error), final, delay_ms(step), reason, wait)
+      end
+
+      def reason
+        return "rejected" if rejected?
+        return "subject_missing" if @error.is_a?(SubjectMissing)
+        "undefined" if @blueprint.nil? && @error.is_a?(DefinitionError)
+      end
+
+      def message = @error.message.to_s.dup.force_encoding(Encoding::UTF_8).scrub.byteslice(0, MESSAGE_LEN_MAX).scrub("")
+
+      def delay_ms(step)
+        step&.delay_ms(work.attempt)
+      rescue StandardError => error
+        Report.error(error, handled: true, context: Instrumentation.of_work(work))
+        nil
+      end
+
+      def report(final)
+        Report.error(@error, handled: !final, context: Instrumentation.of_work(work))
+      end
+  end
+end

@@ -1,0 +1,98 @@
+# frozen_string_literal: true
+
+module Workflow
+  # One thread of a process that reads the log as it grows and hands each event to who asked for it: pages to their
+  # run's, notifications to all. Started at first use, again after a fork, and when the engine is replaced it goes on
+  # with the new one. A listener that fails is reported and never stops it.
+  class Follower
+    BATCH = 500
+    WAIT_MS = 10_000
+    PAUSE_S = 1
+
+    # Who listens to which run; to all runs when `run_id` is nil.
+    Listener = Struct.new(:run_id, :block)
+
+    def initialize(runtime)
+      @runtime = runtime
+      @lock = Mutex.new
+      @woken = ConditionVariable.new
+      @listeners = Hash.new { |listeners, run_id| listeners[run_id] = [] }
+    end
+
+    # Hands over every event recorded after this call. Blocks of many runs share the thread: be brief.
+    # @param run_id [String, nil] nil: of all runs
+    # @yieldparam event [Event]
+    # @return [Listener] for {#forget}
+    # @example
+    #   listener = Workflow.follower.listen(run.id) { |event| puts event.kind }
+    def listen(run_id = nil, &block)
+      listener = Listener.new(run_id, block)
+      @lock.synchronize do
+        start unless @thread&.alive?
+        @listeners[run_id] += [ listener ]
+      end
+      listener
+    end
+
+    # @param listener [Listener, nil]
+    # @return [void]
+    def forget(listener)
+      return unless listener
+      @lock.synchronize do
+        @listeners[listener.run_id] = @listeners[listener.run_id].reject { |other| other.equal?(listener) }
+        @listeners.delete(listener.run_id) if @listeners[listener.run_id].empty?
+      end
+    end
+
+    # Lets the thread end.
+    # @return [void]
+    def stop
+      @lock.synchronize do
+        @stopping = true
+        @woken.broadcast
+      end
+    end
+
+    private
+      def start
+        @stopping = false
+        @position = @runtime.engine.last_position
+        @thread = Thread.new { follow }
+        @thread.name = "workflow-follower"
+      end
+
+      def follow
+        until @stopping
+          begin
+            read_on(@runtime.engine)
+          rescue StandardError => error
+            pause(error) unless @stopping
+          end
+        end
+      end
+
+      def read_on(engine)
+        return unless engine.wait_log(@position, WAIT_MS)
+        until @stopping || (rows = engine.log(@position, BATCH)).empty?
+          rows.each { |row| hand_over(Event.new(row)) }
+          @position = rows.last.first
+        end
+      end
+
+      def hand_over(event)
+        listeners = @lock.synchronize { @listeners.fetch(event.run_id, []) + @listeners.fetch(nil, []) }
+        listeners.each { |listener| tell(listener, event) }
+      end
+
+      def tell(listener, event)
+        listener.block.call(event)
+      rescue StandardError => error
+        Report.error(error, handled: true, context: { run_id: event.run_id, kind: event.kind })
+      end
+
+      def pause(error)
+        Report.error(error, handled: true, context: { position: @position })
+        @lock.synchronize { @woken.wait(@lock, PAUSE_S) unless @stopping }
+      end
+  end
+end

@@ -1,0 +1,75 @@
+# frozen_string_literal: true
+
+module Workflow
+  # Tells ActiveSupport::Notifications, when it is loaded, what happened to runs. What a caller recorded is published
+  # on its thread, from the events it got back; what worker threads and timers of this process recorded, from the log.
+  # Payloads carry ids and names, never what an object contains.
+  module Instrumentation
+    NAMES = {
+      run_started: "start", step_completed: "complete", step_failed: "fail", step_retried: "retry",
+      input_requested: "wait", input_accepted: "submit", input_rejected: "submit", input_expired: "expire",
+      run_cancelled: "cancel", run_done: "done"
+    }.freeze
+    SUBJECTS_MAX = 1000
+
+    class << self
+      # Wraps a call.
+      # @param name [String] "attempt"
+      def instrument(name, payload, &block)
+        return yield unless defined?(::ActiveSupport::Notifications)
+        ::ActiveSupport::Notifications.instrument("#{name}.workflow", payload, &block)
+      end
+
+      # @param work [Work]
+      # @return [Hash] the payload of an attempt
+      def of_work(work)
+        { run_id: work.run_id, subject_class: work.class_name, workflow: work.name, step: work.step.to_sym,
+          attempt: work.attempt, by: Role.by }
+      end
+
+      # Publishes what a caller has just recorded. On worker threads the log does it.
+      # @param rows [Array<Array>] events as the core gives them
+      # @return [void]
+      def publish_all(rows, run)
+        return if rows.nil? || rows.empty? || Role.worker? || !listening?
+        rows.each { |row| publish(Event.new(row), run.snapshot[:class_name], run.snapshot[:name]) }
+      end
+
+      # Publishes what the worker threads of this process record, from now on, if anybody listens.
+      # @return [Object, nil] the listener
+      def follow(runtime)
+        return unless listening?
+        subjects = {}
+        by = Role.worker
+        runtime.follower.listen do |event|
+          publish(event, *subject_of(event.run_id, runtime, subjects)) if event.by == by && NAMES.key?(event.kind)
+        end
+      end
+
+      private
+        def listening?
+          return false unless defined?(::ActiveSupport::Notifications)
+          NAMES.each_value.any? { |name| ::ActiveSupport::Notifications.notifier.listening?("#{name}.workflow") }
+        end
+
+        def publish(event, class_name, name)
+          return unless (what = NAMES[event.kind])
+          instrument(what, payload(event, class_name, name)) { }
+        end
+
+        def payload(event, class_name, name)
+          { run_id: event.run_id, subject_class: class_name, workflow: name.to_s, version: event.version,
+            kind: event.kind, step: event.step, attempt: event.attempt, by: event.by, due_at: event.due_at,
+            reason: event.reason, error: event.error&.class_name,
+            accepted: (event.kind == :input_accepted if what_of(event) == "submit") }.compact
+        end
+
+        def what_of(event) = NAMES[event.kind]
+
+        def subject_of(run_id, runtime, subjects)
+          subjects.shift if subjects.size > SUBJECTS_MAX
+          subjects[run_id] ||= (runtime.engine.find(run_id) || {}).values_at(:class_name, :name)
+        end
+    end
+  end
+end

@@ -1,0 +1,43 @@
+# frozen_string_literal: true
+
+require "active_support/log_subscriber"
+
+module Workflow
+  # One line in the application's log for each thing that happens to a run, tagged with the run and the step.
+  class LogSubscriber < ::ActiveSupport::LogSubscriber
+    TEXTS = {
+      start: "started", complete: "completed", wait: "waits for input", expire: "expired", cancel: "cancelled", done: "done"
+    }.freeze
+
+    TEXTS.each { |name, text| define_method(name) { |event| write(:info, event, text) } }
+
+    def attempt(event)
+      write(:debug, event, "attempt #{event.payload[:attempt]} took #{event.duration.round(1)} ms")
+    end
+
+    def fail(event)
+      write(:error, event, "failed#{details(event, :error, :reason)}")
+    end
+
+    def retry(event)
+      write(:warn, event, "will be tried again#{" at #{event.payload[:due_at].iso8601}" if event.payload[:due_at]}")
+    end
+
+    def submit(event)
+      write(:info, event, event.payload[:accepted] ? "accepted its input" : "rejected its input")
+    end
+
+    # @return [Logger, nil]
+    def logger = Workflow.configuration.logger
+
+    private
+      def write(level, event, text)
+        return unless logger
+        run = event.payload
+        what = run[:step] ? "#{run[:subject_class]}##{run[:step]}" : "#{run[:subject_class]} #{run[:workflow]}"
+        logger.public_send(level, "[#{[ run[:run_id], run[:step] ].compact.join(" ")}] #{what} #{text} (#{run[:by]})")
+      end
+
+      def details(event, *keys) = event.payload.values_at(*keys).compact.map { |value| " #{value}" }.join(",")
+  end
+end

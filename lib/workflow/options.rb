@@ -1,0 +1,81 @@
+# frozen_string_literal: true
+
+require_relative "suggestion"
+
+module Workflow
+  # The options of steps, awaits, single methods and workflows: which exist, which are built already, and what a
+  # good value is. Checked where the declaration is read; after that nobody looks at an option's type again.
+  module Options
+    YEARS_10 = 10 * 365 * 86_400
+
+    VALUES = {
+      count: [ "a whole number from 0 to 1000", ->(value) { value.is_a?(Integer) && value.between?(0, 1000) } ],
+      backoff: [ ":exponential, :constant, seconds (from 0 to 31 days) or a proc of the attempt",
+        ->(value) { %i[exponential constant].include?(value) || value.is_a?(Proc) || seconds?(value, 0, 31 * 86_400) } ],
+      errors: [ "an error class or an array of them",
+        ->(value) { (list = Array(value)).any? && list.all?(Module) } ],
+      duration: [ "a duration in seconds, more than 0 and at most ten years",
+        ->(value) { seconds?(value, 0.001, YEARS_10) } ],
+      method: [ "the name of a method, as a symbol",
+        ->(value) { value.is_a?(Symbol) && value.match?(/\A[[:alpha:]_][[:alnum:]_]*[?!]?\z/) } ],
+      flag: [ "true or false", ->(value) { [ true, false ].include?(value) } ]
+    }.freeze
+
+    ATTEMPTS = { retries: :count, backoff: :backoff, retry_on: :errors, give_up_on: :errors }.freeze
+
+    BUILT = {
+      step: ATTEMPTS,
+      await: { expires_in: :duration, otherwise: :method },
+      method: ATTEMPTS.merge(unique: :flag),
+      workflow: { unique: :flag }
+    }.freeze
+
+    PLANNED_OF_STEPS = %i[
+      timeout once transaction undo result after if unless each wait priority queue at_once per at_most within
+      between zone coalesce via
+    ].freeze
+
+    PLANNED = {
+      step: PLANNED_OF_STEPS + %i[unique],
+      await: %i[fields remind early by after if unless wait undo result],
+      method: PLANNED_OF_STEPS,
+      workflow: %i[on_failure keep tags while on_destroy mirror every]
+    }.freeze
+
+    # @param kind [Symbol] :step, :await, :method or :workflow
+    # @param given [Hash] the options as they were written
+    # @param what [String] what they belong to, for errors: "later :charge"
+    # @return [Hash] the options, frozen
+    # @raise [DefinitionError] of an unknown option, one that is not built yet, or a bad value
+    def self.check(kind, given, what)
+      given.each { |name, value| check_one(kind, name, value, what) }
+      pair(given, what) if kind == :await
+      given.freeze
+    end
+
+    def self.seconds?(value, least, most)
+      value.is_a?(Numeric) && value.real? && (least..most).cover?(value.to_f)
+    end
+
+    class << self
+      private
+        def check_one(kind, name, value, what)
+          type = BUILT[kind][name] or refuse(kind, name, what)
+          wanted, good = VALUES.fetch(type)
+          raise DefinitionError, "#{what}: #{name}: must be #{wanted}, not #{value.inspect}." unless good.call(value)
+        end
+
+        def refuse(kind, name, what)
+          raise DefinitionError, "#{what}: the option #{name}: is not built yet." if PLANNED[kind].include?(name)
+          known = BUILT[kind].keys + PLANNED[kind]
+          raise DefinitionError, "#{what} takes no option #{name}:.#{Suggestion.for(name, known)} " \
+            "It takes #{BUILT[kind].keys.map { |key| "#{key}:" }.join(", ")}."
+        end
+
+        def pair(given, what)
+          return unless given[:otherwise] && !given[:expires_in]
+          raise DefinitionError, "#{what}: otherwise: says what to do on expiry, so it needs expires_in:."
+        end
+    end
+  end
+end

@@ -1,0 +1,83 @@
+# frozen_string_literal: true
+
+require "yaml"
+require "erb"
+
+module Workflow
+  # config/workflow.yml: where steps run, whatever the word in front of them says.
+  #
+  #   production:
+  #     steps:
+  #       Signup:
+  #         create_account: later
+  class Places
+    WORDS = { "now" => :now, "later" => :later }.freeze
+
+    # @return [Places] none when there is no such file
+    # @raise [DefinitionError] naming the file and what is wrong in it
+    def self.read(file, environment)
+      return new(file, {}) unless File.exist?(file)
+      all = YAML.safe_load(ERB.new(File.read(file)).result, aliases: true, permitted_classes: [ Symbol ], filename: file) || {}
+      raise DefinitionError, "#{file}: expected environments with steps: under them." unless all.is_a?(Hash)
+      new(file, all.transform_keys(&:to_s)[environment] || {})
+    rescue Psych::Exception => error
+      raise DefinitionError, "#{file} is not YAML: #{error.message}"
+    end
+
+    def initialize(file, settings)
+      @file = file
+      @steps = read(settings)
+    end
+
+    # @param klass [Class] that includes Workflow
+    # @return [Hash{Symbol=>Symbol}] step => :now or :later
+    # @raise [DefinitionError] of a step that the class does not have, or that has no place
+    def of(klass)
+      given = klass.ancestors.reverse.filter_map { |ancestor| @steps[ancestor.name] }.reduce({}, :merge)
+      given.each_key { |step| check(klass, step) }
+    end
+
+    # Checks all classes named.
+    # @raise [DefinitionError]
+    def verify
+      @steps.each_key do |name|
+        klass = Object.const_defined?(name) && Object.const_get(name)
+        raise DefinitionError, "#{@file}: there is no class #{name}." unless klass
+        raise DefinitionError, "#{@file}: #{name} does not include Workflow." unless klass.is_a?(Declaring)
+        of(klass)
+      end
+    end
+
+    private
+      def read(settings)
+        hash!(settings, "the environment").each_key { |key| known(key) }
+        hash!(settings["steps"] || settings[:steps] || {}, "steps").to_h do |name, places|
+          [ name.to_s, hash!(places, name).to_h { |step, place| [ step.to_sym, place(name, step, place) ] } ]
+        end
+      end
+
+      def hash!(value, what)
+        value.is_a?(Hash) ? value : raise(DefinitionError, "#{@file}: #{what} must be a mapping, not #{value.inspect}.")
+      end
+
+      def known(key)
+        return if key.to_s == "steps"
+        raise DefinitionError, "#{@file}: there is no setting #{key}.#{Suggestion.for(key, %w[steps])} There is steps."
+      end
+
+      def place(name, step, place)
+        WORDS.fetch(place.to_s) do
+          raise DefinitionError, "#{@file}: #{name}: #{step}: must be now or later, not #{place.inspect}." \
+            "#{Suggestion.for(place, WORDS.keys)}"
+        end
+      end
+
+      def check(klass, name)
+        definitions = Declarations.of(klass).workflows.values
+        step = definitions.filter_map { |definition| definition.step(name) }.first
+        raise DefinitionError, "#{@file}: #{klass} has no step #{name}." \
+          "#{Suggestion.for(name, definitions.flat_map { |definition| definition.steps.map(&:name) })}" unless step
+        raise DefinitionError, "#{@file}: #{klass}: #{name} is awaited, it has no place." if step.await?
+      end
+  end
+end

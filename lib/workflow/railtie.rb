@@ -1,0 +1,46 @@
+# frozen_string_literal: true
+
+require "rails/railtie"
+
+module Workflow
+  # What a Rails application gets without a line: its own store, config/workflow.yml, steps inside its reloader, a line
+  # in its log for each transition, the view helpers, the tasks, and the check of all methods after eager loading.
+  class Railtie < ::Rails::Railtie
+    initializer "workflow.constant", after: :set_autoload_paths do
+      Railtie.refuse_clash(ActiveSupport::Dependencies.autoload_paths)
+    end
+
+    initializer "workflow.configuration", before: :load_config_initializers do |app|
+      Workflow.configuration.adopt(root: app.root.to_s, environment: ::Rails.env.to_s,
+        store: "sqlite:storage/#{::Rails.env}_workflow.sqlite3", logger: ::Rails.logger,
+        wrapper: ->(&step) { app.reloader.wrap(&step) })
+    end
+
+    initializer "workflow.reload" do |app|
+      app.config.watchable_files << Workflow.configuration.file
+    end
+
+    initializer "workflow.log" do
+      LogSubscriber.attach_to :workflow
+    end
+
+    initializer "workflow.views" do
+      ActiveSupport.on_load(:action_view) { include Workflow::Helper }
+      ActiveSupport.on_load(:action_controller) { append_view_path(File.expand_path("views", __dir__)) if respond_to?(:append_view_path) }
+    end
+
+    config.to_prepare { Workflow.configuration.reload }
+    config.after_initialize { |app| Workflow.verify if app.config.eager_load }
+
+    rake_tasks { load File.expand_path("tasks.rake", __dir__) }
+
+    # @raise [DefinitionError] when the application has a file that defines a Workflow of its own
+    # @api private
+    def self.refuse_clash(paths)
+      other = paths.map { |path| File.join(path.to_s, "workflow.rb") }.find { |file| File.exist?(file) }
+      return unless other
+      raise DefinitionError, "#{other} defines the application's own Workflow, and #{File.expand_path("../workflow.rb", __dir__)} " \
+        "defines the gem's: the two cannot be loaded together. Rename the application's, or put it in a module."
+    end
+  end
+end

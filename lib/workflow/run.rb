@@ -1,0 +1,211 @@
+# frozen_string_literal: true
+
+module Workflow
+  # One execution of a workflow for one object: its state and steps as the log has them, and what can be asked of it.
+  # A copy of the moment it was read; `reload` reads again. Never nil: without a run its state is :none.
+  class Run
+    STATES = %i[none scheduled running waiting retrying paused undoing failed done expired cancelled].freeze
+    ENDED = %i[done expired cancelled].freeze
+    PAGE = 1000
+
+    class << self
+      # The current or last run of an object; inside one of its steps, the run of that step.
+      # @return [Run]
+      # @api private
+      def of(object, name = nil)
+        execution = Execution.current
+        return execution.run if execution&.object.equal?(object) && (name.nil? || execution.named?(name))
+        subject = Subject.of(object)
+        current(subject, key_name(subject.klass, name))
+      end
+
+      # @api private
+      def current(subject, name)
+        snapshot = Workflow.engine.current(subject.key(name)) if subject.identified?
+        new(snapshot || none(subject.klass, name), subject: subject.object)
+      end
+
+      private
+        def key_name(klass, name)
+          declarations = Declarations.of(klass)
+          definition = declarations.workflow(name)
+          return definition.name if definition
+          declarations.workflow!(name) if name.nil? ? declarations.workflows.any? : !klass.method_defined?(name)
+          name ? :".#{name}" : :workflow
+        end
+
+        def none(klass, name)
+          steps = Declarations.of(klass).workflow(name)&.steps || []
+          { name: name.to_s, state: :none, version: 0,
+            steps: steps.map { |step| { name: step.name, kind: step.kind, state: :pending } } }
+        end
+    end
+
+    # @param snapshot [Hash, nil] as the core gives it; nil: read when first needed
+    # @param execution [Execution, nil] the step that is being executed, for {#attempt} and {#fence}
+    # @api private
+    def initialize(snapshot, subject: nil, existing: false, id: nil, execution: nil)
+      @snapshot, @subject, @existing, @execution = snapshot, subject, existing, execution
+      @id = id || snapshot[:id]
+    end
+
+    # @return [String, nil] sorts by time; nil when there is no run
+    attr_reader :id
+
+    # @return [Symbol] of the workflow; :".call" of a method's run
+    def name = snapshot[:name].to_sym
+    # @return [Symbol] one of {STATES}
+    def state = snapshot[:state]
+    # @return [Integer] how many events it has
+    def version = snapshot[:version]
+    # @return [String, nil]
+    def reason = snapshot[:reason]
+    # @return [Hash]
+    def tags = {}
+    # @return [Time, nil]
+    def started_at = Moment.at(snapshot[:started_ms])
+    # @return [Time, nil]
+    def ended_at = Moment.at(snapshot[:ended_ms])
+    # @return [Boolean] whether `start` found it open instead of starting it
+    def existing? = @existing
+
+    STATES.each { |state| define_method(:"#{state}?") { self.state == state } }
+
+    # @return [Boolean] done, expired or cancelled
+    def ended? = ENDED.include?(state)
+
+    # @return [Array<Step>] in the order declared
+    def steps = @steps ||= snapshot[:steps].map { |facts| Step.new(facts) }
+
+    # @return [Step]
+    # @raise [ArgumentError] of a name that the run has no step of
+    # @example
+    #   run.step(:charge).attempts
+    def step(name)
+      steps.find { |step| step.name == name.to_sym } or
+        raise ArgumentError, "run #{id} has no step #{name.inspect}.#{Suggestion.for(name, steps.map(&:name))}"
+    end
+
+    # @return [Symbol, nil] the step whose input is awaited
+    def waiting_for = steps.find(&:waiting?)&.name
+
+    def waiting_for?(name) = step(name).waiting?
+    def completed?(name) = step(name).completed?
+
+    # @return [Step, nil] the one that is awaited, being run or next; nil when nothing moves
+    def current_step
+      return if none? || failed? || ended?
+      steps.find(&:waiting?) || steps.find { |step| !step.completed? && !step.skipped? }
+    end
+
+    # @return [Failure, nil] of the step that failed last or is being retried
+    def error
+      steps.select { |step| step.failed? || step.retrying? }.max_by { |step| step.ended_at.to_f }&.error
+    end
+
+    # All events, oldest first.
+    # @return [Array<Event>]
+    def events(after: 0)
+      return [] unless id
+      rows = Workflow.engine.events(id, after, PAGE)
+      rows.size < PAGE ? rows.map { |row| Event.new(row) } : rows.map { |row| Event.new(row) } + events(after: rows.last[2])
+    end
+
+    # @return [Hash, nil] what was submitted to an await
+    # @example
+    #   workflow.input(:confirm)[:code]
+    def input(name) = payload(step(name).input_version)
+
+    # @return [Object, nil] what a step returned, if it keeps it
+    def result(name) = payload(step(name).result_version)
+
+    # @return [Object] the record or object that the run is about
+    # @raise [SubjectMissing]
+    def subject = @subject ||= Subject.load(snapshot[:class_name], snapshot[:subject])
+
+    # @return [Integer, nil] inside a step: which attempt this is, from 1
+    def attempt = @execution&.work&.attempt
+
+    # @return [Integer, nil] inside a step: a number that only grows, to refuse a superseded holder elsewhere
+    def fence = @execution&.work&.fence
+
+    # Reads the run again.
+    # @return [Run] itself
+    def reload
+      replace(id ? Workflow.engine.find(id) : Run.current(Subject.of(subject), name).snapshot)
+    end
+
+    # Runs what failed again, by the workers, with new attempts; or a step and what follows it.
+    # @param from [Symbol, nil] the step; nil: whatever failed
+    # @return [Run] itself
+    # @raise [NotPending] when there is nothing to retry
+    # @example
+    #   order.workflow.retry if order.workflow.failed?
+    def retry(from: nil)
+      raise NotPending, "#{name}: there is no run to retry. Start one." unless id
+      step(from) if from
+      status, snapshot, events = Workflow.engine.retry(id, blueprint, from&.to_s, Role.by)
+      replace(snapshot) if snapshot
+      Instrumentation.publish_all(events, self)
+      refuse_retry(from) unless %i[ok busy].include?(status)
+      self
+    end
+
+    # {Words#now} on this run.
+    def now(...) = Caller.new(subject, run: self).now(...)
+
+    # {Words#later} on this run.
+    def later(...) = Caller.new(subject, run: self).later(...)
+
+    # {Words#submit} on this run.
+    def submit(...) = Caller.new(subject, run: self).submit(...)
+
+    # {Words#start} of the same workflow.
+    def start(**options) = Caller.new(subject).start(method_run? ? nil : name, **options)
+
+    # {InnerWords#reject}, for objects that have a method of that name.
+    def reject(message) = Execution.reject(message)
+
+    # @return [Boolean] whether it is of a single method, not of a workflow
+    def method_run? = name.start_with?(".")
+
+    # @return [Hash{Symbol=>Object}]
+    def to_h
+      { id: id, name: name, state: state, version: version, reason: reason, waiting_for: waiting_for,
+        started_at: started_at, ended_at: ended_at, error: error&.to_s, steps: steps.map(&:to_h) }.compact
+    end
+
+    def inspect = "#<#{self.class} #{id} #{snapshot[:key]} #{state} v#{version}>"
+
+    # @api private
+    def snapshot
+      @snapshot ||= Workflow.engine.find(id) or raise Error, "The log has no run #{id} any more."
+    end
+
+    # @api private
+    def replace(snapshot)
+      @snapshot, @steps = snapshot, nil
+      self
+    end
+
+    # @api private
+    def blueprint = definition.blueprint(subject.class)
+
+    private
+      def definition
+        declarations = Declarations.of(subject.class)
+        method_run? ? declarations.of_method(name.to_s.delete_prefix(".")) : declarations.workflow!(name)
+      end
+
+      def payload(version)
+        return unless version&.positive?
+        row = Workflow.engine.events(id, version - 1, 1).first
+        Event.new(row).payload if row
+      end
+
+      def refuse_retry(from)
+        what = from ? "the step #{from} of #{snapshot[:key]} is #{step(from).state}" : "#{snapshot[:key]} is #{state}"
+        raise NotPending, "There is nothing to retry: #{what} (run #{id})."
+      end
+  end
+end

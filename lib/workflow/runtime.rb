@@ -1,0 +1,67 @@
+# frozen_string_literal: true
+
+module Workflow
+  # The engine of this process, opened at first use and again after a fork, and what hangs on it: the follower of the
+  # log and the workers. Nothing here is captured before a fork: what the parent had is looked up and found dead.
+  class Runtime
+    EXIT_S = 2
+
+    # @return [Configuration]
+    attr_reader :configuration
+
+    def initialize(configuration)
+      @configuration = configuration
+      @lock = Mutex.new
+      @workers = []
+    end
+
+    # @return [Native::Engine] of this process
+    # @raise [StoreError]
+    def engine
+      engine = @engine
+      return engine if engine&.alive? && @pid == Process.pid
+      @lock.synchronize { @engine&.alive? && @pid == Process.pid ? @engine : open }
+    end
+
+    # @return [Boolean] whether an engine is open in this process
+    def open? = @pid == Process.pid && !!@engine&.alive?
+
+    # @return [Follower]
+    def follower = @follower ||= Follower.new(self)
+
+    # Remembers a worker, to be stopped when the process ends.
+    def employ(worker) = @workers |= [ worker ]
+    def dismiss(worker) = @workers -= [ worker ]
+
+    # Ends what runs in this process: workers, follower, engine. Used again, it opens anew.
+    # @param timeout [Numeric] seconds for steps in hand to end
+    # @return [Boolean] whether all ended in time
+    def stop(timeout: EXIT_S)
+      return true unless open?
+      deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + timeout
+      drained = @workers.map { |worker| worker.stop(timeout: timeout) }.all?
+      dismiss_follower
+      left = [ deadline - Process.clock_gettime(Process::CLOCK_MONOTONIC), 0.1 ].max
+      @engine.stop((left * 1000).round) && drained
+    end
+
+    private
+      def dismiss_follower
+        @follower&.stop
+        @follower = nil
+      end
+
+      def open
+        @engine = Store.new(configuration).open
+        @workers = [] unless @pid == Process.pid
+        at_exit_of(@pid = Process.pid)
+        @engine
+      end
+
+      def at_exit_of(pid)
+        return if @registered == pid
+        @registered = pid
+        at_exit { stop if Process.pid == pid }
+      end
+  end
+end

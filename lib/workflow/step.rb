@@ -1,0 +1,56 @@
+# frozen_string_literal: true
+
+module Workflow
+  # One step of a run as it stands: what a page, a console or a test asks about. A copy; `run.reload` gets a new one.
+  class Step
+    STATES = %i[
+      pending ready running waiting retrying completed skipped failed undoing undone cancelled
+    ].freeze
+
+    # @param facts [Hash] as the core gives them
+    def initialize(facts)
+      @facts = facts
+    end
+
+    # @return [Symbol]
+    def name = @facts[:name]
+    # @return [Symbol] :now, :later or :await
+    def kind = @facts[:kind]
+    # @return [Symbol] one of {STATES}
+    def state = @facts[:state]
+    # @return [Integer] attempts of the present round
+    def attempts = @facts[:attempts] || 0
+    # @return [Integer] executions that a person asked for, from 1
+    def round = @facts[:round] || 1
+    # @return [String, nil] why it is as it is: "rejected", "crashed", "subject_missing"
+    def reason = @facts[:reason]
+    # @return [Time, nil]
+    def started_at = Moment.at(@facts[:started_ms])
+    # @return [Time, nil]
+    def ended_at = Moment.at(@facts[:ended_ms])
+    # @return [Time, nil] when the next attempt is due, or the await expires
+    def due_at = Moment.at(@facts[:due_ms])
+    # @return [String, nil] who ran it last: "worker:4712@host"
+    def by = @facts[:by]
+    # @return [Failure, nil] of the last failed attempt
+    def error = @facts[:error_class] && Failure.new(@facts[:error_class], @facts[:error_message])
+
+    STATES.each { |state| define_method(:"#{state}?") { self.state == state } }
+
+    # @return [Integer, nil] the version of the event that holds the input
+    # @api private
+    def input_version = @facts[:input_version]
+
+    # @return [Integer, nil] the version of the event that holds the result
+    # @api private
+    def result_version = @facts[:result_version]
+
+    # @return [Hash{Symbol=>Object}]
+    def to_h
+      { name: name, kind: kind, state: state, attempts: attempts, round: round, reason: reason, by: by,
+        started_at: started_at, ended_at: ended_at, due_at: due_at, error: error&.to_s }.compact
+    end
+
+    def inspect = "#<#{self.class} #{name} #{state}#{" ##{attempts}" if attempts > 0}>"
+  end
+end

@@ -1,0 +1,98 @@
+# frozen_string_literal: true
+
+require "digest"
+
+module Workflow
+  # The object that a run is about, as the log knows it: a record by base class and id, a plain object by what it
+  # remembers. Makes the bytes and the key, and finds or rebuilds the object from them.
+  class Subject
+    KEY_LEN_MAX = 64
+
+    class << self
+      # @param object [Object] of a class that includes Workflow
+      # @return [Subject]
+      def of(object) = new(object)
+
+      def record?(klass) = defined?(::ActiveRecord::Base) && klass <= ::ActiveRecord::Base
+
+      # @return [String] the name that the log has for the class
+      # @raise [NotSerializable] of a class without a name
+      def class_name(klass)
+        name = record?(klass) ? klass.base_class.name : klass.name
+        name or raise NotSerializable, "#{klass.inspect} has no name, so that no worker could find it. Assign it to a constant."
+      end
+
+      # Finds a record afresh, or rebuilds a plain object.
+      # @param class_name [String]
+      # @param bytes [String] what {#bytes} returned
+      # @return [Object]
+      # @raise [SubjectMissing, DefinitionError]
+      def load(class_name, bytes)
+        klass = constant(class_name)
+        memory = Serializer.load(bytes)
+        record?(klass) ? find(klass, memory.first) : Memory.new(klass).rebuild(memory.first || {})
+      end
+
+      # `new` for `Klass.start`, in the scope that the caller is in.
+      def make(klass, *arguments, **keywords, &block)
+        return klass.new(*arguments, **keywords, &block) unless record?(klass)
+        attributes = arguments.first
+        raise ArgumentError, "#{klass}.start takes attributes, as one hash or as keywords" if arguments.size > 1 ||
+          (attributes && keywords.any?)
+        klass.new(attributes || keywords, &block)
+      end
+
+      private
+        def constant(name)
+          Object.const_get(name)
+        rescue NameError => error
+          raise DefinitionError, "A run is about #{name}, which this process does not know (#{error.message.lines.first.chomp}). " \
+            "Load it, or name the file that does: bin/workflow work -r FILE."
+        end
+
+        def find(klass, id)
+          klass.unscoped.find(id)
+        rescue ::ActiveRecord::RecordNotFound
+          raise SubjectMissing, "#{klass} #{id} is not in the database any more."
+        end
+    end
+
+    # @return [Object]
+    attr_reader :object
+
+    def initialize(object)
+      @object = object
+    end
+
+    def klass = object.class
+    def record? = Subject.record?(klass)
+    def class_name = Subject.class_name(klass)
+
+    # @return [String] what {Subject.load} takes
+    def bytes = @bytes ||= Serializer.dump([ record? ? id : memory ], "#{klass}")
+
+    # What the runs of one definition on this object are found by.
+    # @param name [Symbol] of a definition
+    def key(name) = "#{prefix}#{name}"
+
+    # @return [String] what all its keys begin with
+    def prefix = @prefix ||= "#{class_name}/#{short}#"
+
+    # Whether it has been saved and can have runs.
+    def identified? = !record? || object.persisted?
+
+    private
+      def id
+        return object.id if object.persisted?
+        raise NotSerializable, "This #{klass} is not saved, so that no run can be about it. Save it first."
+      end
+
+      def memory = @memory ||= Memory.new(klass).of(object)
+
+      def short
+        return Array(id).join(",") if record?
+        text = Serializer.dump(memory.values, "#{klass}")
+        text.bytesize <= KEY_LEN_MAX ? text : Digest::SHA256.hexdigest(text)
+      end
+  end
+end

@@ -1,0 +1,22 @@
+# frozen_string_literal: true
+
+module Workflow
+  # What became of a `submit`: accepted or not, why not, and the run as it is now.
+  class Submission
+    # @return [#full_messages, #any?, #[]] empty when accepted. ActiveModel::Errors when the object has errors of its own
+    attr_reader :errors
+    # @return [Run]
+    attr_reader :run
+
+    def initialize(run, errors, accepted:)
+      @run, @errors, @accepted = run, errors, accepted
+    end
+
+    # @return [Boolean]
+    # @example
+    #   render :show, status: :unprocessable_entity unless @signup.submit(:activate, code: code).accepted?
+    def accepted? = @accepted
+
+    def inspect = "#<#{self.class} #{accepted? ? "accepted" : errors.full_messages.join(" ")} #{run.inspect}>"
+  end
+end

@@ -1,0 +1,15 @@
+# frozen_string_literal: true
+
+namespace :workflow do
+  desc "Run the steps that are handed to workers (THREADS=5)"
+  task work: :environment do
+    threads = Integer(ENV.fetch("THREADS", Workflow.configuration.threads))
+    exit Workflow::Supervisor.new(Workflow::Worker.new(threads: threads), threads: threads).run
+  end
+
+  desc "Check that all steps have their methods and config/workflow.yml fits them"
+  task check: :environment do
+    Rails.application.eager_load!
+    puts "workflow: #{Workflow.verify} classes checked, all methods are there."
+  end
+end

@@ -1,0 +1,108 @@
+# frozen_string_literal: true
+
+# rake core:test builds the core as plain C, with no Ruby header on the include path, and runs spec/core/*_test.c
+# on it: once under ASan and UBSan, once under TSan. CORE_ONLY=turnstile runs only the tests whose name contains it.
+
+require "open3"
+
+class CoreBuild
+  CORE = "ext/workflow/core"
+  SPEC = "spec/core"
+  FLAGS = %w[-std=c11 -D_GNU_SOURCE -DSQLITE_CORE -Wall -Wextra -Werror -pedantic -g -O1].freeze
+  INCLUDES = [ "-I#{CORE}", "-I#{SPEC}" ].freeze
+  LIBRARIES = %w[-lsqlite3 -lpthread].freeze
+  SANITIZERS = {
+    asan: %w[-fsanitize=address,undefined -fno-sanitize-recover=all],
+    tsan: %w[-fsanitize=thread]
+  }.freeze
+  # The tests fork while threads run, which TSan would otherwise refuse to follow.
+  ENVIRONMENT = { "TSAN_OPTIONS" => "die_after_fork=0" }.freeze
+  SECONDS = 600
+
+  include Rake::DSL
+
+  def initialize(sanitizer)
+    @sanitizer = sanitizer
+    @directory = "tmp/core/#{sanitizer}"
+  end
+
+  def define
+    tests, common = sources.partition { |source| source.end_with?("_test.c") }
+    tests.select! { |source| File.basename(source).include?(ENV.fetch("CORE_ONLY", "")) }
+    common.map! { |source| define_object(source) }
+    programs = tests.map { |source| define_program(source, [ define_object(source), *common ]) }
+
+    multitask("core:#{@sanitizer}:objects" => common)
+    multitask("core:#{@sanitizer}:programs" => programs)
+    desc "The C tests under #{@sanitizer == :asan ? "ASan and UBSan" : "TSan"}"
+    task("core:#{@sanitizer}" => [ "core:#{@sanitizer}:objects", "core:#{@sanitizer}:programs" ]) { run_all(programs) }
+  end
+
+  private
+
+  def sources = Dir["#{CORE}/*.c", "#{SPEC}/*.c"].sort
+
+  def compiler = ENV.fetch("CC", "cc")
+
+  def define_object(source)
+    object = "#{@directory}/#{File.basename(source, ".c")}.o"
+    file(object => [ source, __FILE__, *headers_of(object) ]) do
+      build(*FLAGS, *SANITIZERS.fetch(@sanitizer), *INCLUDES, "-MMD", "-c", source, "-o", object)
+    end
+    object
+  end
+
+  # What the compiler noted when it last built the object; a header that is gone since is no reason to stop.
+  def headers_of(object)
+    notes = object.sub(/o\z/, "d")
+    return [] unless File.exist?(notes)
+
+    File.read(notes).gsub("\\\n", " ").split(":", 2).last.split.grep(/\.h\z/).select { |header| File.exist?(header) }
+  end
+
+  def define_program(source, objects)
+    program = "#{@directory}/#{File.basename(source, ".c")}"
+    file(program => objects) { build(*SANITIZERS.fetch(@sanitizer), *objects, *LIBRARIES, "-o", program) }
+    program
+  end
+
+  def build(*arguments)
+    mkdir_p @directory, verbose: false
+    sh(compiler, *arguments, verbose: Rake.application.options.trace == true)
+  end
+
+  def run_all(programs)
+    abort "No test in #{SPEC} is named like #{ENV["CORE_ONLY"]}." if programs.empty?
+
+    failed = programs.reject { |program| run(program) }
+    abort "Failed under #{@sanitizer}: #{failed.map { |program| File.basename(program) }.join(", ")}" if failed.any?
+  end
+
+  def run(program)
+    began = now
+    output, status = Open3.popen2e(ENVIRONMENT, *launcher, program, pgroup: true) do |input, out, process|
+      input.close
+      reader = Thread.new { out.read }
+      Process.kill(:KILL, -process.pid) unless process.join(SECONDS)
+      [ reader.value, process.value ]
+    end
+    puts format("%-6s %-4s %-28s %5.1f s  %s", status.success? ? "ok" : "FAILED", @sanitizer, File.basename(program),
+      now - began, output.lines.last.to_s.strip)
+    puts output unless status.success?
+    status.success?
+  end
+
+  # TSan of GCC 12 cannot place its shadow where a new kernel's random addresses may lie.
+  def launcher
+    return [] unless @sanitizer == :tsan
+
+    @launcher ||= system("setarch", "-R", "true", out: File::NULL, err: File::NULL) ? %w[setarch -R] : []
+  end
+
+  def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+end
+
+CoreBuild::SANITIZERS.each_key { |sanitizer| CoreBuild.new(sanitizer).define }
+
+desc "The C tests of the core under the sanitizers, without Ruby"
+task("core:test" => %w[core:asan core:tsan])
