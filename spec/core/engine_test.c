@@ -1,0 +1,870 @@
+/*
+ * One engine on a real file: what is told to callers and workers, and that nothing is lost when a thread
+ * goes away in the middle.
+ */
+#include "engine_support.h"
+#include "store_compare.h"
+
+static char path[400];
+static struct wf_engine *engine;
+
+static void open_new(void)
+{
+    engine = open_engine(new_path(path, "store"));
+}
+
+/* Every test ends so: nothing is in hand, and the file is what its log says. */
+static void close_and_compare(void)
+{
+    UNTIL(in_hand(engine) == 0);
+    close_engine(engine);
+    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
+}
+
+TEST(a_now_step_goes_to_the_callers_hand_and_a_later_one_to_a_worker)
+{
+    struct wf_definition *signup = define("create! mail");
+    struct wf_hand caller, worker;
+    struct answer answer;
+
+    open_new();
+    caller = hand_of(engine);
+    worker = hand_of(engine);
+    answer = start_run(engine, &caller, signup, "a");
+    CHECK(answer.status == WF_OK && answer.run == WF_RUN_running && answer.steps[0] == WF_STEP_ready);
+    CHECK(holds(&caller, "create"));
+    wf_hand_enter(&caller);
+    answer = finish(&caller, signup, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_OK && answer.steps[0] == WF_STEP_completed);
+    CHECK(answer.steps[1] == WF_STEP_ready && !wf_hand_claim(&caller));
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&worker, "mail"));
+    wf_hand_enter(&worker);
+    post_finish(&worker, signup, WF_COMMAND_COMPLETE);
+    UNTIL(look(engine, answer.id).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(signup);
+}
+
+/* Another process looks at the file while the engine is open. */
+static void see_run(const struct child *parent, void *context)
+{
+    struct wf_store_options options = {.path = path, .read_only = true, .busy_ms = 5000};
+    struct wf_run_row row;
+    struct wf_store *store;
+
+    (void)parent;
+    CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.run_load(store, *(int64_t *)context, &row, NULL) == WF_OK);
+    CHECK(decode(row.state, row.id).run == WF_RUN_waiting);
+    wf_store_sqlite.close(store);
+}
+
+TEST(what_was_answered_is_on_disk)
+{
+    struct wf_definition *wait = define("confirm?");
+    struct child child;
+    struct answer answer;
+
+    open_new();
+    answer = start_run(engine, NULL, wait, "a");
+    CHECK(answer.status == WF_OK && answer.run == WF_RUN_waiting);
+    child = start(see_run, &answer.id);
+    end(&child);
+    close_and_compare();
+    wf_definition_release(wait);
+}
+
+TEST(a_second_start_of_an_open_unique_key_is_told_the_first)
+{
+    struct wf_definition *wait = define("confirm?");
+    struct answer first, second;
+    struct wf_hand hand;
+
+    open_new();
+    hand = hand_of(engine);
+    first = start_run(engine, NULL, wait, "a");
+    second = start_run(engine, &hand, wait, "a");
+    CHECK(second.status == WF_EXISTING && second.id == first.id && second.run == WF_RUN_waiting);
+    CHECK(second.version == first.version && !hand.slot);
+    CHECK(claim(&hand, WF_OP_CLAIM_WAIT, first.id, "confirm").status == WF_OK);
+    CHECK(finish(&hand, wait, WF_COMMAND_ACCEPT).run == WF_RUN_done);
+    CHECK(start_run(engine, NULL, wait, "a").status == WF_OK);
+    close_and_compare();
+    wf_definition_release(wait);
+}
+
+TEST(two_now_steps_side_by_side_are_both_the_callers)
+{
+    struct wf_definition *both = define("a! b!< c!<a,b");
+    struct wf_hand hand;
+
+    open_new();
+    hand = hand_of(engine);
+    start_run(engine, &hand, both, "a");
+    CHECK(holds(&hand, "a"));
+    finish(&hand, both, WF_COMMAND_COMPLETE);
+    CHECK(holds(&hand, "b"));
+    finish(&hand, both, WF_COMMAND_COMPLETE);
+    CHECK(holds(&hand, "c"));
+    CHECK(finish(&hand, both, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(both);
+}
+
+TEST(a_submit_is_claimed_rejected_claimed_again_and_accepted)
+{
+    struct wf_definition *confirm = define("confirm? thank!");
+    struct wf_hand first, second;
+    struct answer answer;
+    int64_t id;
+
+    open_new();
+    first = hand_of(engine);
+    second = hand_of(engine);
+    id = start_run(engine, NULL, confirm, "a").id;
+    CHECK(claim(&first, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK && holds(&first, "confirm"));
+    CHECK(claim(&second, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_BUSY && !second.slot);
+    answer = finish(&first, confirm, WF_COMMAND_REJECT);
+    CHECK(answer.status == WF_OK && answer.run == WF_RUN_waiting && !first.slot);
+    CHECK(claim(&second, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+    CHECK(finish(&second, confirm, WF_COMMAND_ACCEPT).steps[1] == WF_STEP_ready);
+    CHECK(holds(&second, "thank"));
+    CHECK(claim(&first, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_NOT_WAITING);
+    CHECK(claim(&first, WF_OP_CLAIM_WAIT, id, "nothing").status == WF_NOT_FOUND);
+    CHECK(claim(&first, WF_OP_CLAIM_WAIT, id + 1, "confirm").status == WF_NOT_FOUND && !first.slot);
+    CHECK(finish(&second, confirm, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(confirm);
+}
+
+static struct wf_definition *expiring(int64_t expires_ms, const char *otherwise)
+{
+    struct graph graph;
+
+    graph_read(&graph, "confirm? thank");
+    graph.steps[0].expires_ms = expires_ms;
+    graph.steps[0].otherwise = text(otherwise);
+    return graph_define(&graph, true);
+}
+
+TEST(an_await_expires_when_its_time_has_come)
+{
+    struct wf_definition *confirm = expiring(3600000, "forget"), *bare = expiring(7200000, "");
+    struct wf_hand worker;
+    int64_t id, other;
+
+    open_new();
+    worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    id = start_run(engine, NULL, confirm, "a").id;
+    other = start_run(engine, NULL, bare, "b").id;
+    wf_engine_travel(engine, 3600000);
+    CHECK(take(&worker, "forget"));
+    post_finish(&worker, confirm, WF_COMMAND_COMPLETE);
+    UNTIL(look(engine, id).run == WF_RUN_expired);
+    CHECK(look(engine, other).run == WF_RUN_waiting);
+    wf_engine_travel(engine, 3600000);
+    UNTIL(look(engine, other).run == WF_RUN_expired);
+    close_and_compare();
+    wf_definition_release(confirm);
+    wf_definition_release(bare);
+}
+
+TEST(a_claim_beats_expiry_and_expiry_comes_when_the_claim_ends_unaccepted)
+{
+    struct wf_definition *confirm = expiring(3600000, "");
+    struct wf_hand hand;
+    int64_t id, other;
+
+    open_new();
+    hand = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    id = start_run(engine, NULL, confirm, "a").id;
+    other = start_run(engine, NULL, confirm, "b").id;
+    CHECK(claim(&hand, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+    wf_engine_travel(engine, 3600000);
+    UNTIL(look(engine, other).run == WF_RUN_expired); /* so the timers have been looked at */
+    CHECK(look(engine, id).run == WF_RUN_waiting);
+    CHECK(finish(&hand, confirm, WF_COMMAND_REJECT).status == WF_OK);
+    UNTIL(look(engine, id).run == WF_RUN_expired);
+    CHECK(claim(&hand, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_NOT_WAITING);
+    close_and_compare();
+    wf_definition_release(confirm);
+}
+
+TEST(a_late_submit_is_refused_though_nobody_has_looked_at_the_timer)
+{
+    struct wf_definition *confirm = expiring(3600000, "");
+    struct wf_hand hand;
+    int64_t id;
+
+    open_new(); /* no worker: nobody fires timers */
+    hand = hand_of(engine);
+    id = start_run(engine, NULL, confirm, "a").id;
+    wf_engine_travel(engine, 3600000);
+    CHECK(claim(&hand, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_NOT_WAITING && !hand.slot);
+    close_and_compare();
+    wf_definition_release(confirm);
+}
+
+TEST(a_failed_attempt_is_tried_again_when_its_timer_is_due)
+{
+    struct graph graph;
+    struct wf_definition *mail;
+    struct wf_hand worker;
+    struct answer answer;
+    int64_t id;
+
+    graph_read(&graph, "mail");
+    graph.steps[0].retries = 1;
+    graph.steps[0].backoff_ms = 60000;
+    mail = graph_define(&graph, false);
+    open_new();
+    worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    id = start_run(engine, NULL, mail, "a").id;
+    CHECK(take(&worker, "mail"));
+    wf_hand_enter(&worker);
+    post_finish(&worker, mail, WF_COMMAND_FAIL);
+    UNTIL(look(engine, id).run == WF_RUN_retrying);
+    CHECK(wf_hand_take(&worker, 0) == WF_TIMED_OUT);
+    wf_engine_travel(engine, 60000);
+    CHECK(take(&worker, "mail") && wf_hand_claim(&worker)->attempt == 2);
+    wf_hand_enter(&worker);
+    post_finish(&worker, mail, WF_COMMAND_FAIL);
+    UNTIL(look(engine, id).run == WF_RUN_failed);
+    answer = change(engine, mail, WF_COMMAND_RETRY, id, "");
+    CHECK(answer.status == WF_OK && answer.run == WF_RUN_running && answer.rounds[0] == 2);
+    CHECK(take(&worker, "mail"));
+    post_finish(&worker, mail, WF_COMMAND_COMPLETE);
+    UNTIL(look(engine, id).run == WF_RUN_done);
+    CHECK(change(engine, mail, WF_COMMAND_RETRY, id, "").status == WF_NOT_PENDING);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
+TEST(a_waiting_retry_can_be_taken_here_and_now)
+{
+    struct graph graph;
+    struct wf_definition *mail;
+    struct wf_hand hand;
+    int64_t id;
+
+    graph_read(&graph, "mail!");
+    graph.steps[0].retries = 1;
+    mail = graph_define(&graph, false);
+    open_new();
+    hand = hand_of(engine);
+    id = start_run(engine, &hand, mail, "a").id;
+    CHECK(finish(&hand, mail, WF_COMMAND_FAIL).run == WF_RUN_retrying);
+    CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, "mail").status == WF_OK && holds(&hand, "mail"));
+    CHECK(wf_hand_claim(&hand)->attempt == 2);
+    CHECK(finish(&hand, mail, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, "mail").status == WF_NOT_PENDING && !hand.slot);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
+/* ---- Rounds: the past must not speak for the present ---- */
+
+TEST(the_result_of_an_earlier_round_is_refused)
+{
+    struct wf_definition *two = define("a! b!");
+    struct wf_hand first, second;
+    int64_t id;
+
+    open_new();
+    first = hand_of(engine);
+    second = hand_of(engine);
+    id = start_run(engine, &first, two, "a").id;
+    finish(&first, two, WF_COMMAND_COMPLETE);
+    CHECK(holds(&first, "b"));
+    CHECK(change(engine, two, WF_COMMAND_RETRY, id, "a").rounds[1] == 2); /* b is in hand */
+    CHECK(claim(&second, WF_OP_CLAIM_STEP, id, "a").status == WF_OK);
+    finish(&second, two, WF_COMMAND_COMPLETE);
+    CHECK(holds(&second, "b"));
+    CHECK(finish(&first, two, WF_COMMAND_COMPLETE).status == WF_STALE && !first.slot);
+    CHECK(look(engine, id).run == WF_RUN_running);
+    CHECK(finish(&second, two, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(two);
+}
+
+TEST(an_await_asked_again_is_free_though_it_was_claimed)
+{
+    struct wf_definition *confirm = define("confirm?");
+    struct wf_hand first, second;
+
+    open_new();
+    first = hand_of(engine);
+    second = hand_of(engine);
+    for (int i = 0; i < 50; i++) { /* some of them within one millisecond */
+        char key[16];
+        int64_t id;
+
+        snprintf(key, sizeof(key), "%d", i);
+        id = start_run(engine, NULL, confirm, key).id;
+        CHECK(claim(&first, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+        CHECK(change(engine, confirm, WF_COMMAND_RETRY, id, "confirm").status == WF_OK);
+        CHECK(claim(&second, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+        CHECK(finish(&first, confirm, WF_COMMAND_ACCEPT).status == WF_STALE);
+        CHECK(finish(&second, confirm, WF_COMMAND_ACCEPT).run == WF_RUN_done);
+    }
+    close_and_compare();
+    wf_definition_release(confirm);
+}
+
+TEST(an_expired_await_can_be_asked_again_and_accepted)
+{
+    struct wf_definition *confirm = expiring(3600000, "forget");
+    struct wf_hand hand, worker;
+    int64_t id;
+
+    open_new();
+    hand = hand_of(engine);
+    worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    id = start_run(engine, NULL, confirm, "a").id;
+    wf_engine_travel(engine, 3600000);
+    CHECK(take(&worker, "forget"));
+    post_finish(&worker, confirm, WF_COMMAND_COMPLETE);
+    UNTIL(look(engine, id).run == WF_RUN_expired);
+    CHECK(change(engine, confirm, WF_COMMAND_RETRY, id, "confirm").run == WF_RUN_waiting);
+    CHECK(claim(&hand, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK && holds(&hand, "confirm"));
+    CHECK(finish(&hand, confirm, WF_COMMAND_ACCEPT).steps[0] == WF_STEP_completed);
+    CHECK(take(&worker, "thank"));
+    post_finish(&worker, confirm, WF_COMMAND_COMPLETE);
+    UNTIL(look(engine, id).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(confirm);
+}
+
+/* ---- Going away in the middle ---- */
+
+TEST(giving_back_an_untouched_step_leaves_no_trace)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_hand worker;
+    struct answer before, after;
+
+    open_new();
+    worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    before = start_run(engine, NULL, mail, "a");
+    CHECK(take(&worker, "mail"));
+    wf_hand_give_back(&worker);
+    CHECK(!worker.slot && take(&worker, "mail"));
+    after = look(engine, before.id);
+    CHECK(after.version == before.version && wf_hand_claim(&worker)->attempt == 1);
+    wf_hand_give_back(&worker);
+    wf_engine_quiet(engine);
+    UNTIL(in_hand(engine) == 0 || wf_hand_take(&worker, 0) == WF_OK);
+    wf_hand_give_back(&worker);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
+TEST(giving_back_an_entered_step_is_told_and_counts_no_crash)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_hand worker;
+    struct answer answer;
+    int64_t id;
+
+    open_new();
+    worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    id = start_run(engine, NULL, mail, "a").id;
+    for (uint32_t attempt = 1; attempt <= 4; attempt++) {
+        CHECK(take(&worker, "mail") && wf_hand_claim(&worker)->attempt == attempt);
+        wf_hand_enter(&worker);
+        wf_hand_give_back(&worker);
+    }
+    CHECK(take(&worker, "mail"));
+    answer = look(engine, id);
+    CHECK(answer.crashes[0] == 0 && answer.attempts[0] == 5 && answer.run == WF_RUN_running);
+    post_finish(&worker, mail, WF_COMMAND_COMPLETE);
+    UNTIL(look(engine, id).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
+TEST(an_op_abandoned_before_it_was_posted_is_gone)
+{
+    struct wf_definition *create = define("create!");
+    struct wf_hand hand;
+    struct wf_op *op;
+    int64_t position = -1;
+
+    open_new();
+    hand = hand_of(engine);
+    op = prepare_start(engine, &hand, create, "a");
+    wf_op_abandon(engine, &hand, op);
+    CHECK(!hand.slot && in_hand(engine) == 0);
+    wf_op_abandon(engine, NULL, prepare_start(engine, NULL, create, "a"));
+    CHECK(wf_engine_last_position(engine, &position, NULL) == WF_OK && position == 0);
+    close_and_compare();
+    wf_definition_release(create);
+}
+
+/* Closing the gate as a fork does holds the committer back, so that what is posted stays queued. */
+TEST(an_op_abandoned_in_the_queue_takes_effect_and_what_it_claims_goes_back)
+{
+    struct wf_definition *create = define("create!");
+    struct wf_taker taker = {false};
+    struct wf_hand hand;
+    struct wf_op *op;
+    int64_t id = 0;
+    struct wf_buffer state = {0};
+
+    open_new();
+    hand = hand_of(engine);
+    wf_gate_close(&engine->gate);
+    op = prepare_start(engine, &hand, create, "a");
+    CHECK(wf_op_wait(engine, op, &taker, 0) == WF_TIMED_OUT);
+    wf_op_interrupt(engine, op, &taker);
+    CHECK(wf_op_wait(engine, op, &taker, ANSWER_MS) == WF_INTERRUPTED);
+    wf_op_abandon(engine, &hand, op);
+    CHECK(!hand.slot);
+    taker.interrupted = false;
+    op = prepare_start(engine, NULL, create, "b");
+    CHECK(wf_op_wait(engine, op, &taker, 0) == WF_TIMED_OUT);
+    wf_op_abandon(engine, NULL, op);
+    wf_gate_open(&engine->gate);
+    UNTIL(in_hand(engine) == 0);
+    CHECK(wf_engine_current(engine, WF_BYTES("a"), &id, &state, NULL) == WF_OK);
+    CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, "create").status == WF_OK); /* nobody's: given back */
+    CHECK(finish(&hand, create, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    UNTIL(wf_engine_current(engine, WF_BYTES("b"), &id, &state, NULL) == WF_OK);
+    wf_buffer_destroy(&state);
+    close_and_compare();
+    wf_definition_release(create);
+}
+
+TEST(an_op_abandoned_after_it_was_answered_gives_back_what_it_claimed)
+{
+    struct wf_definition *create = define("create!");
+    struct wf_taker taker = {false};
+    struct wf_hand hand;
+    struct wf_op *op;
+    int64_t id;
+
+    open_new();
+    hand = hand_of(engine);
+    op = prepare_start(engine, &hand, create, "a");
+    CHECK(wf_op_wait(engine, op, &taker, ANSWER_MS) == WF_OK);
+    id = op->answered_id;
+    wf_op_abandon(engine, &hand, op);
+    CHECK(!hand.slot);
+    UNTIL(in_hand(engine) == 0);
+    CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, "create").status == WF_OK);
+    CHECK(finish(&hand, create, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(create);
+}
+
+TEST(a_finish_abandoned_in_the_queue_is_recorded_once)
+{
+    struct wf_definition *two = define("a! b!");
+    struct wf_taker taker = {false};
+    struct wf_hand hand;
+    struct wf_op *op;
+    int64_t id;
+
+    open_new();
+    hand = hand_of(engine);
+    id = start_run(engine, &hand, two, "a").id;
+    wf_hand_enter(&hand);
+    wf_gate_close(&engine->gate);
+    op = prepare_finish(engine, &hand, two, WF_COMMAND_COMPLETE);
+    CHECK(wf_op_wait(engine, op, &taker, 0) == WF_TIMED_OUT);
+    wf_op_abandon(engine, &hand, op);
+    wf_gate_open(&engine->gate);
+    UNTIL(in_hand(engine) == 0);
+    CHECK(look(engine, id).steps[0] == WF_STEP_completed);
+    CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, "b").status == WF_OK); /* it was claimed, and given back */
+    CHECK(finish(&hand, two, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(two);
+}
+
+/* A worker's finish that is waited for, and abandoned: the next `now` step goes to the mailbox. */
+TEST(a_workers_abandoned_finish_keeps_the_books_of_the_mailbox)
+{
+    struct wf_definition *two = define("a b!");
+    struct wf_taker taker = {false};
+    struct wf_hand worker;
+    int64_t id;
+
+    open_new();
+    worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    id = start_run(engine, NULL, two, "a").id;
+    CHECK(take(&worker, "a"));
+    wf_gate_close(&engine->gate);
+    {
+        struct wf_op *op = prepare_finish(engine, &worker, two, WF_COMMAND_COMPLETE);
+
+        CHECK(wf_op_wait(engine, op, &taker, 0) == WF_TIMED_OUT);
+        wf_op_abandon(engine, &worker, op);
+    }
+    wf_gate_open(&engine->gate);
+    CHECK(take(&worker, "b"));
+    post_finish(&worker, two, WF_COMMAND_COMPLETE);
+    UNTIL(look(engine, id).run == WF_RUN_done && in_hand(engine) == 0);
+    CHECK(engine->mailbox.worker_count == 0 && engine->mailbox.busy_count == 0);
+    close_and_compare();
+    wf_definition_release(two);
+}
+
+struct storm {
+    struct wf_definition *definition;
+    _Atomic int next;
+    int runs;
+};
+
+/* Starts runs and goes away at any stage: before the answer, after it, with the step in hand, entered. */
+static void *come_and_go(void *context)
+{
+    struct storm *storm = context;
+    struct wf_hand hand = hand_of(engine);
+    int number;
+
+    while ((number = atomic_fetch_add(&storm->next, 1)) < storm->runs) {
+        struct wf_taker taker = {false};
+        char key[16];
+        struct wf_op *op;
+
+        snprintf(key, sizeof(key), "%d", number);
+        op = prepare_start(engine, &hand, storm->definition, key);
+        if (wf_op_wait(engine, op, &taker, number % 3 ? ANSWER_MS : number % 5) || number % 7 == 0) {
+            wf_op_abandon(engine, &hand, op);
+            continue;
+        }
+        wf_op_finish(engine, &hand, op);
+        if (number % 2) {
+            wf_hand_enter(&hand);
+        }
+        if (number % 4 == 1) {
+            wf_hand_give_back(&hand);
+        } else if (number % 4 == 2) {
+            post_finish(&hand, storm->definition, WF_COMMAND_COMPLETE);
+        } else {
+            finish(&hand, storm->definition, WF_COMMAND_COMPLETE);
+            wf_hand_give_back(&hand);
+        }
+    }
+    return NULL;
+}
+
+static void *work_all(void *context)
+{
+    struct storm *storm = context;
+    struct wf_hand hand = hand_of(engine);
+
+    while (wf_hand_take(&hand, ANSWER_MS) == WF_OK) {
+        wf_hand_enter(&hand);
+        post_finish(&hand, storm->definition, WF_COMMAND_COMPLETE);
+    }
+    return NULL;
+}
+
+static bool count_done(void *context, const struct wf_run_row *row)
+{
+    *(int *)context += row->status == WF_RUN_done;
+    return true;
+}
+
+static int runs_done(void)
+{
+    struct wf_store *store;
+    int done = 0;
+
+    CHECK(wf_readers_take(&engine->readers, &store, NULL) == WF_OK);
+    engine->does->run_list(store, WF_BYTES(""), 0, COMPARE_MAX, count_done, &done, NULL);
+    wf_readers_give(&engine->readers, store);
+    return done;
+}
+
+TEST(whoever_goes_away_whenever_every_run_is_done_in_the_end)
+{
+    struct storm storm = {.definition = define("a! b c!"), .runs = 600};
+    pthread_t callers[4], workers[3];
+
+    open_new();
+    wf_engine_work(engine, 3, WF_BYTES("worker"));
+    for (int i = 0; i < 4; i++) {
+        callers[i] = spawn(come_and_go, &storm);
+    }
+    for (int i = 0; i < 3; i++) {
+        workers[i] = spawn(work_all, &storm);
+    }
+    for (int i = 0; i < 4; i++) {
+        join(callers[i]);
+    }
+    UNTIL(runs_done() == storm.runs);
+    UNTIL(in_hand(engine) == 0);
+    CHECK(engine->mailbox.worker_count == 0 && engine->mailbox.busy_count == 0);
+    wf_engine_quiet(engine);
+    for (int i = 0; i < 3; i++) {
+        join(workers[i]);
+    }
+    close_and_compare();
+    wf_definition_release(storm.definition);
+}
+
+/* ---- Alone ---- */
+
+TEST(after_a_step_that_ran_alone_others_are_claimed_again)
+{
+    struct wf_definition *two = define("a b!");
+    struct wf_hand worker;
+    struct wf_store_options options = {.path = path, .busy_ms = 5000};
+    struct wf_ready_row row = {.step = 0};
+    struct wf_store *store;
+    int64_t id;
+
+    open_new();
+    worker = hand_of(engine);
+    id = row.run_id = start_run(engine, NULL, two, "a").id;
+    /* Two crashes, written as a takeover would have. */
+    for (int i = 0; i < 2; i++) {
+        struct wf_hand hand = hand_of(engine);
+        struct wf_op *op;
+
+        CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, "a").status == WF_OK);
+        wf_hand_enter(&hand);
+        op = prepare_finish(engine, &hand, two, WF_COMMAND_LOST);
+        op->command.crashed = true;
+        ask(engine, &hand, op);
+    }
+    CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.ready_get(store, &row, NULL) == WF_OK && row.alone);
+    wf_store_sqlite.close(store);
+    wf_engine_work(engine, 2, WF_BYTES("worker"));
+    CHECK(take(&worker, "a") && wf_hand_claim(&worker)->alone);
+    start_run(engine, NULL, two, "b");
+    CHECK(wf_mailbox_room(&engine->mailbox) == 0);
+    post_finish(&worker, two, WF_COMMAND_COMPLETE); /* its `now` step follows in the same slot */
+    CHECK(take(&worker, "b"));
+    post_finish(&worker, two, WF_COMMAND_COMPLETE);
+    CHECK(take(&worker, "a"));
+    post_finish(&worker, two, WF_COMMAND_COMPLETE);
+    CHECK(take(&worker, "b"));
+    post_finish(&worker, two, WF_COMMAND_COMPLETE);
+    UNTIL(runs_done() == 2);
+    close_and_compare();
+    wf_definition_release(two);
+}
+
+/* ---- Stopping ---- */
+
+TEST(stop_gives_back_what_nobody_took)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_engine *other;
+    struct wf_hand worker;
+
+    open_new();
+    wf_engine_work(engine, 2, WF_BYTES("worker"));
+    for (int i = 0; i < 4; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "%d", i);
+        start_run(engine, NULL, mail, key);
+    }
+    UNTIL(in_hand(engine) == 4); /* two threads, two prefetched */
+    close_engine(engine);
+    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
+    other = engine = open_engine(path);
+    worker = hand_of(other);
+    wf_engine_work(other, 1, WF_BYTES("other"));
+    for (int i = 0; i < 4; i++) {
+        CHECK(take(&worker, "mail") && wf_hand_claim(&worker)->attempt == 1);
+        post_finish(&worker, mail, WF_COMMAND_COMPLETE);
+    }
+    UNTIL(runs_done() == 4);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
+static bool count_process(void *context, const struct wf_process_row *row)
+{
+    (void)row;
+    ++*(int *)context;
+    return true;
+}
+
+static int processes_known(void)
+{
+    struct wf_store_options options = {.path = path, .read_only = true, .busy_ms = 5000};
+    struct wf_store *store;
+    int count = 0;
+
+    CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.process_list(store, count_process, &count, NULL) == WF_OK);
+    wf_store_sqlite.close(store);
+    return count;
+}
+
+TEST(a_step_still_held_when_its_engine_stops_is_anybodys_at_once)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_hand held, untouched, worker;
+    struct wf_engine *stopped;
+    struct answer answer;
+    int64_t since_ms;
+
+    open_new();
+    held = hand_of(engine);
+    untouched = hand_of(engine);
+    wf_engine_work(engine, 2, WF_BYTES("worker"));
+    start_run(engine, NULL, mail, "a");
+    start_run(engine, NULL, mail, "b");
+    CHECK(take(&held, "mail") && take(&untouched, "mail"));
+    wf_hand_enter(&held);
+    stopped = engine;
+    CHECK(!wf_engine_stop(stopped, 0) && wf_engine_stop(stopped, 0));
+    engine = open_engine(path);
+    since_ms = now_ms();
+    worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("other"));
+    for (int i = 0; i < 2; i++) {
+        CHECK(take(&worker, "mail"));
+        answer = look(engine, wf_hand_claim(&worker)->run_id);
+        CHECK(answer.crashes[0] == 0);
+        CHECK(answer.attempts[0] == (answer.id == wf_hand_claim(&held)->run_id ? 2u : 1u));
+        post_finish(&worker, mail, WF_COMMAND_COMPLETE);
+    }
+    CHECK(now_ms() - since_ms < LEASE_MS / 2);
+    UNTIL(runs_done() == 2);
+    post_finish(&held, mail, WF_COMMAND_COMPLETE); /* too late, and it does no harm */
+    wf_hand_give_back(&untouched);
+    CHECK(!held.slot && !untouched.slot);
+    CHECK(start_run(stopped, NULL, mail, "c").status == WF_CLOSED);
+    wf_engine_free(stopped);
+    close_and_compare();
+    CHECK(processes_known() == 0); /* whoever stops in order leaves no row behind */
+    wf_definition_release(mail);
+}
+
+TEST(many_held_steps_are_given_up_though_one_takeover_does_not_reach_them_all)
+{
+    struct wf_definition *create = define("create!");
+    static struct wf_hand hands[450];
+    struct wf_hand hand;
+    struct wf_engine *stopped;
+
+    open_new();
+    for (int i = 0; i < 450; i++) {
+        char key[16];
+
+        hands[i] = hand_of(engine);
+        snprintf(key, sizeof(key), "%d", i);
+        CHECK(start_run(engine, &hands[i], create, key).status == WF_OK);
+        if (i % 2) {
+            wf_hand_enter(&hands[i]);
+        }
+    }
+    stopped = engine;
+    CHECK(!wf_engine_stop(stopped, 0));
+    engine = open_engine(path);
+    hand = hand_of(engine);
+    for (int i = 0; i < 450; i++) {
+        CHECK(claim(&hand, WF_OP_CLAIM_STEP, wf_hand_claim(&hands[i])->run_id, "create").status == WF_OK);
+        CHECK(finish(&hand, create, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    }
+    wf_engine_free(stopped);
+    close_and_compare();
+    wf_definition_release(create);
+}
+
+/* ---- Two engines ---- */
+
+TEST(two_engines_of_one_process_share_a_file)
+{
+    struct storm storm = {.definition = define("a b! c")};
+    struct wf_engine *other;
+    struct wf_hand here, there;
+    int by_here = 0, by_there = 0;
+
+    open_new();
+    other = open_engine(path);
+    here = hand_of(engine);
+    there = hand_of(other);
+    wf_engine_work(engine, 1, WF_BYTES("here"));
+    wf_engine_work(other, 1, WF_BYTES("there"));
+    for (int i = 0; i < 40; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "%d", i);
+        CHECK(start_run(i % 2 ? engine : other, NULL, storm.definition, key).status == WF_OK);
+    }
+    for (int ended = 0; ended < 120;) {
+        if (wf_hand_take(&here, 1) == WF_OK) {
+            post_finish(&here, storm.definition, WF_COMMAND_COMPLETE);
+            by_here++, ended++;
+        }
+        if (wf_hand_take(&there, 1) == WF_OK) {
+            post_finish(&there, storm.definition, WF_COMMAND_COMPLETE);
+            by_there++, ended++;
+        }
+    }
+    CHECK(by_here > 0 && by_there > 0);
+    UNTIL(runs_done() == 40);
+    close_engine(other);
+    close_and_compare();
+    wf_definition_release(storm.definition);
+}
+
+/* ---- Following the log ---- */
+
+static void *append_one(void *context)
+{
+    struct wf_definition *definition = context;
+
+    CHECK(start_run(engine, NULL, definition, "later").status == WF_OK);
+    return NULL;
+}
+
+TEST(who_follows_the_log_misses_nothing)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_taker taker = {false};
+    struct wf_buffer rows = {0};
+    struct wf_reader reader;
+    pthread_t thread;
+    int64_t position;
+
+    open_new();
+    start_run(engine, NULL, mail, "a");
+    CHECK(wf_engine_last_position(engine, &position, NULL) == WF_OK);
+    CHECK(wf_engine_wait_log(engine, position - 1, 0, &taker, NULL) == WF_OK);
+    CHECK(wf_engine_wait_log(engine, position, 1, &taker, NULL) == WF_TIMED_OUT);
+    thread = spawn(append_one, mail);
+    CHECK(wf_engine_wait_log(engine, position, ANSWER_MS, &taker, NULL) == WF_OK);
+    join(thread);
+    CHECK(wf_engine_events(engine, 0, position, 10, &rows, NULL) == WF_OK);
+    reader = wf_reader_of(wf_buffer_bytes(&rows));
+    CHECK(wf_reader_int(&reader) > position && !reader.failed);
+    wf_engine_interrupt_log(engine, &taker);
+    CHECK(wf_engine_wait_log(engine, position + 100, ANSWER_MS, &taker, NULL) == WF_INTERRUPTED);
+    wf_buffer_destroy(&rows);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
+TEST(an_id_reads_back_from_its_text_and_texts_sort_as_ids)
+{
+    char text_of[2][WF_ID_TEXT_LEN + 1];
+    int64_t ids[] = {0, 1, 31, 32, 1234567890123456, INT64_MAX}, id;
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
+        wf_id_write(ids[i], text_of[i % 2]);
+        CHECK(wf_id_read(text(text_of[i % 2]), &id) && id == ids[i]);
+        CHECK(!i || strcmp(text_of[(i + 1) % 2], text_of[i % 2]) < 0);
+    }
+    CHECK(!wf_id_read(text("zzzzzzzzzzzzz"), &id) && !wf_id_read(text("0000000000i00"), &id));
+    CHECK(!wf_id_read(text("0"), &id));
+}

@@ -1,0 +1,405 @@
+/*
+ * Several processes on one file: what one of them held when it died, was stopped or was slow. The children
+ * are forked before the test opens an engine of its own, and do what they are told, a byte at a time.
+ */
+#include "engine_support.h"
+#include "store_compare.h"
+
+#define SHORT_LEASE_MS 500
+#define HANDS_MAX 8
+
+static char path[400];
+static struct wf_definition *mail;
+
+struct order {
+    int64_t lease_ms;
+    int threads;
+};
+
+static char take_next(struct wf_engine *engine, struct wf_hand *hand, int64_t wait_ms)
+{
+    *hand = hand_of(engine);
+    switch (wf_hand_take(hand, wait_ms)) {
+    case WF_OK:
+        return wf_hand_claim(hand)->alone ? 'a' : 't';
+    default:
+        return '-';
+    }
+}
+
+/* o(pen), w(atch for a while), t(ake), n(othing to take?), e(nter the last), f(inish the first, and hear), c(lose). */
+static void obey(const struct child *parent, void *context)
+{
+    const struct order *order = context;
+    struct wf_engine *engine = NULL;
+    struct wf_hand hands[HANDS_MAX];
+    int taken = 0, ended = 0;
+    char word;
+
+    while ((word = hear_within(parent, -1)) != 'c' && word) {
+        char reply = word;
+
+        if (word == 'o') {
+            engine = open_with(&wf_store_sqlite, path, order->lease_ms);
+            wf_engine_work(engine, order->threads, WF_BYTES("child"));
+        } else if (word == 't' || word == 'n') {
+            reply = take_next(engine, &hands[taken], word == 't' ? ANSWER_MS : 0);
+            taken += reply != '-';
+        } else if (word == 'w') {
+            int64_t since_ms = now_ms();
+
+            UNTIL(now_ms() - since_ms > 600); /* its dispatcher has ticked */
+        } else if (word == 'e') {
+            wf_hand_enter(&hands[taken - 1]);
+        } else if (word == 'f') {
+            enum wf_status status = finish(&hands[ended++], mail, WF_COMMAND_COMPLETE).status;
+
+            reply = status == WF_OK ? 'k' : status == WF_STALE ? 's' : '?';
+        }
+        say(parent, reply);
+    }
+    if (engine) {
+        wf_engine_stop(engine, 0);
+        wf_engine_free(engine);
+    }
+}
+
+static struct child child_of(const struct order *order)
+{
+    return start(obey, (void *)order);
+}
+
+static char tell(const struct child *child, char word)
+{
+    say(child, word);
+    return hear(child);
+}
+
+static void begin(const char *line)
+{
+    new_path(path, "store");
+    mail = define(line);
+}
+
+static void finish_test(void)
+{
+    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
+    wf_definition_release(mail);
+}
+
+static void start_some(struct wf_engine *engine, int64_t *ids, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "%d", i);
+        ids[i] = start_run(engine, NULL, mail, key).id;
+    }
+}
+
+/* What the file says, without an engine. */
+static struct answer look_at(int64_t id)
+{
+    struct wf_store_options options = {.path = path, .read_only = true, .busy_ms = 5000};
+    struct wf_store *store;
+    struct wf_run_row row;
+    struct answer answer = {.status = WF_STORE_ERROR};
+
+    if (!wf_store_sqlite.open(&store, &options, NULL)) {
+        if (!wf_store_sqlite.run_load(store, id, &row, NULL)) {
+            answer = decode(row.state, id);
+        }
+        wf_store_sqlite.close(store);
+    }
+    return answer;
+}
+
+TEST(what_a_killed_process_held_is_taken_over_and_only_what_was_entered_counts)
+{
+    struct order order = {LEASE_MS, 2};
+    struct child child;
+    struct wf_engine *engine;
+    struct wf_hand hand;
+    int64_t ids[4], since_ms;
+    int lost = 0;
+
+    begin("mail");
+    child = child_of(&order);
+    engine = open_engine(path);
+    hand = hand_of(engine);
+    start_some(engine, ids, 4);
+    CHECK(tell(&child, 'o') == 'o');
+    CHECK(tell(&child, 't') == 't' && tell(&child, 'e') == 'e');
+    CHECK(tell(&child, 't') == 't'); /* taken, not entered; two more are prefetched */
+    wf_engine_work(engine, 4, WF_BYTES("heir"));
+    CHECK(wf_hand_take(&hand, 0) == WF_TIMED_OUT);
+    since_ms = now_ms();
+    end_by(&child, SIGKILL);
+    for (int i = 0; i < 4; i++) {
+        struct answer answer;
+
+        CHECK(take(&hand, "mail"));
+        answer = look(engine, wf_hand_claim(&hand)->run_id);
+        CHECK(answer.crashes[0] + 1 == answer.attempts[0]);
+        lost += answer.crashes[0] == 1;
+        wf_hand_enter(&hand);
+        post_finish(&hand, mail, WF_COMMAND_COMPLETE);
+    }
+    CHECK(now_ms() - since_ms < 1000);
+    CHECK(lost == 1);
+    close_engine(engine);
+    finish_test();
+}
+
+TEST(a_step_that_kills_three_processes_is_parked_and_the_third_runs_it_alone)
+{
+    struct order order = {LEASE_MS, 2};
+    struct child children[3];
+    struct wf_engine *engine;
+    struct answer answer;
+    int64_t ids[1], other = 0;
+
+    begin("mail");
+    for (int i = 0; i < 3; i++) {
+        children[i] = child_of(&order);
+    }
+    engine = open_engine(path);
+    start_some(engine, ids, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK(tell(&children[i], 'o') == 'o');
+        CHECK(tell(&children[i], 't') == (i == 2 ? 'a' : 't'));
+        CHECK(tell(&children[i], 'e') == 'e');
+        if (i == 2) {
+            other = start_run(engine, NULL, mail, "other").id;
+            CHECK(tell(&children[i], 'n') == '-'); /* nothing beside it */
+        }
+        end_by(&children[i], SIGKILL);
+        UNTIL(look(engine, ids[0]).crashes[0] == i + 1);
+    }
+    answer = look(engine, ids[0]);
+    CHECK(answer.run == WF_RUN_failed && answer.steps[0] == WF_STEP_failed);
+    CHECK(strcmp(answer.reason, "crashed") == 0);
+    CHECK(look(engine, other).run == WF_RUN_running && look(engine, other).attempts[0] == 1);
+    CHECK(change(engine, mail, WF_COMMAND_RETRY, ids[0], "").crashes[0] == 0);
+    close_engine(engine);
+    finish_test();
+}
+
+TEST(the_late_result_of_a_stopped_process_is_refused_once_its_step_was_claimed_again)
+{
+    struct order order = {SHORT_LEASE_MS, 1};
+    struct child child;
+    struct wf_engine *engine;
+    struct wf_hand hand;
+    struct answer answer;
+    int64_t ids[1];
+
+    begin("mail next");
+    child = child_of(&order);
+    engine = open_with(&wf_store_sqlite, path, SHORT_LEASE_MS);
+    hand = hand_of(engine);
+    start_some(engine, ids, 1);
+    CHECK(tell(&child, 'o') == 'o' && tell(&child, 't') == 't' && tell(&child, 'e') == 'e');
+    stop_and_see(&child);
+    wf_engine_work(engine, 1, WF_BYTES("heir"));
+    CHECK(take(&hand, "mail"));
+    answer = look(engine, ids[0]);
+    CHECK(answer.attempts[0] == 2 && answer.crashes[0] == 0);
+    wf_hand_enter(&hand);
+    CHECK(kill(child.pid, SIGCONT) == 0);
+    CHECK(tell(&child, 'f') == 's');
+    CHECK(finish(&hand, mail, WF_COMMAND_COMPLETE).steps[0] == WF_STEP_completed);
+    say(&child, 'c');
+    end(&child);
+    CHECK(wf_engine_stop(engine, 0) || true);
+    wf_engine_free(engine);
+    finish_test();
+}
+
+TEST(the_late_result_of_a_stopped_process_is_accepted_if_nobody_claimed_its_step)
+{
+    struct order order = {SHORT_LEASE_MS, 1};
+    struct child child;
+    struct wf_engine *engine;
+    int64_t ids[1];
+
+    begin("mail");
+    child = child_of(&order);
+    engine = open_with(&wf_store_sqlite, path, SHORT_LEASE_MS);
+    start_some(engine, ids, 1);
+    CHECK(tell(&child, 'o') == 'o' && tell(&child, 't') == 't' && tell(&child, 'e') == 'e');
+    stop_and_see(&child);
+    UNTIL(look(engine, ids[0]).attempts[0] == 2); /* lost, and ready for whoever comes */
+    say(&child, 'f');
+    CHECK(kill(child.pid, SIGCONT) == 0);
+    /* Its own threads may claim it first, as a second attempt: then the first one's result is refused. */
+    if (hear(&child) == 'k') {
+        CHECK(look(engine, ids[0]).run == WF_RUN_done);
+    } else {
+        CHECK(look(engine, ids[0]).run == WF_RUN_running);
+    }
+    say(&child, 'c');
+    end(&child);
+    close_engine(engine);
+    finish_test();
+}
+
+TEST(a_process_that_was_stopped_itself_gives_others_a_lease_before_it_takes_over)
+{
+    struct order order = {SHORT_LEASE_MS, 1};
+    struct child holder, watcher;
+    struct wf_engine *engine;
+    int64_t ids[1], stopped_ms, woken_ms;
+
+    begin("mail");
+    holder = child_of(&order);
+    watcher = child_of(&order);
+    engine = open_with(&wf_store_sqlite, path, SHORT_LEASE_MS);
+    start_some(engine, ids, 1);
+    close_engine(engine);
+    CHECK(tell(&holder, 'o') == 'o' && tell(&holder, 't') == 't' && tell(&holder, 'e') == 'e');
+    CHECK(tell(&watcher, 'o') == 'o' && tell(&watcher, 'w') == 'w');
+    stop_and_see(&watcher);
+    stop_and_see(&holder);
+    stopped_ms = now_ms();
+    UNTIL(now_ms() - stopped_ms > 2 * SHORT_LEASE_MS);
+    woken_ms = now_ms();
+    CHECK(kill(watcher.pid, SIGCONT) == 0);
+    UNTIL(look_at(ids[0]).attempts[0] == 2);
+    CHECK(now_ms() - woken_ms >= SHORT_LEASE_MS);
+    CHECK(tell(&watcher, 't') == 't');
+    CHECK(tell(&watcher, 'f') == 'k');
+    CHECK(kill(holder.pid, SIGCONT) == 0);
+    CHECK(tell(&holder, 'f') == 's');
+    say(&holder, 'c');
+    say(&watcher, 'c');
+    end(&holder);
+    end(&watcher);
+    finish_test();
+}
+
+TEST(a_step_held_for_many_leases_stays_its_holders)
+{
+    struct wf_engine *holder, *watcher;
+    struct wf_hand hand;
+    struct answer answer;
+    int64_t ids[1], since_ms;
+
+    begin("mail");
+    holder = open_with(&wf_store_sqlite, path, SHORT_LEASE_MS);
+    watcher = open_with(&wf_store_sqlite, path, SHORT_LEASE_MS);
+    hand = hand_of(holder);
+    start_some(watcher, ids, 1);
+    wf_engine_work(holder, 1, WF_BYTES("holder"));
+    CHECK(take(&hand, "mail"));
+    wf_hand_enter(&hand);
+    since_ms = now_ms();
+    UNTIL(look(watcher, ids[0]).steps[0] == WF_STEP_running); /* told, while it runs */
+    UNTIL(now_ms() - since_ms > 4 * SHORT_LEASE_MS);
+    answer = finish(&hand, mail, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_OK && answer.run == WF_RUN_done && answer.attempts[0] == 1);
+    UNTIL(atomic_load(&wf_liveness_self(&holder->liveness)->holding) == 0);
+    close_engine(holder);
+    close_engine(watcher);
+    finish_test();
+}
+
+/* An await: what a dead submit held can be submitted again, and its expiry comes. */
+TEST(the_claim_of_a_submit_that_died_goes_back)
+{
+    struct wf_engine *dead, *engine;
+    struct wf_hand hand, heir;
+    int64_t ids[1];
+
+    begin("confirm?");
+    dead = open_engine(path);
+    engine = open_engine(path);
+    hand = hand_of(dead);
+    heir = hand_of(engine);
+    start_some(engine, ids, 1);
+    CHECK(claim(&hand, WF_OP_CLAIM_WAIT, ids[0], "confirm").status == WF_OK);
+    wf_hand_enter(&hand);
+    CHECK(claim(&heir, WF_OP_CLAIM_WAIT, ids[0], "confirm").status == WF_BUSY);
+    CHECK(!wf_engine_stop(dead, 0));
+    CHECK(claim(&heir, WF_OP_CLAIM_WAIT, ids[0], "confirm").status == WF_OK);
+    CHECK(finish(&heir, mail, WF_COMMAND_ACCEPT).run == WF_RUN_done);
+    wf_engine_free(dead);
+    close_engine(engine);
+    finish_test();
+}
+
+/* ---- A crowd: workers are killed again and again, and in the end everything was done ---- */
+
+#define CROWD 6
+#define CROWD_RUNS 150
+
+static void work_hard(const struct child *parent, void *context)
+{
+    struct wf_engine *engine;
+    struct wf_hand hand;
+
+    (void)context;
+    hear_within(parent, -1);
+    engine = open_with(&wf_store_sqlite, path, LEASE_MS);
+    hand = hand_of(engine);
+    wf_engine_work(engine, 2, WF_BYTES("crowd"));
+    say(parent, 'o');
+    while (wf_hand_take(&hand, ANSWER_MS) == WF_OK) {
+        post_finish(&hand, mail, WF_COMMAND_COMPLETE); /* never entered: so no crash is counted */
+    }
+}
+
+static bool count_done(void *context, const struct wf_run_row *row)
+{
+    *(int *)context += row->status == WF_RUN_done;
+    return true;
+}
+
+static int runs_done(struct wf_engine *engine)
+{
+    struct wf_store *store;
+    int done = 0;
+
+    CHECK(wf_readers_take(&engine->readers, &store, NULL) == WF_OK);
+    engine->does->run_list(store, WF_BYTES(""), 0, COMPARE_MAX, count_done, &done, NULL);
+    wf_readers_give(&engine->readers, store);
+    return done;
+}
+
+TEST(though_workers_are_killed_one_after_another_every_run_is_done)
+{
+    struct child children[CROWD];
+    struct wf_engine *engine;
+    static int64_t ids[CROWD_RUNS];
+
+    begin("a b c d e f");
+    for (int i = 0; i < CROWD; i++) {
+        children[i] = start(work_hard, NULL);
+    }
+    engine = open_engine(path);
+    start_some(engine, ids, CROWD_RUNS);
+    for (int i = 0; i < 2; i++) {
+        say(&children[i], 'o');
+    }
+    for (int i = 0; i < CROWD; i++) {
+        int done = i * CROWD_RUNS / CROWD / 2;
+
+        hear(&children[i]);
+        UNTIL(runs_done(engine) >= done || i == CROWD - 1);
+        if (i + 2 < CROWD) {
+            say(&children[i + 2], 'o');
+        }
+        if (i < CROWD - 1) {
+            end_by(&children[i], SIGKILL);
+        }
+    }
+    UNTIL(runs_done(engine) == CROWD_RUNS);
+    for (int i = 0; i < CROWD_RUNS; i++) {
+        struct answer answer = look(engine, ids[i]);
+
+        CHECK(answer.version == 1 + 6 * 3 + 1 && answer.crashes[0] == 0);
+    }
+    end_by(&children[CROWD - 1], SIGKILL);
+    close_engine(engine);
+    finish_test();
+}

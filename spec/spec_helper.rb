@@ -1,0 +1,85 @@
+# frozen_string_literal: true
+
+# Real stores in a directory of each example's own; no sleeping: whoever waits says what for, and until when.
+require "workflow"
+require "logger"
+require "stringio"
+require "tmpdir"
+require_relative "../bin/support/waiting"
+
+# An example's own store, and what it needs to see steps run.
+module StoreOfItsOwn
+  # Waits until the block is true; looks again whenever the log has grown.
+  def eventually(what, within: 20)
+    deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + within
+    position = 0
+    until (result = yield)
+      raise "#{what}: not within #{within} s" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
+      position = Workflow.engine.last_position unless Workflow.engine.wait_log(position, 100)
+    end
+    result
+  end
+
+  # A worker in this process, stopped at the end of the example.
+  def work(threads: 2)
+    Workflow::Worker.new(threads: threads).start.tap { |worker| workers << worker }
+  end
+
+  # What must not depend on where steps ran.
+  def facts_of(run) = run.events.map(&:signature)
+
+  # Defines a class under a name for the length of the example, so that workers find it.
+  def define(name, parent = Object, &body)
+    stub_const(name, Class.new(parent))
+    Object.const_get(name).class_eval(&body) if body
+    Object.const_get(name)
+  end
+
+  def workers = @workers ||= []
+end
+
+# ActiveRecord on a SQLite file of its own, for the examples that say `:records`.
+module Records
+  def self.connect
+    return if @connected
+    require "active_record"
+    @directory = Dir.mktmpdir("workflow-records")
+    at_exit { FileUtils.rm_rf(@directory) }
+    ActiveRecord::Base.establish_connection(adapter: "sqlite3", database: database, pool: 20, timeout: 5000)
+    ActiveRecord::Schema.verbose = false
+    @connected = true
+  end
+
+  def self.database = File.join(@directory, "application.sqlite3")
+
+  # Makes a table for the length of the example, and the class for it.
+  def table(name, class_name = nil, &columns)
+    ActiveRecord::Schema.define { create_table(name, force: true, &columns) }
+    ActiveRecord::Base.connection.then { |connection| connection.clear_cache! && connection.schema_cache.clear! }
+    define(class_name || name.to_s.delete_suffix("s").capitalize, ActiveRecord::Base) { self.table_name = name.to_s }
+  end
+end
+
+RSpec.configure do |config|
+  config.disable_monkey_patching!
+  config.order = :random
+  Kernel.srand config.seed
+  config.expect_with(:rspec) { |expectations| expectations.include_chain_clauses_in_custom_matcher_descriptions = true }
+  config.mock_with(:rspec) { |mocks| mocks.verify_partial_doubles = true }
+
+  own = { file_path: %r{spec/workflow/} }
+  config.include StoreOfItsOwn, own
+  config.include Records, :records
+  config.before(:all, :records) { Records.connect }
+
+  config.around(:each, own) do |example|
+    Dir.mktmpdir("workflow") do |directory|
+      @directory = directory
+      Workflow.configure { |c| c.store = "sqlite:#{directory}/log.sqlite3"; c.file = "#{directory}/workflow.yml" }
+      example.run
+    ensure
+      workers.each { |worker| worker.stop(timeout: 5) }
+      Workflow.runtime.stop(timeout: 5)
+    end
+  end
+end

@@ -1,0 +1,107 @@
+# frozen_string_literal: true
+
+RSpec.describe Workflow::Dsl do
+  # Declares a workflow in a new class, and returns the error.
+  def error_of(name = nil, **options, &block)
+    Class.new { include Workflow }.workflow(name, **options, &block)
+    nil
+  rescue Workflow::DefinitionError => error
+    error
+  end
+
+  def here(offset = 0) = "#{__FILE__}:#{caller_locations(1, 1).first.lineno + offset}"
+
+  it "reads steps in the order written, each after the one above" do
+    definition = Class.new { include Workflow }.workflow do
+      now :create
+      later :send, retries: 5
+      await :activate, expires_in: 3, otherwise: :expire
+    end
+
+    expect(definition.steps.map { |step| [ step.kind, step.name ] }).to eq [ [ :now, :create ], [ :later, :send ], [ :await, :activate ] ]
+    expect(definition.dependencies).to eq [ [], [ 0 ], [ 1 ] ]
+    expect(definition.step(:send).options).to eq(retries: 5)
+    expect(definition.location).to eq here(-9)
+  end
+
+  it "returns what cannot be changed any more" do
+    definition = Class.new { include Workflow }.workflow { now :create }
+
+    expect([ definition, definition.steps, definition.step(:create), definition.step(:create).options ]).to all(be_frozen)
+  end
+
+  it "refuses two steps of one name, and says where both are" do
+    error = error_of do
+      now :create
+      later :create
+    end
+
+    expect(error.message).to start_with(here(-3)).and include("create", here(-4), "another name")
+  end
+
+  it "suggests the word that was meant" do
+    expect(error_of { laetr :charge }.message).to include("#{__FILE__}:", "no word laetr", "Did you mean later?")
+    expect(error_of { charge }.message).to include("no word charge", "now, later, await")
+  end
+
+  it "does not take the block's own errors for misspelt words" do
+    expect { error_of { now :create, retry_on: Net::Nonsense } }.to raise_error(NameError, /Net/)
+    expect { error_of { nil.nonsense } }.to raise_error(NoMethodError, /nonsense/)
+  end
+
+  it "suggests the option that was meant" do
+    expect(error_of { later :charge, retires: 5 }.message).to start_with(here).and include("later :charge", "retires:", "Did you mean retries?")
+  end
+
+  it "refuses options that are known, but not built yet" do
+    expect(error_of { later :charge, undo: :refund }.message).to include("later :charge", "undo:", "not built yet")
+    expect(error_of(keep: 90) { later :charge }.message).to include("keep:", "not built yet")
+    expect(error_of { together { later :charge } }.message).to start_with(here).and include("together is not built yet")
+    expect(error_of { either { await :a } }.message).to include("either is not built yet")
+  end
+
+  it "refuses an await with retries" do
+    expect(error_of { await :confirm, retries: 2 }.message).to include("await :confirm takes no option retries:", "expires_in:, otherwise:")
+  end
+
+  it "refuses otherwise without expires_in" do
+    expect(error_of { await :confirm, otherwise: :chase }.message).to include("await :confirm", "needs expires_in:")
+  end
+
+  it "refuses an empty workflow" do
+    expect(error_of(:fulfilment) { nil }.message).to start_with(__FILE__).and include("workflow :fulfilment has no steps")
+  end
+
+  it "refuses what is no name of a method" do
+    expect(error_of { now 5 }.message).to include("now takes the name of a method", "5")
+    expect(error_of { now }.message).to include("not nil")
+    expect(error_of { now :"not a name" }.message).to include("not a name")
+    expect(error_of { now "create" }).to be_nil
+  end
+
+  {
+    retries: [ -1, 1001, 2.5, "3", nil ], backoff: [ :quickly, -1, Float::NAN, 32 * 86_400, "3" ],
+    retry_on: [ "Timeout", [], [ 5 ] ], give_up_on: [ nil, :error ]
+  }.each do |option, values|
+    values.each do |value|
+      it "refuses #{option}: #{value.inspect}" do
+        expect(error_of { later :charge, option => value }.message).to match(/later :charge: #{option}: must be .* not #{Regexp.escape(value.inspect)}/)
+      end
+    end
+  end
+
+  [ 0, -5, Float::INFINITY, 11 * 365 * 86_400, "3 days", nil ].each do |value|
+    it "refuses expires_in: #{value.inspect}" do
+      expect(error_of { await :confirm, expires_in: value }.message).to include("expires_in: must be a duration", value.inspect)
+    end
+  end
+
+  it "takes durations of ActiveSupport" do
+    require "active_support"
+    require "active_support/core_ext/integer/time"
+
+    definition = Class.new { include Workflow }.workflow { await :confirm, expires_in: 3.days, otherwise: :chase }
+
+    expect(definition.step(:confirm).expires_ms).to eq 3 * 86_400_000
+  end
+end

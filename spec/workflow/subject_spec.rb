@@ -1,0 +1,102 @@
+# frozen_string_literal: true
+
+RSpec.describe Workflow::Subject do
+  let(:index) do
+    define("Index") do
+      include Workflow
+      remembers :name, :force
+      attr_reader :name
+      def initialize(name, depth = 1, force: false) = (@name, @depth, @force = name, depth, force)
+      def ==(other) = other.class == self.class && other.state == state
+      def state = [ @name, @depth, @force ]
+      private attr_reader(:force)
+    end
+  end
+
+  def again(object) = described_class.of(object).then { |subject| described_class.load(subject.class_name, subject.bytes) }
+
+  it "rebuilds a plain object through new, from what it remembers" do
+    expect(again(index.new("books", force: true))).to eq index.new("books", force: true)
+  end
+
+  it "makes a key that two equal objects share" do
+    expect(described_class.of(index.new("books")).key(:".call")).to eq %(Index/["books",false]#.call)
+    expect(described_class.of(index.new("x" * 100)).key(:workflow)).to match(%r{\AIndex/\h{64}#workflow\z})
+    expect(described_class.of(index.new("x" * 100)).prefix).not_to eq described_class.of(index.new("x" * 101)).prefix
+  end
+
+  it "needs no remembering where new needs no arguments" do
+    nightly = define("Nightly") { include Workflow; def initialize(dry = false) = (@dry = dry) }
+
+    expect(again(nightly.new)).to be_a nightly
+    expect(described_class.of(nightly.new).key(:go)).to eq "Nightly/[]#go"
+  end
+
+  it "asks for remembers where it does" do
+    needy = define("Needy") { include Workflow; def initialize(name, size:) = nil }
+
+    expect { described_class.of(needy.new("a", size: 1)).bytes }
+      .to raise_error(Workflow::NotSerializable, /Needy.new takes name, size.*remembers :name, :size/)
+  end
+
+  it "says which remembered name fits no parameter, and which has no reader" do
+    unmatched = define("Unmatched") { include Workflow; remembers :size; attr_reader :size }
+    unread = define("Unread") { include Workflow; remembers :size; def initialize(size) = nil }
+    gap = define("Gap") { include Workflow; remembers :two; attr_reader :two; def initialize(one = 1, two = 2) = (@two = two) }
+
+    expect { described_class.of(unmatched.new).bytes }.to raise_error(Workflow::DefinitionError, /remembers :size.*no parameter/)
+    expect { described_class.of(unread.new(1)).bytes }.to raise_error(Workflow::DefinitionError, /no reader.*attr_reader :size/)
+    expect { described_class.of(gap.new).bytes }.to raise_error(Workflow::NotSerializable, /takes one/)
+  end
+
+  it "inherits what the parent remembers" do
+    child = define("Child", index)
+
+    expect(again(child.new("books"))).to eq child.new("books")
+  end
+
+  it "refuses a class without a name" do
+    anonymous = Class.new { include Workflow }
+
+    expect { described_class.of(anonymous.new).key(:go) }.to raise_error(Workflow::NotSerializable, /has no name/)
+  end
+
+  it "names a class that this process does not know" do
+    expect { described_class.load("Nowhere::Known", "[]") }.to raise_error(Workflow::DefinitionError, /Nowhere::Known.*-r FILE/)
+  end
+
+  context "with records", :records do
+    let(:signup) { table(:signups) { |t| t.string :email; t.string :type }.tap { |klass| klass.include(Workflow) } }
+
+    it "finds them by base class and id, whatever their type has become" do
+      define("Special", signup)
+      record = Special.create!(email: "a@b.c")
+      subject = described_class.of(record)
+
+      expect(subject.key(:workflow)).to eq "Signup/#{record.id}#workflow"
+      expect(described_class.load(subject.class_name, subject.bytes)).to eq(record).and be_a(Special)
+      record.update_column(:type, nil)
+      expect(described_class.load(subject.class_name, subject.bytes)).to be_an_instance_of(Signup)
+    end
+
+    it "reads them afresh, default scopes aside" do
+      signup.class_eval { default_scope { where.not(email: "gone") } }
+      record = signup.create!(email: "here")
+      subject = described_class.of(record)
+      record.update!(email: "gone")
+
+      expect(described_class.load(subject.class_name, subject.bytes).email).to eq "gone"
+    end
+
+    it "says that one is missing" do
+      subject = described_class.of(record = signup.create!).tap(&:bytes)
+      record.destroy!
+
+      expect { described_class.load("Signup", subject.bytes) }.to raise_error(Workflow::SubjectMissing, /Signup #{record.id} is not in the database/)
+    end
+
+    it "refuses one that is not saved" do
+      expect { described_class.of(signup.new).bytes }.to raise_error(Workflow::NotSerializable, /not saved.*Save it first/)
+    end
+  end
+end
