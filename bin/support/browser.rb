@@ -1,0 +1,110 @@
+# frozen_string_literal: true
+
+require "json"
+require "selenium-webdriver"
+require "tmpdir"
+
+# Headless Chromium as a person uses it: look, click, type. Nothing in here reloads a page by itself.
+class Browser
+  ARGUMENTS = %w[--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
+    --disable-background-networking --disable-component-update --disable-dev-shm-usage --window-size=900,1100].freeze
+
+  def self.executable(*names)
+    names.product(ENV.fetch("PATH").split(File::PATH_SEPARATOR)).map { |name, folder| File.join(folder, name) }
+      .find { |file| File.executable?(file) }
+  end
+
+  def self.chromium = executable("chromium", "google-chrome", "google-chrome-stable")
+  def self.chromedriver = executable("chromedriver")
+  def self.available? = !!(chromium && chromedriver)
+
+  def initialize(scripting: true)
+    @profile = Dir.mktmpdir("chromium")
+    @driver = Selenium::WebDriver.for(:chrome, options: options(scripting),
+      service: Selenium::WebDriver::Service.chrome(path: self.class.chromedriver))
+  end
+
+  def quit
+    @driver.quit
+  ensure
+    FileUtils.rm_rf(@profile)
+  end
+
+  def visit(url) = @driver.get(url)
+  def reload = @driver.navigate.refresh
+  def url = @driver.current_url
+  def title = @driver.title
+  def text = find("main").text
+  def heading = find("h1").text
+  def value(selector) = find(selector).property("value")
+  def attribute(selector, name) = find(selector).attribute(name)
+  def has?(selector) = @driver.find_elements(css: selector).any?
+  def script(source, *arguments) = @driver.execute_script(source, *arguments)
+  def screenshot(file) = @driver.save_screenshot(file.to_s)
+
+  def click(label)
+    @driver.find_element(xpath: "//a[normalize-space()='#{label}'] | //button[normalize-space()='#{label}'] | " \
+      "//input[@type='submit' and @value='#{label}']").click
+  end
+
+  def fill(selector, text)
+    field = find(selector)
+    field.clear
+    field.send_keys(text)
+  end
+
+  def tick(selector) = find(selector).click
+
+  # Does what the block says in a tab of its own.
+  def in_new_tab
+    before = @driver.window_handle
+    @driver.switch_to.new_window(:tab)
+    yield
+  ensure
+    @driver.close
+    @driver.switch_to.window(before)
+  end
+
+  # The newest mail to somebody, from the inbox.
+  def open_letter(email)
+    @driver.find_element(xpath: "//a[contains(., 'to #{email}')]").click
+    wait("the mail to #{email} is open") { has?(".letter a") && text.include?("To #{email}") }
+  end
+
+  def follow_link = find(".letter a").click
+
+  # Waits until the page's heading is this; a page that is being replaced meanwhile is looked at again.
+  def wait_for_heading(heading, within: 20)
+    wait("the heading is “#{heading}”", within: within) { self.heading == heading }
+  end
+
+  def wait(what, within: 20, &condition)
+    ignored = [ Selenium::WebDriver::Error::StaleElementReferenceError, Selenium::WebDriver::Error::NoSuchElementError ]
+    Selenium::WebDriver::Wait.new(timeout: within, interval: 0.02, ignore: ignored).until(&condition)
+  rescue Selenium::WebDriver::Error::TimeoutError
+    raise Selenium::WebDriver::Error::TimeoutError, "Waited #{within} s in vain until #{what}; the page says:\n#{text.lines.first(30).join}"
+  end
+
+  # Puts a mark into the page's window. It is gone as soon as the page is loaded anew.
+  def mark = script("window.marked = true")
+  def marked? = script("return window.marked === true")
+  def connected? = has?("turbo-cable-stream-source[connected]")
+
+  # What the server has sent over the socket since this was asked last.
+  def socket_messages
+    @driver.logs.get(:performance).filter_map do |entry|
+      message = JSON.parse(entry.message)["message"]
+      message.dig("params", "response", "payloadData") if message["method"] == "Network.webSocketFrameReceived"
+    end
+  end
+
+  private
+    def find(selector) = @driver.find_element(css: selector)
+
+    def options(scripting)
+      Selenium::WebDriver::Options.chrome(binary: self.class.chromium,
+        args: [ *ARGUMENTS, "--user-data-dir=#{@profile}" ], logging_prefs: { performance: "ALL" }).tap do |options|
+        options.add_preference("profile.managed_default_content_settings.javascript", 2) unless scripting
+      end
+    end
+end

@@ -1,0 +1,82 @@
+# Sourced by bin/demo and bin/test: installs what this machine lacks, says so, and does nothing when
+# nothing is lacking. Debian packages are installed as root only; elsewhere a missing tool is named.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+example="$root/examples/signup"
+
+export BUNDLE_SILENCE_ROOT_WARNING=1
+unset BUNDLE_APP_CONFIG BUNDLE_GEMFILE BUNDLE_PATH
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" > /dev/null 2>&1; }
+
+have_one() {
+    local name
+    for name in "$@"; do have "$name" && return; done
+    return 1
+}
+
+have_header() { have cc && printf '#include <stdio.h>\n#include <%s>\n' "$1" | cc -E - > /dev/null 2>&1; }
+
+have_ruby_headers() {
+    have ruby && ruby -rrbconfig -e 'exit File.exist?(File.join(RbConfig::CONFIG["rubyhdrdir"], "ruby.h"))'
+}
+
+# What building the gem and its dependencies takes, as Debian packages, one a line.
+lacking_to_build() {
+    have ruby || say ruby
+    have_ruby_headers || say ruby-dev
+    have bundle || say bundler
+    { have_one cc && have make; } || say build-essential
+    have pkg-config || say pkg-config
+    have_header sqlite3ext.h || say libsqlite3-dev
+    have_header yaml.h || say libyaml-dev
+    have_header zlib.h || say zlib1g-dev
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || ! have apt-get || say ca-certificates
+}
+
+lacking_to_browse() {
+    have_one chromium google-chrome google-chrome-stable || say chromium
+    have chromedriver || say chromium-driver
+}
+
+lacking_to_test() {
+    have clang-format || say clang-format
+}
+
+# install_packages PACKAGE...
+install_packages() {
+    [ $# -gt 0 ] || return 0
+    have apt-get || die "Missing here: $*. (These are Debian's names.) Install them and try again."
+    [ "$(id -u)" = 0 ] || die "Missing here. Install with: sudo apt-get install $*"
+    say "Installing Debian packages: $*"
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } > "$(log_of packages)" 2>&1 < /dev/null ||
+        { tail -20 "$(log_of packages)" >&2; die "apt-get failed; the whole output is in $(log_of packages)"; }
+}
+
+# install_gems FOLDER PATH: the bundle of the folder's Gemfile, into PATH (relative to the folder).
+install_gems() {
+    (
+        cd "$1"
+        grep -qs BUNDLE_PATH .bundle/config || bundle config set --local path "$2" > /dev/null
+        bundle check > /dev/null 2>&1 && exit
+        say "Installing the gems of ${1#"$root"/}/Gemfile"
+        MAKEFLAGS="-j$(getconf _NPROCESSORS_ONLN)" bundle install --jobs 4 < /dev/null > "$(log_of gems)" 2>&1 ||
+            { tail -40 "$(log_of gems)" >&2; die "bundle install failed; the whole output is in $(log_of gems)"; }
+    )
+}
+
+check_ruby() {
+    ruby -e 'exit RUBY_VERSION >= "3.1"' || die "Ruby 3.1 or newer is needed; $(ruby -v) is what is here."
+}
+
+compile_core() {
+    (cd "$root" && bundle exec rake compile < /dev/null > "$(log_of compile)" 2>&1) ||
+        { tail -40 "$(log_of compile)" >&2; die "rake compile failed; the whole output is in $(log_of compile)"; }
+}
+
+log_of() {
+    mkdir -p "$root/tmp/setup"
+    say "$root/tmp/setup/$1.log"
+}
