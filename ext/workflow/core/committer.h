@@ -46,6 +46,7 @@ struct wf_committer {
     bool posted_again;              /* a finished step could not be recorded: try again, not at once */
     bool ill;                       /* the last round could not do what was due */
     bool doubtful;                  /* a commit's outcome was not known: look for claims that nobody holds */
+    bool unsettled;                 /* appends of this round are committed and not yet in their slots */
     int64_t renewed_mono_ms;
     int64_t renewing_mono_ms;       /* by this transaction; 0: it does not */
     int64_t last_id;                /* the last run id given */
@@ -109,6 +110,8 @@ enum wf_status wf_upkeep_orphans(struct wf_engine *engine, struct wf_error *erro
 /* Gives the process its row, in a transaction of its own, before its first claim; and takes it away. */
 enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error);
 enum wf_status wf_upkeep_part(struct wf_engine *engine, struct wf_error *error);
+/* Renews the row in a transaction of its own: the small commit that an unknown one is decided by. */
+enum wf_status wf_upkeep_mark(struct wf_engine *engine, struct wf_error *error);
 /* Tells the shared file, after a commit, of the lease and of what is held. */
 void wf_upkeep_renewed(struct wf_engine *engine);
 /* Monotonic time of the next thing to do without being asked; INT64_MAX: nothing. */

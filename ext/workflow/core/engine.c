@@ -112,6 +112,12 @@ static void free_parts(struct wf_engine *engine)
     free(engine);
 }
 
+/* The log is a file that other processes open by the same path: not memory, not a URI, not nothing. */
+static bool is_file_path(const char *path)
+{
+    return path[0] && path[0] != ':' && strncmp(path, "file:", 5) != 0;
+}
+
 enum wf_status wf_engine_open(struct wf_engine **opened, const struct wf_engine_options *options,
                               struct wf_error *error)
 {
@@ -119,6 +125,10 @@ enum wf_status wf_engine_open(struct wf_engine **opened, const struct wf_engine_
     enum wf_status status;
 
     *opened = NULL;
+    if (!is_file_path(options->path)) {
+        free(engine);
+        return wf_fail(error, WF_STORE_UNAVAILABLE, "\"%s\" is not the path of a file", options->path);
+    }
     if (!engine || !(engine->path = strdup(options->path))) {
         free(engine);
         return wf_fail(error, WF_NO_MEMORY, "out of memory");

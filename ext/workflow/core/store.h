@@ -97,7 +97,7 @@ struct wf_store_functions {
     void (*close)(struct wf_store *store); /* never checkpoints; NULL is allowed */
 
     /* begin: OK | STORE_UNAVAILABLE (locked by an outsider beyond busy_ms) | STORE_*.
-     * commit: OK | UNKNOWN (close, reopen and look before answering anyone) | STORE_ERROR (rolled back).
+     * commit: OK | UNKNOWN (close, reopen, commit something small, and look, before answering anyone) | STORE_ERROR (rolled back).
      * rollback never fails. wrote: whether anything was written since begin (else commit syncs nothing). */
     enum wf_status (*begin)(struct wf_store *store, struct wf_error *error);
     enum wf_status (*commit)(struct wf_store *store, struct wf_error *error);

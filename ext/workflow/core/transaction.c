@@ -96,17 +96,23 @@ static enum wf_status look_for_claim(struct wf_engine *engine, bool *seen, struc
 }
 
 /* OK: it is there. STORE_ERROR: it is not, or did nothing that could not be done again. UNKNOWN: the
- * store cannot be asked. */
+ * store cannot be asked.
+ *
+ * To look is not enough: frames of a commit whose sync failed can lie behind the log's end and be
+ * recovered by the next process that opens it. So something small is committed first, which puts an end
+ * there; and what is found is checkpointed, since its frames may be in the page cache alone. */
 static enum wf_status look_for_witness(struct wf_engine *engine, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     bool seen = false;
+    int left;
 
     wf_committer_close_store(engine);
-    if (wf_transaction_open(engine, error) ||
+    if (wf_transaction_open(engine, error) || wf_upkeep_mark(engine, error) ||
         (committer->appended && look_for_event(engine, &seen, error)) ||
         (!committer->appended && committer->witness_claim.run_id &&
-         look_for_claim(engine, &seen, error))) {
+         look_for_claim(engine, &seen, error)) ||
+        (seen && engine->does->checkpoint(committer->store, &left, error))) {
         return WF_UNKNOWN;
     }
     return seen ? WF_OK : WF_STORE_ERROR;
@@ -133,7 +139,7 @@ static enum wf_status commit(struct wf_engine *engine, struct wf_error *error)
     return status;
 }
 
-/* Before anything of this transaction is claimed, so that what no slot holds is nobody's. */
+/* Only when all that was claimed before is in its slot: then what no slot holds is nobody's. */
 static enum wf_status look_for_orphans(struct wf_engine *engine, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
@@ -149,7 +155,7 @@ static enum wf_status write_all(struct wf_engine *engine, struct wf_op *ops, str
     if (status) {
         return status;
     }
-    status = look_for_orphans(engine, error);
+    status = committer->unsettled ? WF_OK : look_for_orphans(engine, error);
     for (struct wf_op *op = ops; op && !status; op = op->next) {
         op->error.message[0] = '\0';
         status = wf_append(engine, op, &op->error);
@@ -165,7 +171,7 @@ static enum wf_status write_all(struct wf_engine *engine, struct wf_op *ops, str
         return status;
     }
     status = commit(engine, error);
-    committer->doubtful &= status != WF_OK;
+    committer->doubtful &= status != WF_OK || committer->unsettled;
     return status;
 }
 
@@ -206,9 +212,10 @@ static enum wf_status write_each(struct wf_engine *engine, struct wf_op *ops, st
         finished += committer->finished;
     }
     forget(engine);
-    committer->timers_changed = true;
+    committer->timers_changed = committer->unsettled = true;
     status = prepare(engine, error);
     status = status ? status : write_all(engine, NULL, error);
+    committer->unsettled = false;
     committer->appended += appended;
     committer->released += released;
     committer->finished += finished;

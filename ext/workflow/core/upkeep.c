@@ -215,6 +215,22 @@ enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error)
     return status;
 }
 
+enum wf_status wf_upkeep_mark(struct wf_engine *engine, struct wf_error *error)
+{
+    struct wf_store *store = engine->committer.store;
+    enum wf_status status = engine->does->begin(store, error);
+
+    if (status) {
+        return status;
+    }
+    status = put_process(engine, engine->committer.owner, &engine->committer.owner, error);
+    if (status) {
+        engine->does->rollback(store);
+        return status;
+    }
+    return engine->does->commit(store, error);
+}
+
 static bool see_held(void *context, const struct wf_ready_row *row)
 {
     (void)row;
