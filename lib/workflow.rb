@@ -36,6 +36,7 @@ require_relative "workflow/failure"           # an error, as the log keeps it
 # Who runs steps.
 require_relative "workflow/words"             # the words of an object: start, submit, now, later, workflow
 require_relative "workflow/inner_words"       # the words inside a step: reject
+require_relative "workflow/inclusion"         # how they get into a class
 require_relative "workflow/caller"            # start, submit, now, later, for one object
 require_relative "workflow/breath"            # the `now` steps that follow from one call
 require_relative "workflow/submission"        # what became of a submit
@@ -56,6 +57,7 @@ require_relative "workflow/report"            # errors that nobody rescues
 
 # A domain process, declared once on the class it belongs to, run step by step under a durable log.
 module Workflow
+  autoload :Command, "#{__dir__}/workflow/command"
   autoload :LogSubscriber, "#{__dir__}/workflow/log_subscriber"
   autoload :Helper, "#{__dir__}/workflow/helper"
   autoload :StreamChannel, "#{__dir__}/workflow/stream_channel"
@@ -113,16 +115,8 @@ module Workflow
       classes.size
     end
 
-    # `include Workflow` adds the words and nothing else: this module itself, with its constants, stays out of the
-    # ancestors, so that an Event or Step of the application is never mistaken for ours.
     # @api private
-    def append_features(base)
-      raise DefinitionError, "include Workflow in a class; in a concern, within its included block." unless base.is_a?(Class)
-      base.extend(Declaring)
-      base.include(Words)
-      InnerWords.add_to(base)
-      Declarations.register(base)
-    end
+    def append_features(base) = Inclusion.into(base)
   end
 end
 

@@ -6,7 +6,7 @@ module Workflow
   # What one class declares: its workflows, the options of single methods, and what its objects remember. A subclass
   # has its parent's and adds its own; one of the same name replaces the parent's.
   class Declarations
-    @classes = ObjectSpace::WeakMap.new
+    @classes = {}
 
     class << self
       # @return [Declarations] those of a class that includes Workflow
@@ -15,13 +15,15 @@ module Workflow
           klass.instance_variable_set(:@workflow_declarations, new(klass))
       end
 
-      # Remembers that a class includes Workflow, for checks of all of them.
-      def register(klass) = @classes[klass] = true
+      # Remembers that a class includes Workflow, for checks of all of them. One that is loaded again takes its place.
+      def register(klass)
+        @classes[klass.name] = klass if klass.name
+      end
 
-      # The classes to check after loading: named, not replaced by a reload, without subclasses of their own.
+      # The classes to check after loading: those that are still in use, and of these the ends of the lines.
       # @return [Array<Class>]
       def classes
-        @classes.keys.flat_map { |klass| leaves(klass) }.uniq.select do |klass|
+        @classes.values.flat_map { |klass| leaves(klass) }.uniq.select do |klass|
           klass.name && Object.const_defined?(klass.name) && Object.const_get(klass.name).equal?(klass)
         end
       end

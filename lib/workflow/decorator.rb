@@ -23,7 +23,7 @@ module Workflow
       private
         def own_methods(klass)
           top = Subject.record?(klass) ? ::ActiveRecord::Base : Object
-          attributes = InnerWords.attributes_of(klass)&.public_instance_methods
+          attributes = Inclusion.attributes_of(klass)&.public_instance_methods
           klass.public_instance_methods - top.public_instance_methods - Words.public_instance_methods - attributes.to_a
         end
 

@@ -60,11 +60,9 @@ module Workflow
         def payload(event, class_name, name)
           { run_id: event.run_id, subject_class: class_name, workflow: name.to_s, version: event.version,
             kind: event.kind, step: event.step, attempt: event.attempt, by: event.by, due_at: event.due_at,
-            reason: event.reason, error: event.error&.class_name,
-            accepted: (event.kind == :input_accepted if what_of(event) == "submit") }.compact
+            reason: (event.reason unless event.kind == :input_rejected), error: event.error&.class_name,
+            accepted: (event.kind == :input_accepted if NAMES[event.kind] == "submit") }.compact
         end
-
-        def what_of(event) = NAMES[event.kind]
 
         def subject_of(run_id, runtime, subjects)
           subjects.shift if subjects.size > SUBJECTS_MAX

@@ -1,15 +1,26 @@
 # frozen_string_literal: true
 
+require "active_support"
 require "active_support/log_subscriber"
 
 module Workflow
   # One line in the application's log for each thing that happens to a run, tagged with the run and the step.
   class LogSubscriber < ::ActiveSupport::LogSubscriber
     TEXTS = {
-      start: "started", complete: "completed", wait: "waits for input", expire: "expired", cancel: "cancelled", done: "done"
+      complete: "completed", wait: "waits for input", expire: "expired", cancel: "cancelled", done: "done"
     }.freeze
 
     TEXTS.each { |name, text| define_method(name) { |event| write(:info, event, text) } }
+
+    # `start` is a word of ActiveSupport's subscribers, which subscribe no event of that name.
+    def self.attach_to(namespace, ...)
+      super
+      @start ||= ::ActiveSupport::Notifications.subscribe("start.#{namespace}") { |event| subscribers.grep(self).each { |one| one.started(event) } }
+    end
+
+    def started(event)
+      write(:info, event, "started")
+    end
 
     def attempt(event)
       write(:debug, event, "attempt #{event.payload[:attempt]} took #{event.duration.round(1)} ms")

@@ -11,7 +11,7 @@ module Workflow
       if defined?(::Rails) && ::Rails.respond_to?(:error) && ::Rails.error
         ::Rails.error.report(error, handled: handled, severity: handled ? :warning : :error, context: context, source: "workflow")
       else
-        Workflow.configuration.logger&.error { "#{error.class}: #{error.message} #{context}" }
+        Workflow.configuration.logger&.public_send(handled ? :warn : :error) { "#{error.class}: #{error.message} #{context}" }
       end
     end
 

@@ -1,0 +1,42 @@
+# frozen_string_literal: true
+
+module Workflow
+  # What `include Workflow` does to a class. The module itself, with its constants, stays out of the ancestors, so that
+  # an Event or a Step of the application is never mistaken for ours; only the words go in, in such a way that each
+  # steps aside for whatever else has its name.
+  module Inclusion
+    class << self
+      # @param base [Class]
+      # @raise [DefinitionError] of a module
+      def into(base)
+        raise DefinitionError, "include Workflow in a class; in a concern, within its included block." unless base.is_a?(Class)
+        Declarations.register(base)
+        return if base.is_a?(Declaring)
+        base.extend(Declaring)
+        attributes = attributes_of(base)
+        base.include(attributes ? copy(Words, attributes.class, :public) : Words)
+        (attributes || base).include(copy(InnerWords, attributes ? attributes.class : Module, :private, free(base)))
+      end
+
+      # @return [Module, nil] where a record's class keeps the methods of its attributes
+      def attributes_of(klass)
+        klass.__send__(:generated_attribute_methods) if klass.respond_to?(:generated_attribute_methods, true)
+      end
+
+      private
+        # A private word in front of a method would hide it, so only those that are free are added.
+        def free(base)
+          InnerWords.private_instance_methods.reject { |word| base.method_defined?(word) || base.private_method_defined?(word) }
+        end
+
+        # The words in a module of the kind that a record's class keeps its attributes in: ActiveRecord makes no
+        # attribute of a name that a parent has a method of, but for methods in such a module.
+        def copy(words, kind, visibility, names = words.instance_methods)
+          names.each_with_object(kind.new) do |name, copy|
+            copy.define_method(name, words.instance_method(name))
+            copy.__send__(visibility, name)
+          end
+        end
+    end
+  end
+end
