@@ -99,6 +99,9 @@ static inline struct answer ask(struct wf_engine *engine, struct wf_hand *hand, 
     }
     answer = decode(wf_buffer_bytes(&op->state), op->answered_id);
     answer.status = op->status;
+    if (getenv("VERBOSE") && op->error.message[0]) {
+        fprintf(stderr, "answered: %s\n", op->error.message);
+    }
     wf_op_finish(engine, hand, op);
     return answer;
 }

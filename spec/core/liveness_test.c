@@ -234,31 +234,48 @@ TEST(who_died_before_announcing_leaves_no_trace)
     finish();
 }
 
-TEST(the_byte_is_held_while_a_dead_one_is_looked_after)
+static bool linger(void *context, enum wf_peer peer, int index, struct wf_shared_process *entry)
 {
-    struct wf_shared second;
-    struct wf_liveness other;
-    struct child child;
-    struct seen seen;
-    int dead;
+    (void)index;
+    CHECK(peer == WF_PEER_DEAD && atomic_load(&entry->owner) == 22);
+    say(context, 'i');
+    return hear(context) == 'c';
+}
+
+static void lingering_scanner(const struct child *parent, void *context)
+{
+    struct wf_shared file;
+    struct wf_liveness liveness;
+
+    (void)context;
+    join(&file, &liveness, 2);
+    wf_liveness_scan(&liveness, 0, linger, (void *)(uintptr_t)parent);
+    say(parent, 'e');
+    hear(parent);
+    wf_liveness_leave(&liveness);
+}
+
+TEST(while_one_looks_after_a_dead_peer_nobody_else_does)
+{
+    struct child child, other;
 
     prepare();
-    join(&second, &other, 2);
     child = start_peer(22);
     end_by(&child, SIGKILL);
-    dead = scan(&mine, 0, false).indexes[0];
-    CHECK(wf_shared_lock_try(&shared, WF_LOCK_LIVE + dead)); /* as a scan of this engine would */
-    CHECK(scan(&other, 0, true).count == 0);
-    wf_shared_unlock(&shared, WF_LOCK_LIVE + dead);
-    seen = scan(&other, 0, true);
-    CHECK(seen.count == 1 && seen.peers[0] == WF_PEER_DEAD);
-    wf_liveness_leave(&other);
-    wf_shared_close(&second);
+    other = start(lingering_scanner, NULL);
+    CHECK(hear(&other) == 'i');
+    CHECK(scan(&mine, 0, true).count == 0);
+    say(&other, 'c');
+    CHECK(hear(&other) == 'e');
+    CHECK(scan(&mine, 0, true).count == 0); /* it was looked after */
+    say(&other, 'q');
+    end(&other);
     finish();
 }
 
 #define SCANNERS 4
-#define VICTIMS 60
+#define DEAD_AT_ONCE 40
+#define VICTIMS (15 * DEAD_AT_ONCE)
 
 static struct {
     _Atomic int taken[VICTIMS], inside[WF_PROCESSES_MAX], left;
@@ -294,6 +311,23 @@ static void scanner(const struct child *parent, void *context)
     wf_liveness_leave(&liveness);
 }
 
+/* Many entries of one process, each by a description of its own, so that all die in one moment. */
+static void crowd(const struct child *parent, void *context)
+{
+    static struct wf_shared files[DEAD_AT_ONCE];
+    static struct wf_liveness lives[DEAD_AT_ONCE];
+    int first = *(int *)context;
+
+    for (int i = 0; i < DEAD_AT_ONCE; i++) {
+        join(&files[i], &lives[i], 0);
+        wf_liveness_announce(&lives[i], 100 + first + i);
+        wf_liveness_enter(&lives[i], 5, 1000);
+    }
+    say(parent, 'j');
+    hear(parent);
+}
+
+/* All look in the same order, so they meet at every entry. */
 TEST(of_many_scanners_exactly_one_takes_a_dead_peer_over)
 {
     struct child scanners[SCANNERS];
@@ -307,18 +341,11 @@ TEST(of_many_scanners_exactly_one_takes_a_dead_peer_over)
         scanners[i] = start(scanner, &owner);
         CHECK(hear(&scanners[i]) == 'r');
     }
-    for (int i = 0; i < VICTIMS; i += 3) { /* several die at once, while all look */
-        struct child victims[3];
+    for (int first = 0; first < VICTIMS; first += DEAD_AT_ONCE) {
+        struct child victims = start(crowd, &first);
 
-        for (int j = 0; j < 3; j++) {
-            victims[j] = start_peer(100 + i + j);
-        }
-        for (int j = 0; j < 3; j++) {
-            kill(victims[j].pid, SIGKILL);
-        }
-        for (int j = 0; j < 3; j++) {
-            reap(&victims[j]);
-        }
+        CHECK(hear(&victims) == 'j');
+        end_by(&victims, SIGKILL);
     }
     for (int i = 0; i < SCANNERS; i++) {
         end(&scanners[i]);

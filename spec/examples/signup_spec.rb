@@ -55,8 +55,8 @@ RSpec.describe "examples/signup" do
 
   it "renders the form again with what is wrong in it" do
     browser.visit(app.url)
-    browser.script("document.querySelector('form').noValidate = true")
     [ [ "", "can't be blank" ], [ "<b>ada", "is invalid" ] ].each do |email, message|
+      browser.script("document.querySelector('form').noValidate = true")
       browser.fill("#signup_email", email)
       browser.click("Sign up")
       browser.wait("the form says so") { browser.text.include?("Email #{message}") }

@@ -101,6 +101,7 @@ module NativeHelper
   # Nobody can write the store until the block is over: commits wait.
   def blocking_commits
     blocker = SQLite3::Database.new(path)
+    blocker.busy_timeout = 5_000
     blocker.execute("BEGIN IMMEDIATE")
     yield
   ensure

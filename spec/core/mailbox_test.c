@@ -1,0 +1,248 @@
+#include "engine_support.h"
+
+static struct wf_mailbox mailbox;
+
+static void begin(int threads)
+{
+    wf_mailbox_init(&mailbox);
+    wf_mailbox_threads(&mailbox, threads);
+}
+
+static struct wf_slot *put(bool alone, bool first)
+{
+    struct wf_slot *slot = wf_mailbox_reserve_worker(&mailbox);
+
+    if (slot) {
+        slot->claim.run_id = 1;
+        slot->claim.alone = alone;
+        CHECK(wf_mailbox_put(&mailbox, slot, first));
+    }
+    return slot;
+}
+
+static struct wf_slot *take_one(void)
+{
+    struct wf_taker taker = {false};
+    struct wf_slot *slot = NULL;
+
+    return wf_mailbox_take(&mailbox, &taker, 0, &slot) == WF_OK ? slot : NULL;
+}
+
+static void end_one(struct wf_slot *slot)
+{
+    wf_mailbox_ending(&mailbox, slot);
+    wf_mailbox_free(&mailbox, slot);
+}
+
+TEST(there_is_room_for_a_step_in_hand_and_what_is_prefetched)
+{
+    struct wf_slot *slot;
+
+    begin(0);
+    CHECK(!wf_mailbox_working(&mailbox) && wf_mailbox_room(&mailbox) == 0);
+    wf_mailbox_threads(&mailbox, 2);
+    CHECK(wf_mailbox_working(&mailbox) && wf_mailbox_room(&mailbox) == 4);
+    put(false, false);
+    CHECK(wf_mailbox_room(&mailbox) == 3);
+    slot = take_one();
+    CHECK(slot && wf_mailbox_room(&mailbox) == 3 && wf_mailbox_in_hand(&mailbox) == 1);
+    CHECK(wf_mailbox_claims(&mailbox) == 1 && wf_mailbox_holds(&mailbox, slot->index, 1, 0, 0));
+    CHECK(!wf_mailbox_holds(&mailbox, slot->index, 2, 0, 0) && !wf_mailbox_holds(&mailbox, 99, 1, 0, 0));
+    wf_mailbox_ending(&mailbox, slot);
+    CHECK(wf_mailbox_room(&mailbox) == 4); /* its thread is free, its memory is not */
+    CHECK(wf_mailbox_in_hand(&mailbox) == 1);
+    wf_mailbox_free(&mailbox, slot);
+    CHECK(wf_mailbox_in_hand(&mailbox) == 0 && mailbox.worker_count == 0 && mailbox.busy_count == 0);
+    wf_mailbox_prefetch(&mailbox, 1.0);
+    CHECK(wf_mailbox_room(&mailbox) == 22); /* what drains in 20 ms */
+    wf_mailbox_prefetch(&mailbox, 1e9);
+    CHECK(wf_mailbox_room(&mailbox) == 514);
+    wf_mailbox_prefetch(&mailbox, 0);
+    CHECK(wf_mailbox_room(&mailbox) == 4);
+    wf_mailbox_destroy(&mailbox);
+}
+
+TEST(callers_slots_take_no_room_and_there_is_an_end_to_them)
+{
+    struct wf_slot *slots[WF_SLOTS_MAX];
+
+    begin(1);
+    for (unsigned i = 0; i < WF_SLOTS_MAX; i++) {
+        slots[i] = wf_mailbox_reserve(&mailbox);
+        CHECK(slots[i] && slots[i]->index == (int)i && slots[i]->op.slot == slots[i]);
+    }
+    CHECK(wf_mailbox_room(&mailbox) == 2);
+    CHECK(!wf_mailbox_reserve(&mailbox) && !wf_mailbox_reserve_worker(&mailbox));
+    for (unsigned i = 0; i < WF_SLOTS_MAX; i++) {
+        wf_mailbox_free(&mailbox, slots[i]);
+    }
+    CHECK(wf_mailbox_in_hand(&mailbox) == 0 && wf_mailbox_drained(&mailbox, 0));
+    wf_mailbox_destroy(&mailbox);
+}
+
+TEST(steps_come_in_order_but_for_one_that_is_put_first)
+{
+    struct wf_slot *a, *b, *c;
+
+    begin(3);
+    a = put(false, false);
+    b = put(false, false);
+    c = put(false, true);
+    CHECK(take_one() == c && take_one() == a && take_one() == b && !take_one());
+    end_one(a);
+    end_one(b);
+    end_one(c);
+    wf_mailbox_destroy(&mailbox);
+}
+
+TEST(beside_a_step_that_runs_alone_there_is_no_room)
+{
+    struct wf_slot *slot;
+
+    begin(2);
+    slot = put(true, false);
+    CHECK(wf_mailbox_room(&mailbox) == 0 && take_one() == slot);
+    CHECK(wf_mailbox_room(&mailbox) == 0);
+    end_one(slot);
+    CHECK(wf_mailbox_room(&mailbox) == 4);
+    slot = put(true, false);
+    CHECK(take_one() == slot);
+    wf_mailbox_ending(&mailbox, slot);
+    slot->claim.alone = false; /* the next step of its run, in the same slot */
+    CHECK(wf_mailbox_put(&mailbox, slot, true));
+    CHECK(wf_mailbox_room(&mailbox) == 3);
+    CHECK(take_one() == slot);
+    end_one(slot);
+    CHECK(wf_mailbox_room(&mailbox) == 4);
+    wf_mailbox_destroy(&mailbox);
+}
+
+TEST(what_waits_behind_busy_threads_can_be_given_back)
+{
+    struct wf_slot *busy, *waiting, *stale;
+
+    begin(1);
+    busy = put(false, false);
+    waiting = put(false, false);
+    CHECK(!wf_mailbox_stale(&mailbox, INT64_MAX)); /* a thread is free to take it */
+    CHECK(take_one() == busy);
+    CHECK(!wf_mailbox_stale(&mailbox, 0));
+    stale = wf_mailbox_stale(&mailbox, INT64_MAX);
+    CHECK(stale == waiting && !stale->next);
+    end_one(stale);
+    CHECK(!take_one());
+    end_one(busy);
+    CHECK(wf_mailbox_room(&mailbox) == 2 && mailbox.worker_count == 0);
+    wf_mailbox_destroy(&mailbox);
+}
+
+struct waiter {
+    struct wf_taker taker;
+    _Atomic enum wf_status status;
+    struct wf_slot *slot;
+};
+
+static void *wait_long(void *context)
+{
+    struct waiter *waiter = context;
+
+    atomic_store(&waiter->status, wf_mailbox_take(&mailbox, &waiter->taker, ANSWER_MS, &waiter->slot));
+    return NULL;
+}
+
+TEST(an_interrupted_taker_leaves_and_the_step_goes_to_another)
+{
+    for (int i = 0; i < 200; i++) {
+        struct waiter first = {.slot = NULL}, second = {.slot = NULL};
+        pthread_t threads[2];
+
+        begin(2);
+        threads[0] = spawn(wait_long, &first);
+        threads[1] = spawn(wait_long, &second);
+        wf_mailbox_interrupt(&mailbox, &first.taker);
+        put(false, false);
+        join(threads[1]);
+        CHECK(second.status == WF_OK || first.status == WF_OK);
+        join(threads[0]);
+        CHECK(first.status == WF_INTERRUPTED && second.status == WF_OK && second.slot);
+        end_one(second.slot);
+        wf_mailbox_destroy(&mailbox);
+    }
+}
+
+TEST(quiet_drains_and_close_takes_back)
+{
+    struct wf_slot *a, *b, *back;
+    struct wf_taker taker = {false};
+
+    begin(2);
+    a = put(false, false);
+    b = put(false, false);
+    wf_mailbox_quiet(&mailbox);
+    CHECK(wf_mailbox_room(&mailbox) == 0 && take_one() == a);
+    back = wf_mailbox_close(&mailbox);
+    CHECK(back == b && !back->next);
+    CHECK(wf_mailbox_take(&mailbox, &taker, ANSWER_MS, &back) == WF_CLOSED);
+    CHECK(!wf_mailbox_put(&mailbox, b, false) && !wf_mailbox_reserve(&mailbox));
+    CHECK(!wf_mailbox_drained(&mailbox, 0));
+    end_one(a);
+    end_one(b);
+    CHECK(wf_mailbox_drained(&mailbox, 0));
+    wf_mailbox_destroy(&mailbox);
+}
+
+/* ---- Threads ---- */
+
+#define PUTS 20000
+
+static _Atomic int taken, given;
+
+static void *take_many(void *context)
+{
+    struct wf_taker taker = {false};
+    struct wf_slot *slot;
+
+    (void)context;
+    while (wf_mailbox_take(&mailbox, &taker, ANSWER_MS, &slot) == WF_OK) {
+        CHECK(slot->claim.run_id == 1);
+        atomic_fetch_add(&taken, 1);
+        end_one(slot);
+    }
+    return NULL;
+}
+
+static void *reserve_many(void *context)
+{
+    (void)context;
+    while (atomic_load(&given) < PUTS) {
+        struct wf_slot *slot = wf_mailbox_reserve(&mailbox);
+
+        if (slot) {
+            wf_mailbox_hold(&mailbox, slot);
+            wf_mailbox_free(&mailbox, slot);
+        }
+    }
+    return NULL;
+}
+
+TEST(many_threads_take_what_one_puts_and_each_step_once)
+{
+    pthread_t threads[5];
+
+    begin(4);
+    for (int i = 0; i < 5; i++) {
+        threads[i] = spawn(i < 4 ? take_many : reserve_many, NULL);
+    }
+    while (atomic_load(&given) < PUTS) {
+        if (put(false, false)) {
+            atomic_fetch_add(&given, 1);
+        }
+    }
+    wf_mailbox_quiet(&mailbox);
+    for (int i = 0; i < 5; i++) {
+        join(threads[i]);
+    }
+    CHECK(atomic_load(&taken) == PUTS && wf_mailbox_in_hand(&mailbox) == 0);
+    CHECK(mailbox.worker_count == 0 && mailbox.busy_count == 0);
+    wf_mailbox_destroy(&mailbox);
+}

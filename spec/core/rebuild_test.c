@@ -1,0 +1,168 @@
+/* The log alone gives the projections: after a random workload, and a wrong row is noticed. */
+#include <sqlite3.h>
+
+#include "engine_support.h"
+#include "random.h"
+#include "store_compare.h"
+
+#define RUNS 150
+#define MOVES 1500
+
+static char path[400];
+
+static struct wf_definition *definitions[3];
+
+static void define_all(void)
+{
+    static const char *const lines[] = {"a! b c!", "a confirm? b<a c<confirm,b", "a? b<a c<a d<b,c"};
+
+    for (int i = 0; i < 3; i++) {
+        struct graph graph;
+
+        graph_read(&graph, lines[i]);
+        for (uint16_t s = 0; s < graph.count; s++) {
+            graph.steps[s].retries = (uint32_t)s;
+            graph.steps[s].expires_ms = graph.steps[s].kind == WF_STEP_AWAIT ? 100000 * (i + 1) : 0;
+            graph.steps[s].otherwise = i == 1 && graph.steps[s].expires_ms ? text("forget") : text("");
+        }
+        definitions[i] = graph_define(&graph, i != 1);
+    }
+}
+
+static struct wf_definition *definition_of(const struct wf_hand *hand, const int64_t *ids)
+{
+    for (int i = 0; i < RUNS; i++) {
+        if (ids[i] == wf_hand_claim(hand)->run_id) {
+            return definitions[i % 3];
+        }
+    }
+    return NULL;
+}
+
+static void end_in_some_way(struct wf_hand *hand, const int64_t *ids)
+{
+    static const enum wf_command_kind ways[] = {WF_COMMAND_COMPLETE, WF_COMMAND_COMPLETE,
+                                                WF_COMMAND_COMPLETE, WF_COMMAND_FAIL};
+    struct wf_definition *definition = definition_of(hand, ids);
+
+    if (random_below(2)) {
+        wf_hand_enter(hand);
+    }
+    if (random_below(5) == 0) {
+        wf_hand_give_back(hand);
+    } else if (wf_hand_claim(hand)->await) {
+        finish(hand, definition, random_below(3) ? WF_COMMAND_ACCEPT : WF_COMMAND_REJECT);
+    } else {
+        finish(hand, definition, ways[random_below(4)]);
+    }
+}
+
+static void live(struct wf_engine *engine)
+{
+    static const char *const names[] = {"a", "b", "c", "confirm"};
+    struct wf_hand caller = hand_of(engine), worker = hand_of(engine);
+    static int64_t ids[RUNS];
+
+    for (int i = 0; i < MOVES; i++) {
+        int run = (int)random_below(i < RUNS ? (uint32_t)i + 1 : RUNS);
+
+        if (i < RUNS) {
+            char key[16];
+
+            snprintf(key, sizeof(key), "key-%d", i);
+            ids[i] = start_run(engine, &caller, definitions[i % 3], key).id;
+        } else if (!wf_hand_claim(&caller)) {
+            switch (random_below(5)) {
+            case 0:
+                claim(&caller, WF_OP_CLAIM_STEP, ids[run], names[random_below(4)]);
+                break;
+            case 1:
+            case 2:
+                claim(&caller, WF_OP_CLAIM_WAIT, ids[run], random_below(2) ? "confirm" : "a");
+                break;
+            case 3:
+                change(engine, definitions[run % 3], WF_COMMAND_RETRY, ids[run],
+                       random_below(2) ? "" : names[random_below(4)]);
+                break;
+            case 4:
+                wf_engine_travel(engine, random_below(2000));
+                break;
+            }
+        }
+        if (wf_hand_claim(&caller)) {
+            end_in_some_way(&caller, ids);
+        }
+        if (!wf_hand_claim(&worker) && random_below(2)) {
+            wf_hand_take(&worker, 1);
+        }
+        if (wf_hand_claim(&worker)) {
+            end_in_some_way(&worker, ids);
+        }
+    }
+    wf_hand_give_back(&caller);
+    wf_hand_give_back(&worker);
+}
+
+static void execute(const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+    CHECK(sqlite3_changes(db) > 0);
+    sqlite3_close(db);
+}
+
+/* Damages the file and mends it again. */
+static void plant(const char *damage, const char *mend)
+{
+    execute(damage);
+    CHECK(projections_differ(&wf_store_sqlite, path) > 0);
+    execute(mend);
+    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
+}
+
+TEST(the_log_alone_gives_the_projections)
+{
+    struct wf_engine *engine;
+
+    random_seed("rebuild");
+    define_all();
+    engine = open_engine(new_path(path, "store"));
+    wf_engine_work(engine, 2, WF_BYTES("worker"));
+    live(engine);
+    wf_engine_stop(engine, 100);
+    wf_engine_free(engine);
+    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
+    plant("UPDATE runs SET status = status + 1 WHERE id = (SELECT min(id) FROM runs)",
+          "UPDATE runs SET status = status - 1 WHERE id = (SELECT min(id) FROM runs)");
+    plant("UPDATE runs SET version = version + 1 WHERE id = (SELECT max(id) FROM runs)",
+          "UPDATE runs SET version = version - 1 WHERE id = (SELECT max(id) FROM runs)");
+    plant("INSERT INTO ready VALUES(1, 0, 0, 0, 0, 0, 0, 0)", "DELETE FROM ready WHERE run_id = 1");
+    plant("INSERT INTO timers VALUES(1, 0, 1)", "DELETE FROM timers WHERE run_id = 1");
+    plant("INSERT INTO waits SELECT id, 2, 0, 0, 0 FROM runs ORDER BY id LIMIT 1",
+          "DELETE FROM waits WHERE step = 2");
+    for (int i = 0; i < 3; i++) {
+        wf_definition_release(definitions[i]);
+    }
+}
+
+TEST(a_log_with_a_hole_is_not_rebuilt)
+{
+    struct wf_definition *two = define("a! b!");
+    struct wf_engine *engine = open_engine(new_path(path, "store"));
+    struct wf_hand hand = hand_of(engine);
+    struct wf_error error = {0};
+    char rebuilt[400];
+    int64_t runs;
+
+    start_run(engine, &hand, two, "a");
+    finish(&hand, two, WF_COMMAND_COMPLETE);
+    finish(&hand, two, WF_COMMAND_COMPLETE);
+    close_engine(engine);
+    execute("DELETE FROM events WHERE position = 2");
+    CHECK(wf_rebuild(&wf_store_sqlite, path, new_path(rebuilt, "rebuilt"), &runs, &error) ==
+          WF_STORE_CORRUPT);
+    CHECK(strstr(error.message, "cannot be folded") != NULL);
+    wf_definition_release(two);
+}

@@ -1,0 +1,459 @@
+/*
+ * What happens next, as a table: a workflow, then commands and what the run is after each of them. A step is
+ * written name=status, with #attempt, /round and +crashes where they are not 1, 1 and 0. After every line all
+ * rows are folded again from nothing (scheduler_case.h).
+ */
+#include "scheduler_case.h"
+
+#include "random.h"
+
+struct line {
+    const char *command, *after;
+};
+
+struct scenario {
+    const char *name, *graph;
+    struct line lines[16];
+};
+
+/* In every scenario: a step "mail" has two retries with a backoff of a minute; an await expires after an hour,
+ * with the otherwise "forget" if it is called "reply", without if it is called "confirm". */
+static const struct scenario scenarios[] = {
+    {"steps run one after another",
+     "create! mail confirm? thank!",
+     {{"start", "running create=ready mail=pending confirm=pending thank=pending"},
+      {"started create", "running create=running mail=pending confirm=pending thank=pending"},
+      {"complete create", "running create=completed mail=ready confirm=pending thank=pending"},
+      {"complete mail", "waiting create=completed mail=completed confirm=waiting thank=pending"},
+      {"accept confirm", "running create=completed mail=completed confirm=completed thank=ready"},
+      {"complete thank", "done create=completed mail=completed confirm=completed thank=completed"}}},
+    {"branches run side by side and are joined",
+     "a b<a c<a d<b,c",
+     {{"start", "running a=ready b=pending c=pending d=pending"},
+      {"complete a", "running a=completed b=ready c=ready d=pending"},
+      {"complete c", "running a=completed b=ready c=completed d=pending"},
+      {"complete b", "running a=completed b=completed c=completed d=ready"},
+      {"complete d", "done a=completed b=completed c=completed d=completed"}}},
+    {"a branch that waits does not hold up the other",
+     "a? b< c<a,b",
+     {{"start", "running a=waiting b=ready c=pending"},
+      {"complete b", "waiting a=waiting b=completed c=pending"},
+      {"accept a", "running a=completed b=completed c=ready"}}},
+    {"a failed attempt is tried again after its backoff, and at last it fails",
+     "mail",
+     {{"start", "running mail=ready"},
+      {"fail mail", "retrying mail=retrying"},
+      {"fire mail", "retrying mail=retrying"}, /* not yet */
+      {"wait 59999", ""},
+      {"fire mail", "retrying mail=retrying"},
+      {"wait 1", ""},
+      {"fire mail", "running mail=ready#2"},
+      {"fail mail", "retrying mail=retrying#2"},
+      {"wait 60000", ""},
+      {"fire mail", "running mail=ready#3"},
+      {"fail mail", "failed mail=failed#3"}}},
+    {"a final failure is not tried again",
+     "mail",
+     {{"start", "running mail=ready"}, {"final mail", "failed mail=failed"}}},
+    {"a failure lets the other branch go on, and then the run has failed",
+     "a b< c<a,b",
+     {{"start", "running a=ready b=ready c=pending"},
+      {"fail a", "running a=failed b=ready c=pending"},
+      {"complete b", "failed a=failed b=completed c=pending"},
+      {"retry", "running a=ready/2 b=completed c=pending"},
+      {"complete a", "running a=completed/2 b=completed c=ready"}}},
+    {"three crashes park a step, and a retry begins anew",
+     "mail then",
+     {{"start", "running mail=ready then=pending"},
+      {"crash mail", "running mail=ready#2+1 then=pending"},
+      {"crash mail", "running mail=ready#3+2 then=pending"},
+      {"crash mail", "failed:crashed mail=failed#3+3 then=pending"},
+      {"retry", "running mail=ready/2 then=pending"},
+      {"complete mail", "running mail=completed/2 then=ready"}}},
+    {"a crash uses up no retry, and an expired lease is no crash",
+     "mail",
+     {{"start", "running mail=ready"},
+      {"crash mail", "running mail=ready#2+1"},
+      {"lost mail", "running mail=ready#3+1"},
+      {"lost mail", "running mail=ready#4+1"},
+      {"lost mail", "running mail=ready#5+1"},
+      {"fail mail", "retrying mail=retrying#5+1"},
+      {"hurry mail", "running mail=ready#6+1"},
+      {"fail mail", "retrying mail=retrying#6+1"},
+      {"hurry mail", "running mail=ready#7+1"},
+      {"fail mail", "failed mail=failed#7+1"}}},
+    {"a rejected input leaves the run waiting",
+     "confirm? then",
+     {{"start", "waiting confirm=waiting then=pending"},
+      {"reject confirm", "waiting confirm=waiting then=pending"},
+      {"accept confirm", "running confirm=completed then=ready"},
+      {"accept confirm", "NOT_WAITING"},
+      {"reject confirm", "NOT_WAITING"},
+      {"accept then", "NOT_WAITING"}}},
+    {"without otherwise expiry ends the run",
+     "confirm? then",
+     {{"start", "waiting confirm=waiting then=pending"},
+      {"wait 3599999", ""},
+      {"fire confirm", "waiting confirm=waiting then=pending"},
+      {"wait 1", ""},
+      {"fire confirm", "expired confirm=cancelled then=cancelled"},
+      {"fire confirm", "expired confirm=cancelled then=cancelled"},
+      {"accept confirm", "NOT_WAITING"}}},
+    {"expiry runs otherwise, and then the run is expired",
+     "reply? then",
+     {{"start", "waiting reply=waiting then=pending"},
+      {"wait 3600000", ""},
+      {"fire reply", "running reply=ready then=pending"},
+      {"accept reply", "NOT_WAITING"},
+      {"started reply", "running reply=running then=pending"},
+      {"complete reply", "expired reply=cancelled then=cancelled"}}},
+    {"an otherwise that fails can be retried",
+     "reply? then",
+     {{"start", "waiting reply=waiting then=pending"},
+      {"wait 3600000", ""},
+      {"fire reply", "running reply=ready then=pending"},
+      {"crash reply", "running reply=ready#2+1 then=pending"},
+      {"fail reply", "failed reply=failed#2+1 then=pending"},
+      {"retry", "running reply=ready/2 then=pending"},
+      {"complete reply", "expired reply=cancelled/2 then=cancelled"}}},
+    {"an expired await can be asked again, and its otherwise is forgotten",
+     "reply? then",
+     {{"start", "waiting reply=waiting then=pending"},
+      {"wait 3600000", ""},
+      {"fire reply", "running reply=ready then=pending"},
+      {"complete reply", "expired reply=cancelled then=cancelled"},
+      {"retry reply", "waiting reply=waiting/2 then=pending/2"},
+      {"accept reply", "running reply=completed/2 then=ready/2"}}},
+    {"what the end of a run cut off goes on when the run is opened again",
+     "confirm? a< b<a c<confirm,b",
+     {{"start", "running confirm=waiting a=ready b=pending c=pending"},
+      {"complete a", "running confirm=waiting a=completed b=ready c=pending"},
+      {"wait 3600000", ""},
+      {"fire confirm", "expired confirm=cancelled a=completed b=cancelled c=cancelled"},
+      {"complete b", "STALE"},
+      {"retry confirm", "running confirm=waiting/2 a=completed b=ready/2 c=pending/2"},
+      {"accept confirm", "running confirm=completed/2 a=completed b=ready/2 c=pending/2"},
+      {"complete b", "running confirm=completed/2 a=completed b=completed/2 c=ready/2"},
+      {"complete c", "done confirm=completed/2 a=completed b=completed/2 c=completed/2"}}},
+    {"a retry from a step resets all that follows it, and nothing else",
+     "a b<a c<a d<b,c e<",
+     {{"start", "running a=ready b=pending c=pending d=pending e=ready"},
+      {"complete a", "running a=completed b=ready c=ready d=pending e=ready"},
+      {"complete e", "running a=completed b=ready c=ready d=pending e=completed"},
+      {"complete b", "running a=completed b=completed c=ready d=pending e=completed"},
+      {"complete c", "running a=completed b=completed c=completed d=ready e=completed"},
+      {"complete d", "done a=completed b=completed c=completed d=completed e=completed"},
+      {"retry b", "running a=completed b=ready/2 c=completed d=pending/2 e=completed"},
+      {"retry a", "running a=ready/2 b=pending/3 c=pending/2 d=pending/2 e=completed"}}},
+    {"a step is retried only when it is at rest and its turn has come",
+     "a mail",
+     {{"start", "running a=ready mail=pending"},
+      {"retry a", "NOT_PENDING"},
+      {"retry mail", "NOT_PENDING"},
+      {"retry", "NOT_PENDING"},
+      {"started a", "running a=running mail=pending"},
+      {"retry a", "NOT_PENDING"},
+      {"hurry a", "NOT_PENDING"},
+      {"hurry mail", "NOT_PENDING"},
+      {"complete a", "running a=completed mail=ready"},
+      {"hurry mail", "running a=completed mail=ready"}}},
+    {"a result that comes twice is refused",
+     "a b",
+     {{"start", "running a=ready b=pending"},
+      {"complete b", "STALE"},
+      {"complete a", "running a=completed b=ready"},
+      {"complete a", "STALE"},
+      {"fail a", "STALE"},
+      {"lost a", "STALE"},
+      {"crash a", "STALE"},
+      {"start", "INVALID"},
+      {"complete nobody", "INVALID"}}},
+    {"the late result of an attempt whose lease was lost counts while nobody else began",
+     "a b",
+     {{"start", "running a=ready b=pending"},
+      {"started a", "running a=running b=pending"},
+      {"lost a", "running a=ready#2 b=pending"},
+      {"late a", "running a=completed#2 b=ready"}}},
+};
+
+static struct wf_definition *definition_of(const char *line)
+{
+    struct graph graph;
+
+    graph_read(&graph, line);
+    for (uint16_t i = 0; i < graph.count; i++) {
+        struct wf_definition_step *step = &graph.steps[i];
+
+        if (wf_bytes_equal(step->name, WF_BYTES("mail"))) {
+            step->retries = 2;
+            step->backoff_ms = 60000;
+        }
+        if (step->kind == WF_STEP_AWAIT) {
+            step->expires_ms = 3600000;
+        }
+        if (wf_bytes_equal(step->name, WF_BYTES("reply"))) {
+            step->otherwise = WF_BYTES("forget");
+        }
+    }
+    return graph_define(&graph, true);
+}
+
+static void describe(const struct wf_state *state, char *text, size_t size)
+{
+    int at = snprintf(text, size, "%s%s%.*s", wf_run_status_name(wf_state_status(state)),
+                      state->failed && state->reason.len ? ":" : "",
+                      state->failed ? (int)state->reason.len : 0, state->reason.ptr);
+
+    for (int i = 0; i < state->step_count; i++) {
+        const struct wf_step *step = &state->steps[i];
+
+        at += snprintf(text + at, size - (size_t)at, " %.*s=%s", (int)step->name.len, step->name.ptr,
+                       wf_step_status_name(step->status));
+        at += step->attempt > 1 ? snprintf(text + at, size - (size_t)at, "#%u", step->attempt) : 0;
+        at += step->round > 1 ? snprintf(text + at, size - (size_t)at, "/%u", step->round) : 0;
+        at += step->crashes ? snprintf(text + at, size - (size_t)at, "+%u", step->crashes) : 0;
+    }
+}
+
+static const struct {
+    const char *word;
+    enum wf_command_kind kind;
+} words[] = {
+    {"start", WF_COMMAND_START},     {"started", WF_COMMAND_STARTED}, {"complete", WF_COMMAND_COMPLETE},
+    {"late", WF_COMMAND_COMPLETE},   {"fail", WF_COMMAND_FAIL},       {"final", WF_COMMAND_FAIL},
+    {"lost", WF_COMMAND_LOST},       {"crash", WF_COMMAND_LOST},      {"accept", WF_COMMAND_ACCEPT},
+    {"reject", WF_COMMAND_REJECT},   {"fire", WF_COMMAND_FIRE},       {"hurry", WF_COMMAND_HURRY},
+    {"retry", WF_COMMAND_RETRY},
+};
+
+static enum wf_status obey(struct simulation *simulation, const char *line)
+{
+    struct wf_command command = {.step = -1, .delay_ms = -1, .reason = WF_BYTES("")};
+    char word[16] = "", name[32] = "";
+
+    sscanf(line, "%15s %31s", word, name);
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (strcmp(words[i].word, word) == 0) {
+            command.kind = words[i].kind;
+        }
+    }
+    if (*name) {
+        command.step = wf_state_find(&simulation->state, bytes_of(name));
+        command.step = command.step < 0 ? 99 : command.step;
+    }
+    if (command.step >= 0 && command.step < simulation->state.step_count) {
+        command.attempt = simulation->state.steps[command.step].attempt - (strcmp(word, "late") == 0);
+    }
+    command.started_ms = simulation->now_ms;
+    command.fence = ++simulation->fence;
+    command.final = strcmp(word, "final") == 0;
+    command.crashed = strcmp(word, "crash") == 0;
+    return simulate(simulation, &command, true);
+}
+
+static void play(const struct scenario *scenario)
+{
+    struct simulation *simulation = malloc(sizeof(*simulation));
+    char text[400];
+
+    simulation_begin(simulation, definition_of(scenario->graph));
+    for (const struct line *line = scenario->lines; line->command; line++) {
+        enum wf_status status;
+
+        if (strncmp(line->command, "wait", 4) == 0) {
+            simulation->now_ms += atoll(line->command + 5);
+            continue;
+        }
+        status = obey(simulation, line->command);
+        if (status) {
+            snprintf(text, sizeof(text), "%s",
+                     status == WF_STALE         ? "STALE"
+                     : status == WF_NOT_PENDING ? "NOT_PENDING"
+                     : status == WF_NOT_WAITING ? "NOT_WAITING"
+                                                : "INVALID");
+        } else {
+            describe(&simulation->state, text, sizeof(text));
+        }
+        if (strcmp(text, line->after) != 0) {
+            fprintf(stderr, "%s: after \"%s\": %s, not %s\n", scenario->name, line->command, text,
+                    line->after);
+            CHECK(!"as specified");
+        }
+    }
+    simulation_end(simulation);
+    free(simulation);
+}
+
+TEST(every_scenario_goes_as_specified)
+{
+    for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
+        play(&scenarios[i]);
+    }
+}
+
+TEST(the_backoff_doubles_with_a_quarter_of_chance_up_to_an_hour)
+{
+    struct wf_definition_step exponential = {.backoff_ms = WF_BACKOFF_EXPONENTIAL},
+                              constant = {.backoff_ms = 7};
+    int64_t middle_ms = 3000;
+
+    for (uint32_t failures = 1; failures <= 100; failures++) {
+        int64_t least_ms = wf_scheduler_backoff(&exponential, failures, 0);
+        int64_t most_ms = wf_scheduler_backoff(&exponential, failures, UINT32_MAX);
+
+        CHECK(least_ms == middle_ms * 3 / 4);
+        CHECK(most_ms <= 3600000 && (most_ms == 3600000 || most_ms >= middle_ms * 5 / 4 - 1));
+        CHECK(wf_scheduler_backoff(&exponential, failures, 1u << 31) == middle_ms);
+        CHECK(wf_scheduler_backoff(&constant, failures, failures) == 7);
+        middle_ms = middle_ms * 2 < 3600000 ? middle_ms * 2 : 3600000;
+    }
+    CHECK(wf_scheduler_backoff(NULL, 1, 0) == 2250);
+}
+
+TEST(where_a_step_runs_is_asked_of_the_start_then_of_the_code_then_of_the_run)
+{
+    struct simulation *simulation = malloc(sizeof(*simulation));
+    struct graph graph;
+    struct wf_definition *moved;
+
+    simulation_begin(simulation, definition_of("a! b"));
+    CHECK(obey(simulation, "start") == WF_OK);
+    graph_read(&graph, "b a!");
+    graph.steps[1].place = WF_PLACE_LATER;
+    moved = graph_define(&graph, true);
+    CHECK(wf_scheduler_place(&simulation->state, NULL, 0) == WF_PLACE_NOW);
+    CHECK(wf_scheduler_place(&simulation->state, NULL, 1) == WF_PLACE_LATER);
+    CHECK(wf_scheduler_place(&simulation->state, moved, 0) == WF_PLACE_LATER);
+    simulation->state.place = WF_PLACE_NOW;
+    CHECK(wf_scheduler_place(&simulation->state, moved, 0) == WF_PLACE_NOW);
+    wf_definition_release(moved);
+    simulation_end(simulation);
+    free(simulation);
+}
+
+/* ---- A random walk ---- */
+
+#define COMMANDS 100000
+
+static struct wf_definition *random_definition(void)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    struct wf_definition_step steps[6];
+    uint16_t deps[6][6], count = (uint16_t)(1 + random_below(6));
+
+    for (uint16_t i = 0; i < count; i++) {
+        steps[i] = (struct wf_definition_step){.name = bytes_of(names[i]),
+                                               .kind = (enum wf_step_kind)random_below(3),
+                                               .retries = random_below(3),
+                                               .backoff_ms = random_below(2) ? 10 : WF_BACKOFF_EXPONENTIAL,
+                                               .deps = deps[i]};
+        if (steps[i].kind == WF_STEP_AWAIT && random_below(2)) {
+            steps[i].expires_ms = 1 + random_below(5000);
+            steps[i].otherwise = random_below(2) ? WF_BYTES("otherwise") : WF_BYTES("");
+        }
+        for (uint16_t d = 0; d < i; d++) {
+            if (random_below(3) == 0) {
+                deps[i][steps[i].dep_count++] = d;
+            }
+        }
+    }
+    return wf_definition_new(WF_BYTES("Walk"), WF_BYTES("walk"), random_below(2), steps, count);
+}
+
+/* How many terminal events there are since the run was last opened. */
+static int ends_in(const struct simulation *simulation)
+{
+    int ends = 0;
+
+    for (int i = 0; i < simulation->row_count; i++) {
+        struct wf_event event;
+        struct wf_row row;
+
+        CHECK(wf_row_open(&row, wf_buffer_bytes(&simulation->rows[i])) == WF_OK);
+        while (wf_row_next(&row, &event) == WF_OK) {
+            CHECK(!ends || event.kind == WF_KIND_step_retried); /* nothing after the end */
+            ends += event.kind == WF_KIND_run_done || event.kind == WF_KIND_run_expired;
+            ends = event.kind == WF_KIND_step_retried ? 0 : ends;
+        }
+    }
+    return ends;
+}
+
+static void check_rules(const struct simulation *simulation)
+{
+    const struct wf_state *state = &simulation->state;
+    int moving = 0, failed = 0, unsettled = 0;
+
+    for (int i = 0; i < state->step_count; i++) {
+        const struct wf_step *step = &state->steps[i];
+        struct wf_projection rows = wf_state_project(state, i);
+        bool in_hand = step->status == WF_STEP_ready || step->status == WF_STEP_running;
+        bool active = in_hand || step->status == WF_STEP_waiting || step->status == WF_STEP_retrying;
+
+        moving += active;
+        failed += step->status == WF_STEP_failed;
+        unsettled += step->status != WF_STEP_completed;
+        CHECK(wf_step_sound(step));
+        CHECK(rows.ready == in_hand && rows.waits == (step->status == WF_STEP_waiting));
+        CHECK(!rows.timer || (rows.due_ms && !in_hand));
+        CHECK(step->status != WF_STEP_retrying || rows.timer);
+        CHECK(!state->ended || !active);
+        CHECK(!active || wf_state_released(state, i)); /* nothing runs before its time */
+        CHECK(step->status != WF_STEP_pending || !wf_state_released(state, i));
+        CHECK(step->crashes < WF_CRASHES_MAX || step->status == WF_STEP_failed ||
+              step->status == WF_STEP_cancelled);
+    }
+    CHECK((state->ended == WF_RUN_done) == (unsettled == 0));
+    CHECK(state->failed == (!state->ended && moving == 0));
+    CHECK((wf_state_status(state) == WF_RUN_failed) == state->failed);
+    CHECK(!state->failed || failed > 0); /* so that somebody can retry it */
+    CHECK(ends_in(simulation) == (state->ended != 0));
+}
+
+static void walk(struct simulation *simulation, int commands, int *accepted)
+{
+    struct wf_command command = {.kind = WF_COMMAND_START, .step = -1};
+
+    CHECK(simulate(simulation, &command, true) == WF_OK);
+    check_rules(simulation);
+    for (int i = 0; i < commands; i++) {
+        int step = (int)random_below(simulation->state.step_count);
+
+        simulation->now_ms += random_below(200);
+        command = (struct wf_command){.kind = (enum wf_command_kind)(1 + random_below(9)),
+                                      .step = step,
+                                      .attempt = simulation->state.steps[step].attempt,
+                                      .started_ms = simulation->now_ms - random_below(50),
+                                      .fence = ++simulation->fence,
+                                      .chance = random_below(UINT32_MAX),
+                                      .delay_ms = (int64_t)random_below(3) - 1,
+                                      .final = random_below(8) == 0,
+                                      .crashed = random_below(2),
+                                      .payload = random_below(2) ? WF_BYTES("payload") : WF_BYTES(""),
+                                      .reason = random_below(4) ? WF_BYTES("") : WF_BYTES("reason"),
+                                      .error_class = random_below(2) ? WF_BYTES("Oops") : WF_BYTES(""),
+                                      .error_message = random_below(2) ? WF_BYTES("broke") : WF_BYTES("")};
+        if (command.kind == WF_COMMAND_RETRY && random_below(2)) {
+            command.step = -1;
+        }
+        if (simulate(simulation, &command, true) == WF_OK) {
+            check_rules(simulation);
+            ++*accepted;
+        }
+    }
+}
+
+TEST(a_random_walk_never_leaves_the_rules)
+{
+    struct simulation *simulation = malloc(sizeof(*simulation));
+    int accepted = 0, before = test_failures;
+
+    random_seed("random walk");
+    for (int done = 0; done < COMMANDS && test_failures == before; done += 100) {
+        simulation_begin(simulation, random_definition());
+        walk(simulation, 100, &accepted);
+        simulation_end(simulation);
+    }
+    CHECK(accepted > COMMANDS / 10);
+    free(simulation);
+}

@@ -1,0 +1,45 @@
+# frozen_string_literal: true
+
+require "active_support"
+require "active_support/notifications"
+
+RSpec.describe Workflow::LogSubscriber do
+  let(:log) { StringIO.new }
+
+  around do |example|
+    described_class.attach_to :workflow
+    Workflow.configuration.logger = Logger.new(log, formatter: ->(severity, _, _, text) { "#{severity} #{text}\n" })
+    example.run
+  ensure
+    described_class.detach_from :workflow
+    Workflow.configuration.logger = nil
+  end
+
+  it "writes a line for each thing that happens, tagged with run and step" do
+    define("Order") do
+      include Workflow
+      workflow { now :reserve; now :charge, retries: 1, backoff: 60; await :confirm, expires_in: 0.01 }
+      def reserve; end
+      def charge = (raise IOError, "secret" if workflow.attempt < 2)
+      def confirm(code:) = reject("secret")
+    end
+    run = Order.start.workflow
+    run.now(:charge)
+    run.submit(:confirm, code: 1)
+
+    lines = log.string.lines.reject { |line| line.include?("WARN IOError: secret") } # the report of the error
+    expect(lines.map { |line| line.sub(/ took [\d.]+ ms/, " took 1 ms").sub(/ at \S+ /, " at T ") }).to eq([
+      "INFO [#{run.id}] Order workflow started",
+      "DEBUG [#{run.id} reserve] Order#reserve attempt 1 took 1 ms",
+      "INFO [#{run.id} reserve] Order#reserve completed",
+      "DEBUG [#{run.id} charge] Order#charge attempt 1 took 1 ms",
+      "ERROR [#{run.id} charge] Order#charge failed IOError",
+      "WARN [#{run.id} charge] Order#charge will be tried again at T",
+      "DEBUG [#{run.id} charge] Order#charge attempt 2 took 1 ms",
+      "INFO [#{run.id} charge] Order#charge completed",
+      "INFO [#{run.id} confirm] Order#confirm waits for input",
+      "DEBUG [#{run.id} confirm] Order#confirm attempt  took 1 ms",
+      "INFO [#{run.id} confirm] Order#confirm rejected its input"
+    ].map { |line| "#{line} (#{Workflow::Role.by})\n" })
+  end
+end

@@ -1,0 +1,108 @@
+# frozen_string_literal: true
+
+require_relative "rails_application"
+
+RSpec.describe "Workflow::Railtie" do
+  include RailsApplication
+
+  it "gives an application its store, its roles and its log" do
+    application
+    said = in_application(<<~RUBY, LOG: "1")
+      puts Workflow.configuration.path
+      signup = Signup.start(email: "a@b.c")
+      puts signup.workflow.state, signup.workflow.step(:create).by
+    RUBY
+
+    expect(said).to include("#{@directory}/storage/test_workflow.sqlite3\n", "\nrunning\n")
+    expect(said).to match(/\[\w{13}\] Signup workflow started/).and match(/\[\w{13} create\] Signup#create completed/)
+    expect(File.exist?("#{@directory}/storage/test_workflow.sqlite3")).to be true
+  end
+
+  it "runs steps inside the executor, and reports their errors" do
+    application("app/models/signup.rb" => <<~RUBY)
+      class Signup < ActiveRecord::Base
+        include Workflow
+        workflow { later :go }
+        def go = raise(Rails.application.executor.active?.to_s)
+      end
+    RUBY
+    said = in_application(<<~RUBY)
+      Rails.error.subscribe(Class.new { def report(error, **given) = puts("\#{error.message} \#{given[:handled]} \#{given[:source]} \#{given[:context][:step]}") }.new)
+      run = Signup.start(email: "a").workflow
+      worker = Workflow::Worker.new(threads: 1).start
+      sleep 0.01 until run.reload.failed?
+      p worker.stop
+    RUBY
+
+    expect(said).to eq "true false workflow go\ntrue\n"
+  end
+
+  it "refuses to share a database with the application" do
+    application
+    said = in_application('Workflow.configure { |c| c.store = "sqlite:storage/test.sqlite3" }; begin; Workflow.engine; rescue => e; puts e.class, e.message; end')
+
+    expect(said).to match(%r{Workflow::StoreError\n.*storage/test.sqlite3 is a database of the application})
+  end
+
+  it "says after eager load, and in rake workflow:check, which method is missing" do
+    application("app/models/wrong.rb" => "class Wrong\n  include Workflow\n  workflow { now :go }\nend\n")
+    message = %r{app/models/wrong.rb:3: now :go needs a method go in Wrong}
+
+    expect(in_application("puts :booted", EAGER: "1")).to match(message)
+    expect(in_application("puts :booted")).to eq "booted\n"
+    expect(rake("workflow:check")).to match(message)
+    File.write("#{@directory}/app/models/wrong.rb", "class Wrong; include Workflow; workflow { now :go }; def go; end; end")
+    expect(rake("workflow:check")).to include("workflow: 2 classes checked")
+  end
+
+  it "reads config/workflow.yml, and refuses one that does not fit" do
+    application("config/workflow.yml" => "test: {steps: {Signup: {create: later}}}\n")
+    expect(in_application('puts Signup.start(email: "a").workflow.step(:create).state')).to eq "ready\n"
+
+    File.write("#{@directory}/config/workflow.yml", "test: {steps: {Signup: {crate: later}}}\n")
+    expect(in_application("1", EAGER: "1")).to match(/config\/workflow.yml: Signup has no step crate. Did you mean create\?/)
+  end
+
+  it "reads config/workflow.yml again on reload, for open runs too" do
+    application
+    said = in_application(<<~RUBY, RELOAD: "1")
+      signup = Signup.start({ email: "a" })
+      File.write("config/workflow.yml", "test: {steps: {Signup: {send_link: now}}}")
+      File.utime(Time.now + 10, Time.now + 10, "config/workflow.yml")
+      Rails.application.reloader.wrap { }
+      puts Signup.start({ email: "b" }).workflow.state
+    RUBY
+
+    expect(said).to eq "waiting\n"
+  end
+
+  it "names both files when the application has a Workflow of its own" do
+    application("app/models/workflow.rb" => "class Workflow; end")
+    said = in_application("puts :booted")
+
+    expect(said).to match(%r{app/models/workflow.rb defines the application's own Workflow, and .*/lib/workflow.rb defines the gem's})
+    expect(said).not_to include("booted")
+  end
+
+  it "names both files when another Workflow was loaded first" do
+    application("config/other.rb" => "module Workflow; end")
+    said = run_in_application({}, RbConfig.ruby, "-r./config/other", "-e", 'require "workflow"')
+
+    expect(said).to match(%r{config/other.rb defines another Workflow, and .*/lib/workflow.rb defines the gem's})
+  end
+
+  it "works steps off in rake workflow:work, which drains at TERM" do
+    application
+    in_application('Signup.start(email: "a")')
+    code = <<~RUBY
+      pid = spawn("bundle", "exec", "rake", "workflow:work", out: "log/work", err: "log/work")
+      run = Signup.last.workflow
+      sleep 0.05 until run.reload.waiting?
+      Process.kill("TERM", pid)
+      Process.wait(pid)
+      puts $?.exitstatus, run.step(:send_link).by.include?("worker:\#{pid}@"), File.read("log/work")
+    RUBY
+
+    expect(in_application(code)).to match(/\A0\ntrue\nworkflow .* works on .* stops: waits/m)
+  end
+end

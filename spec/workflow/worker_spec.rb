@@ -1,0 +1,129 @@
+# frozen_string_literal: true
+
+RSpec.describe Workflow::Worker do
+  let(:started) { Queue.new }
+  let(:gate) { Queue.new }
+  let!(:slow) do
+    queue, door = started, gate
+    define("Slow") do
+      include Workflow
+      define_method(:call) { |mode = nil| queue << Thread.current and (mode == :raise ? raise(Exception, "none of the step's") : door.pop) }
+    end
+  end
+
+  def done?(run) = run.reload.done?
+
+  it "runs steps on named threads, by the worker's name" do
+    run = slow.new.later(:call)
+    work(threads: 2)
+
+    expect(started.pop.name).to match(/\Aworkflow-worker-[12]\z/)
+    gate << 1
+    eventually("it is done") { done?(run) }
+    expect(run.step(:call).by).to match(/\Aworker:#{Process.pid}@./)
+  end
+
+  it "runs as many steps at a time as it has threads" do
+    runs = Array.new(5) { slow.new.later(:call) }
+    work(threads: 3)
+    3.times { started.pop }
+
+    expect(Workflow.engine.in_hand).to be >= 3
+    5.times { gate << 1 }
+    eventually("all are done") { runs.all? { |run| done?(run) } }
+  end
+
+  it "takes no more when it is quiet, and lets go on what it has" do
+    worker = work(threads: 1)
+    run = slow.new.later(:call)
+    started.pop
+    worker.quiet
+    later = slow.new.later(:call)
+    gate << 1
+
+    eventually("the first is done") { done?(run) }
+    eventually("the threads are gone") { !worker.working? }
+    expect(later.reload.step(:call)).to be_ready
+    expect(started).to be_empty
+  end
+
+  it "waits for the steps in hand when it stops" do
+    worker = work(threads: 2)
+    run = slow.new.later(:call)
+    started.pop
+    stopping = Thread.new { worker.stop(timeout: 20) }
+    gate << 1
+
+    expect(stopping.value).to be true
+    eventually("it is done") { done?(run) }
+  end
+
+  it "gives back what does not end in time, and another runs it" do
+    worker = work(threads: 1)
+    run = slow.new.later(:call)
+    started.pop
+
+    expect(worker.stop(timeout: 0.05)).to be false
+    Workflow.runtime.stop
+    gate << 1
+    work(threads: 1)
+    eventually("it is done") { done?(run) }
+    expect(run.events.map(&:kind)).to include(:lease_lost)
+  end
+
+  it "replaces a thread that is killed, and loses nothing" do
+    work(threads: 1)
+    run = slow.new.later(:call)
+    started.pop.kill
+    gate << 1
+
+    eventually("it is done") { done?(run) }
+    expect(run.step(:call).attempts).to eq 2
+  end
+
+  it "survives an error that is none of the step's" do
+    before, Thread.report_on_exception = Thread.report_on_exception, false
+    work(threads: 1)
+    slow.new.later(:call, :raise)
+    run = slow.new.later(:call)
+    gate << 1 << 1
+
+    eventually("the other is done") { done?(run) }
+  ensure
+    Thread.report_on_exception = before
+  end
+
+  it "runs each step inside what the application wants around it" do
+    around = []
+    wrapper = Workflow.configuration.wrapper
+    Workflow.configuration.adopt(root: Dir.pwd, environment: "test", wrapper: ->(&step) { around << :before; step.call; around << :after })
+    gate << 1
+    run = slow.new.later(:call)
+    work(threads: 1)
+
+    eventually("it is done") { done?(run) && around.size == 2 }
+    expect(around).to eq %i[before after]
+  ensure
+    Workflow.configuration.adopt(root: Dir.pwd, environment: "development", wrapper: wrapper)
+  end
+
+  it "loads the subject afresh for each step, in order" do
+    seen = seen_objects = Queue.new
+    define("Fresh") do
+      include Workflow
+      workflow { later :one; now :two; later :three }
+      %i[one two three].each { |name| define_method(name) { seen_objects << [ name, @memory ] and @memory = name } }
+    end
+    work
+    run = Fresh.start.workflow
+
+    eventually("it is done") { done?(run) }
+    expect(Array.new(3) { seen.pop }).to eq [ [ :one, nil ], [ :two, nil ], [ :three, nil ] ]
+    expect(run.steps.map(&:by)).to all(start_with("worker:"))
+  end
+
+  it "refuses bad numbers, and what is not built yet" do
+    expect { described_class.new(threads: 0) }.to raise_error(ArgumentError, /1 to 512/)
+    expect { described_class.new(queues: [ :mail ]) }.to raise_error(ArgumentError, /not built yet/)
+  end
+end
