@@ -42,15 +42,15 @@ class Browser
   def script(source, *arguments) = @driver.execute_script(source, *arguments)
   def screenshot(file) = @driver.save_screenshot(file.to_s)
 
-  def click(label)
-    @driver.find_element(xpath: "//a[normalize-space()='#{label}'] | //button[normalize-space()='#{label}'] | " \
-      "//input[@type='submit' and @value='#{label}']").click
+  # A link or button with these words.
+  def click(words)
+    click_xpath("//a[normalize-space()='#{words}'] | //button[normalize-space()='#{words}'] | " \
+      "//input[@type='submit' and @value='#{words}']")
   end
 
   def fill(selector, text)
-    field = find(selector)
-    field.clear
-    field.send_keys(text)
+    wait("there is #{selector}") { find(selector).clear || true }
+    find(selector).send_keys(text)
   end
 
   def tick(selector) = find(selector).click
@@ -67,11 +67,11 @@ class Browser
 
   # The newest mail to somebody, from the inbox.
   def open_letter(email)
-    @driver.find_element(xpath: "//a[contains(., 'to #{email}')]").click
+    click_xpath("//a[contains(., 'to #{email}')]")
     wait("the mail to #{email} is open") { has?(".letter a") && text.include?("To #{email}") }
   end
 
-  def follow_link = find(".letter a").click
+  def follow_link = click_xpath("//*[@class='letter']//a")
 
   # Waits until the page's heading is this; a page that is being replaced meanwhile is looked at again.
   def wait_for_heading(heading, within: 20)
@@ -100,6 +100,7 @@ class Browser
 
   private
     def find(selector) = @driver.find_element(css: selector)
+    def click_xpath(xpath) = wait("there is #{xpath}") { @driver.find_element(xpath: xpath).click || true }
 
     def options(scripting)
       Selenium::WebDriver::Options.chrome(binary: self.class.chromium,

@@ -23,7 +23,7 @@ class Demo
   def run
     $stdout.sync = true
     start
-    abort "#{@ended.pop} ended by itself; its output is in #{@app.logs}."
+    loop { again(*@ended.pop) }
   rescue SignalException
     puts "\nStopping …"
   ensure
@@ -36,8 +36,19 @@ class Demo
       @app.prepare.start
       tell
       @ended = Thread::Queue.new
-      @app.programs.each { |program| Thread.new { program.wait && @ended << program.name } }
+      @app.programs.each { |program| watch(program) }
       @log.follow
+    end
+
+    def watch(program) = Thread.new { @ended << [ program, program.wait ] }
+
+    # Whoever was killed starts again, so that one can see what becomes of a run; else something is wrong.
+    def again(program, status)
+      status.signaled? or abort "#{program.name} ended by itself; its output is in #{program.output}."
+      puts "#{program.name} was killed: starting another …"
+      program == @app.web ? @app.start_web : @app.start_worker
+      puts "#{program.name} is process #{program.pid}"
+      watch(program)
     end
 
     def tell
@@ -47,7 +58,7 @@ class Demo
 
         1. Open the address, give any e-mail address, and watch the page: it changes by itself.
         2. Open the inbox in the app, and in it the link; then the button.
-        3. Once more with "Make the mail fail twice". Or kill -9 #{@app.worker.pid} meanwhile.
+        3. Once more with "Make the mail fail twice". Or kill -9 #{@app.worker.pid} meanwhile: it is started again.
 
         Ctrl-C ends both. The log, as it grows:
 

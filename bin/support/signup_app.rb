@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "bundler"
+require "fileutils"
 require "net/http"
 require "pathname"
 require "socket"
@@ -31,17 +32,24 @@ class SignupApp
     @worker = program("worker", %w[bundle exec rails workflow:work])
   end
 
+  # The folders and the database; nothing to do where no migration is newer.
   def prepare
+    return self if prepared?
     [ storage, mails, logs ].each(&:mkpath)
     log = logs.join("prepare.log").to_s
     system(env, "bundle", "exec", "rails", "db:prepare", chdir: DIR.to_s, unsetenv_others: true,
       in: File::NULL, out: log, err: [ :child, :out ]) or raise Program::Died, File.read(log)
+    FileUtils.touch(stamp)
     self
   end
 
+  # Both at once.
   def start
-    start_web
-    start_worker
+    [ Thread.new { start_web }, Thread.new { start_worker } ].each do |thread|
+      thread.report_on_exception = false
+      thread.join
+    end
+    self
   end
 
   def start_web = web.start { answering? }
@@ -50,7 +58,7 @@ class SignupApp
     worker.start(env: { "SIGNUP_MAIL_SECONDS" => mail_seconds&.to_s }) { working? }
   end
 
-  # Both at once; true if both went by themselves.
+  # True if both went by themselves.
   def stop
     programs.map { |program| Thread.new { program.stop } }.map(&:value).all?
   end
@@ -65,6 +73,13 @@ class SignupApp
   def logs = @folder ? @folder.join("log") : DIR.join("log")
 
   private
+    def stamp = storage.join(".prepared")
+
+    def prepared?
+      stamp.exist? && storage.join("development.sqlite3").exist? &&
+        DIR.glob("db/migrate/*.rb").all? { |migration| migration.mtime <= stamp.mtime }
+    end
+
     def program(name, command)
       Program.new(name, command, env: env, dir: DIR, output: logs.join("#{name}.out"))
     end

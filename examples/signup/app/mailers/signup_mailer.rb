@@ -6,7 +6,7 @@ class SignupMailer < ActionMailer::Base
 
   def activation(signup)
     @signup = signup
-    mail to: signup.email, subject: "Activate your account"
+    mail to: signup.email, subject: "Your activation link"
   end
 
   private
