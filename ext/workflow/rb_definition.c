@@ -16,7 +16,8 @@ static size_t definition_size(const void *context)
 {
     const struct wf_definition *definition = context;
 
-    return definition ? sizeof(*definition) + definition->step_count * sizeof(*definition->steps) : 0;
+    return definition ? sizeof(*definition) + definition->step_count * sizeof(*definition->steps)
+                      : 0;
 }
 
 static const rb_data_type_t type = {
@@ -51,7 +52,7 @@ static int word(VALUE symbol, const char *const *words, int count, const char *w
             return i;
         }
     }
-    rb_wf_refuse("%+"PRIsVALUE" is not a %s", symbol, what);
+    rb_wf_refuse("%+" PRIsVALUE " is not a %s", symbol, what);
 }
 
 static int64_t number(VALUE hash, const char *key, int64_t most, int64_t otherwise)
@@ -77,7 +78,7 @@ static struct wf_bytes name_of(VALUE string, VALUE kept, const char *what)
     rb_wf_check_len(string, WF_NAME_LEN_MAX, "a name");
     copy = rb_utf8_str_new(bytes.ptr, (long)bytes.len);
     if (rb_enc_str_coderange(copy) == ENC_CODERANGE_BROKEN) {
-        rb_wf_refuse("the name of a %s is not UTF-8: %+"PRIsVALUE, what, string);
+        rb_wf_refuse("the name of a %s is not UTF-8: %+" PRIsVALUE, what, string);
     }
     rb_ary_push(kept, copy);
     return rb_wf_bytes(copy);
@@ -106,7 +107,8 @@ static void read_step(VALUE hash, struct wf_definition_step *step, uint16_t *dep
 {
     static const char *const kinds[] = {"now", "later", "await"};
     static const char *const places[] = {"any", "now", "later"};
-    VALUE list = (Check_Type(hash, T_HASH), fetch(hash, "deps")), otherwise = fetch(hash, "otherwise");
+    VALUE list = (Check_Type(hash, T_HASH), fetch(hash, "deps")),
+          otherwise = fetch(hash, "otherwise");
     int kind = word(fetch(hash, "kind"), kinds, 3, "kind of step");
     int place = word(fetch(hash, "place"), places, 3, "place");
 
@@ -168,7 +170,8 @@ static void read_steps(VALUE list, struct wf_definition_step *steps, uint16_t *d
     for (long i = 0; i < count; i++) {
         read_step(rb_ary_entry(list, i), &steps[i], deps + i * count, count, kept);
         if (has_name(steps, i, steps[i].name)) {
-            rb_wf_refuse("two steps have one name: %.*s", (int)steps[i].name.len, steps[i].name.ptr);
+            rb_wf_refuse("two steps have one name: %.*s", (int)steps[i].name.len,
+                         steps[i].name.ptr);
         }
     }
     if (has_cycle(steps, count)) {
@@ -176,7 +179,8 @@ static void read_steps(VALUE list, struct wf_definition_step *steps, uint16_t *d
     }
 }
 
-static VALUE definition_initialize(VALUE self, VALUE class_name, VALUE name, VALUE unique, VALUE list)
+static VALUE definition_initialize(VALUE self, VALUE class_name, VALUE name, VALUE unique,
+                                   VALUE list)
 {
     long count = (Check_Type(list, T_ARRAY), RARRAY_LEN(list));
     VALUE memory, deps_memory, kept = rb_ary_new();
@@ -193,9 +197,9 @@ static VALUE definition_initialize(VALUE self, VALUE class_name, VALUE name, VAL
     deps_memory = rb_str_new(NULL, count * count * (long)sizeof(uint16_t));
     steps = (struct wf_definition_step *)RSTRING_PTR(memory);
     read_steps(list, steps, (uint16_t *)RSTRING_PTR(deps_memory), kept);
-    RTYPEDDATA_DATA(self) = wf_definition_new(name_of(class_name, kept, "class"),
-                                              name_of(name, kept, "workflow"), RTEST(unique), steps,
-                                              (uint16_t)count);
+    RTYPEDDATA_DATA(self) =
+        wf_definition_new(name_of(class_name, kept, "class"), name_of(name, kept, "workflow"),
+                          RTEST(unique), steps, (uint16_t)count);
     RB_GC_GUARD(memory);
     RB_GC_GUARD(deps_memory);
     RB_GC_GUARD(kept);

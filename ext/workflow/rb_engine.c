@@ -151,11 +151,11 @@ static VALUE engine_initialize(VALUE self, VALUE path, VALUE lease_ms, VALUE hos
     if (holder->engine) {
         rb_wf_refuse("this engine is open already");
     }
-    call.options = (struct wf_engine_options){.store = &wf_store_sqlite,
-                                              .path = StringValueCStr(path),
-                                              .lease_ms = NUM2LL(lease_ms)};
+    call.options = (struct wf_engine_options){
+        .store = &wf_store_sqlite, .path = StringValueCStr(path), .lease_ms = NUM2LL(lease_ms)};
     if (call.options.lease_ms < 1 || call.options.lease_ms > LEASE_MS_MAX) {
-        rb_wf_refuse("a lease lasts from 1 ms to a day, not %lld ms", (long long)call.options.lease_ms);
+        rb_wf_refuse("a lease lasts from 1 ms to a day, not %lld ms",
+                     (long long)call.options.lease_ms);
     }
     copy = rb_str_new_frozen(path); /* it may be changed while the interpreter's lock is away */
     call.options.path = RSTRING_PTR(copy);
@@ -261,7 +261,8 @@ static enum wf_status call_find(struct call *call)
 
 static VALUE engine_find(VALUE self, VALUE run_id)
 {
-    struct call call = {.engine = rb_wf_engine(self), .read = call_find, .run_id = rb_wf_to_run_id(run_id)};
+    struct call call = {
+        .engine = rb_wf_engine(self), .read = call_find, .run_id = rb_wf_to_run_id(run_id)};
 
     return call.run_id ? read_as(&call, to_snapshot) : Qnil;
 }
@@ -284,7 +285,8 @@ static VALUE engine_current(VALUE self, VALUE key)
 
 static enum wf_status call_list(struct call *call)
 {
-    return wf_engine_list(call->engine, call->key, call->number, call->limit, &call->buffer, &call->error);
+    return wf_engine_list(call->engine, call->key, call->number, call->limit, &call->buffer,
+                          &call->error);
 }
 
 static VALUE engine_list(VALUE self, VALUE prefix, VALUE before, VALUE limit)
@@ -295,7 +297,7 @@ static VALUE engine_list(VALUE self, VALUE prefix, VALUE before, VALUE limit)
     call.key = rb_wf_bytes(copy);
     call.number = NIL_P(before) ? 0 : rb_wf_to_run_id(before);
     if (!NIL_P(before) && !call.number) {
-        rb_wf_refuse("%+"PRIsVALUE" is not a run's id", before);
+        rb_wf_refuse("%+" PRIsVALUE " is not a run's id", before);
     }
     value = read_as(&call, to_value);
     RB_GC_GUARD(copy);
@@ -306,7 +308,8 @@ static enum wf_status call_events(struct call *call)
 {
     int64_t after = call->run_id ? call->number : (call->number >> 8) - 1;
 
-    return wf_engine_events(call->engine, call->run_id, after, call->limit, &call->buffer, &call->error);
+    return wf_engine_events(call->engine, call->run_id, after, call->limit, &call->buffer,
+                            &call->error);
 }
 
 static VALUE engine_events(VALUE self, VALUE run_id, VALUE after, VALUE limit)
@@ -325,7 +328,8 @@ static VALUE engine_log(VALUE self, VALUE after, VALUE limit)
     struct call call = {.engine = rb_wf_engine(self),
                         .read = call_events,
                         .number = NUM2LL(after),
-                        .limit = limit_of(limit) + 1}; /* the first row may have been read already */
+                        .limit =
+                            limit_of(limit) + 1}; /* the first row may have been read already */
 
     return read_as(&call, to_events);
 }
@@ -414,7 +418,8 @@ static VALUE tell(VALUE context)
     struct told *told = (struct told *)context;
     struct wf_op *op = told->op;
 
-    told->snapshot = op->state.len ? rb_wf_snapshot(op->answered_id, wf_buffer_bytes(&op->state)) : Qnil;
+    told->snapshot =
+        op->state.len ? rb_wf_snapshot(op->answered_id, wf_buffer_bytes(&op->state)) : Qnil;
     told->events = rb_ary_new();
     if (op->row.len) {
         rb_wf_events(0, op->answered_id, op->version, wf_buffer_bytes(&op->row), 0, told->events);
@@ -532,8 +537,10 @@ static VALUE engine_stats(VALUE self)
     struct wf_engine *engine = rb_wf_engine(self);
     VALUE hash = rb_hash_new();
 
-    rb_hash_aset(hash, ID2SYM(rb_intern("commits")), LL2NUM(atomic_load(&engine->committer.commits)));
-    rb_hash_aset(hash, ID2SYM(rb_intern("appends")), LL2NUM(atomic_load(&engine->committer.appends)));
+    rb_hash_aset(hash, ID2SYM(rb_intern("commits")),
+                 LL2NUM(atomic_load(&engine->committer.commits)));
+    rb_hash_aset(hash, ID2SYM(rb_intern("appends")),
+                 LL2NUM(atomic_load(&engine->committer.appends)));
     return hash;
 }
 

@@ -247,13 +247,13 @@ static enum wf_place place_of(VALUE symbol)
         return WF_PLACE_NOW;
     }
     if (rb_sym2id(symbol) != rb_intern("later")) {
-        rb_wf_refuse("a place is :now or :later, not %+"PRIsVALUE, symbol);
+        rb_wf_refuse("a place is :now or :later, not %+" PRIsVALUE, symbol);
     }
     return WF_PLACE_LATER;
 }
 
-static VALUE engine_start(VALUE self, VALUE hand_value, VALUE definition_value, VALUE subject, VALUE key,
-                          VALUE args, VALUE place, VALUE by)
+static VALUE engine_start(VALUE self, VALUE hand_value, VALUE definition_value, VALUE subject,
+                          VALUE key, VALUE args, VALUE place, VALUE by)
 {
     struct wf_engine *engine = rb_wf_engine(self);
     struct wf_hand *hand = rb_wf_hand(hand_value);
@@ -286,7 +286,8 @@ static VALUE engine_start(VALUE self, VALUE hand_value, VALUE definition_value, 
     op->command.by = wf_op_keep(op, by_bytes);
     status = answer(engine, hand, op, &told);
     RB_GC_GUARD(definition_value);
-    return rb_ary_new_from_args(4, ID2SYM(rb_intern(status == WF_EXISTING ? "existing" : "started")),
+    return rb_ary_new_from_args(4,
+                                ID2SYM(rb_intern(status == WF_EXISTING ? "existing" : "started")),
                                 told.snapshot, told.events, told.work);
 }
 
@@ -301,7 +302,8 @@ static struct wf_op *prepare_end(struct wf_hand *hand, enum wf_command_kind kind
     struct wf_op *op;
 
     if (claim->await != of_await) {
-        rb_wf_refuse(claim->await ? "an await is accepted or rejected" : "a step completes or fails");
+        rb_wf_refuse(claim->await ? "an await is accepted or rejected"
+                                  : "a step completes or fails");
     }
     op = prepare(hand->engine, hand, WF_OP_FINISH);
     op->definition = wf_definition_retain(options);

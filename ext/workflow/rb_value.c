@@ -162,7 +162,8 @@ VALUE rb_wf_snapshot(int64_t run_id, struct wf_bytes bytes)
     return hash;
 }
 
-static VALUE event_value(int64_t position, int64_t run_id, int64_t version, const struct wf_event *event)
+static VALUE event_value(int64_t position, int64_t run_id, int64_t version,
+                         const struct wf_event *event)
 {
     VALUE values[] = {
         position ? LL2NUM(position) : Qnil,
@@ -179,7 +180,8 @@ static VALUE event_value(int64_t position, int64_t run_id, int64_t version, cons
         rb_wf_text(event->error_class),
         rb_wf_text(event->error_message),
         rb_wf_text(event->error_where),
-        event->payload.len && event->kind != WF_KIND_run_started ? rb_wf_string(event->payload) : Qnil,
+        event->payload.len && event->kind != WF_KIND_run_started ? rb_wf_string(event->payload)
+                                                                 : Qnil,
     };
 
     return rb_ary_new_from_values(sizeof(values) / sizeof(values[0]), values);
@@ -218,10 +220,11 @@ VALUE rb_wf_work(const struct wf_claim *claim)
     }
     {
         VALUE values[] = {
-            rb_wf_run_id(claim->run_id), rb_wf_text(work.class_name),  rb_wf_text(work.name),
-            rb_wf_string(work.subject),  rb_wf_text(work.step),        rb_wf_text(work.method),
-            UINT2NUM(claim->attempt),    UINT2NUM(claim->round),       LL2NUM(claim->fence),
-            work.args.len ? rb_wf_string(work.args) : Qnil,
+            rb_wf_run_id(claim->run_id), rb_wf_text(work.class_name),
+            rb_wf_text(work.name),       rb_wf_string(work.subject),
+            rb_wf_text(work.step),       rb_wf_text(work.method),
+            UINT2NUM(claim->attempt),    UINT2NUM(claim->round),
+            LL2NUM(claim->fence),        work.args.len ? rb_wf_string(work.args) : Qnil,
         };
 
         return rb_ary_new_from_values(sizeof(values) / sizeof(values[0]), values);

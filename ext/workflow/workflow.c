@@ -40,8 +40,8 @@ static void *rebuild(void *context)
 {
     struct rebuilding *rebuilding = context;
 
-    rebuilding->status = wf_rebuild(&wf_store_sqlite, rebuilding->from, rebuilding->to, &rebuilding->runs,
-                                    &rebuilding->error);
+    rebuilding->status = wf_rebuild(&wf_store_sqlite, rebuilding->from, rebuilding->to,
+                                    &rebuilding->runs, &rebuilding->error);
     return NULL;
 }
 

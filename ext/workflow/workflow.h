@@ -15,7 +15,7 @@
 /* ---- rb_error.c: the only rb_raise ---- */
 NORETURN(void rb_wf_raise(const struct wf_error *error));
 NORETURN(void rb_wf_raise_status(enum wf_status status));
-NORETURN(void rb_wf_refuse(const char *format, ...)); /* ArgumentError */
+NORETURN(void rb_wf_refuse(const char *format, ...));                  /* ArgumentError */
 void rb_wf_check(enum wf_status status, const struct wf_error *error); /* raises unless WF_OK */
 
 /* ---- rb_leave.c: waiting without the interpreter's lock ---- */
@@ -49,7 +49,7 @@ struct wf_definition *rb_wf_definition(VALUE value); /* NULL for nil; borrowed f
 /* ---- rb_engine.c ---- */
 void rb_wf_init_engine(VALUE native);
 struct wf_engine *rb_wf_engine(VALUE value); /* usable, or raises */
-void *rb_wf_engine_hold(VALUE value);        /* counts a user, so that the engine outlives its hands */
+void *rb_wf_engine_hold(VALUE value); /* counts a user, so that the engine outlives its hands */
 void rb_wf_engine_drop(void *held);
 
 /* ---- rb_hand.c ---- */
@@ -59,14 +59,14 @@ struct wf_hand *rb_wf_hand(VALUE value); /* NULL for nil */
 
 /* ---- rb_value.c ---- */
 VALUE rb_wf_snapshot(int64_t run_id, struct wf_bytes state); /* a Hash */
-VALUE rb_wf_events(int64_t position, int64_t run_id, int64_t version, struct wf_bytes row, int64_t after,
-                   VALUE into); /* pushes events whose version is > after */
+VALUE rb_wf_events(int64_t position, int64_t run_id, int64_t version, struct wf_bytes row,
+                   int64_t after, VALUE into); /* pushes events whose version is > after */
 VALUE rb_wf_work(const struct wf_claim *claim);
 VALUE rb_wf_run_id(int64_t id);
-int64_t rb_wf_to_run_id(VALUE text); /* 0: not an id */
-VALUE rb_wf_string(struct wf_bytes bytes); /* binary */
-VALUE rb_wf_text(struct wf_bytes bytes);   /* UTF-8, nil if empty */
-struct wf_bytes rb_wf_bytes(VALUE string); /* borrowed; nil is empty */
+int64_t rb_wf_to_run_id(VALUE text);                              /* 0: not an id */
+VALUE rb_wf_string(struct wf_bytes bytes);                        /* binary */
+VALUE rb_wf_text(struct wf_bytes bytes);                          /* UTF-8, nil if empty */
+struct wf_bytes rb_wf_bytes(VALUE string);                        /* borrowed; nil is empty */
 void rb_wf_check_len(VALUE string, size_t max, const char *what); /* PayloadTooLarge; TypeError */
 
 #endif

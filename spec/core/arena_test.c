@@ -51,7 +51,8 @@ TEST(after_a_reset_it_is_used_again_however_large_its_pieces_were)
     wf_arena_reset(NULL);
     for (int round = 0; round < 50; round++) {
         for (int i = 0; i < 5; i++) {
-            struct wf_bytes copy = wf_arena_copy(&arena, (struct wf_bytes){large, (size_t)(i * 20000)});
+            struct wf_bytes copy =
+                wf_arena_copy(&arena, (struct wf_bytes){large, (size_t)(i * 20000)});
 
             CHECK(copy.len == (size_t)(i * 20000));
             CHECK(wf_arena_alloc(&arena, 10));

@@ -71,7 +71,8 @@ static inline struct answer decode(struct wf_bytes bytes, int64_t id)
     if (bytes.len && !wf_state_decode(&state, id, bytes)) {
         answer.run = wf_state_status(&state);
         answer.version = state.version;
-        snprintf(answer.reason, sizeof(answer.reason), "%.*s", (int)state.reason.len, state.reason.ptr);
+        snprintf(answer.reason, sizeof(answer.reason), "%.*s", (int)state.reason.len,
+                 state.reason.ptr);
         for (int i = 0; i < state.step_count && i < STEPS_MAX; i++) {
             answer.steps[i] = state.steps[i].status;
             answer.attempts[i] = state.steps[i].attempt;
@@ -131,7 +132,8 @@ static inline struct answer start_run(struct wf_engine *engine, struct wf_hand *
 }
 
 static inline struct wf_op *prepare_finish(struct wf_engine *engine, struct wf_hand *hand,
-                                           struct wf_definition *definition, enum wf_command_kind kind)
+                                           struct wf_definition *definition,
+                                           enum wf_command_kind kind)
 {
     struct wf_op *op = wf_op_prepare(engine, hand, WF_OP_FINISH);
 

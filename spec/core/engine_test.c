@@ -31,7 +31,8 @@ TEST(a_now_step_goes_to_the_callers_hand_and_a_later_one_to_a_worker)
     caller = hand_of(engine);
     worker = hand_of(engine);
     answer = start_run(engine, &caller, signup, "a");
-    CHECK(answer.status == WF_OK && answer.run == WF_RUN_running && answer.steps[0] == WF_STEP_ready);
+    CHECK(answer.status == WF_OK && answer.run == WF_RUN_running &&
+          answer.steps[0] == WF_STEP_ready);
     CHECK(holds(&caller, "create"));
     wf_hand_enter(&caller);
     answer = finish(&caller, signup, WF_COMMAND_COMPLETE);
@@ -123,7 +124,8 @@ TEST(a_submit_is_claimed_rejected_claimed_again_and_accepted)
     first = hand_of(engine);
     second = hand_of(engine);
     id = start_run(engine, NULL, confirm, "a").id;
-    CHECK(claim(&first, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK && holds(&first, "confirm"));
+    CHECK(claim(&first, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK &&
+          holds(&first, "confirm"));
     CHECK(claim(&second, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_BUSY && !second.slot);
     answer = finish(&first, confirm, WF_COMMAND_REJECT);
     CHECK(answer.status == WF_OK && answer.run == WF_RUN_waiting && !first.slot);
@@ -483,7 +485,8 @@ TEST(a_finish_abandoned_in_the_queue_is_recorded_once)
     wf_gate_open(&engine->gate);
     UNTIL(in_hand(engine) == 0);
     CHECK(look(engine, id).steps[0] == WF_STEP_completed);
-    CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, "b").status == WF_OK); /* it was claimed, and given back */
+    CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, "b").status ==
+          WF_OK); /* it was claimed, and given back */
     CHECK(finish(&hand, two, WF_COMMAND_COMPLETE).run == WF_RUN_done);
     close_and_compare();
     wf_definition_release(two);
@@ -538,7 +541,8 @@ static void *come_and_go(void *context)
 
         snprintf(key, sizeof(key), "%d", number);
         op = prepare_start(engine, &hand, storm->definition, key);
-        if (wf_op_wait(engine, op, &taker, number % 3 ? ANSWER_MS : number % 5) || number % 7 == 0) {
+        if (wf_op_wait(engine, op, &taker, number % 3 ? ANSWER_MS : number % 5) ||
+            number % 7 == 0) {
             wf_op_abandon(engine, &hand, op);
             continue;
         }
@@ -772,7 +776,8 @@ TEST(many_held_steps_are_given_up_though_one_takeover_does_not_reach_them_all)
     engine = open_engine(path);
     hand = hand_of(engine);
     for (int i = 0; i < 450; i++) {
-        CHECK(claim(&hand, WF_OP_CLAIM_STEP, wf_hand_claim(&hands[i])->run_id, "create").status == WF_OK);
+        CHECK(claim(&hand, WF_OP_CLAIM_STEP, wf_hand_claim(&hands[i])->run_id, "create").status ==
+              WF_OK);
         CHECK(finish(&hand, create, WF_COMMAND_COMPLETE).run == WF_RUN_done);
     }
     wf_engine_free(stopped);

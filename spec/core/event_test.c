@@ -73,12 +73,14 @@ TEST(every_kind_comes_back_with_all_its_fields_and_with_none)
 TEST(an_error_without_a_class_keeps_its_message)
 {
     struct wf_buffer buffer = {0};
-    struct wf_event written = {.kind = WF_KIND_step_failed, .error_message = WF_BYTES("it broke")}, event;
+    struct wf_event written = {.kind = WF_KIND_step_failed, .error_message = WF_BYTES("it broke")},
+                    event;
     struct wf_row row;
 
     wf_row_begin(&buffer, AT_MS, WF_BYTES("me"));
     wf_row_add(&buffer, &written, AT_MS);
-    CHECK(wf_row_open(&row, wf_buffer_bytes(&buffer)) == WF_OK && wf_row_next(&row, &event) == WF_OK);
+    CHECK(wf_row_open(&row, wf_buffer_bytes(&buffer)) == WF_OK &&
+          wf_row_next(&row, &event) == WF_OK);
     CHECK(same(event.error_message, WF_BYTES("it broke")));
     wf_buffer_destroy(&buffer);
 }
@@ -91,8 +93,8 @@ static enum wf_status read_all(struct wf_bytes bytes, unsigned *sum)
     enum wf_status status = wf_row_open(&row, bytes);
 
     while (!status && !(status = wf_row_next(&row, &event))) {
-        const struct wf_bytes fields[] = {event.step,        event.by,            event.method,
-                                          event.reason,      event.error_class,   event.error_message,
+        const struct wf_bytes fields[] = {event.step,        event.by,          event.method,
+                                          event.reason,      event.error_class, event.error_message,
                                           event.error_where, event.payload};
 
         for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
@@ -107,7 +109,8 @@ static enum wf_status read_all(struct wf_bytes bytes, unsigned *sum)
 
 static struct wf_bytes row_of_three(struct wf_buffer *buffer)
 {
-    struct wf_event events[] = {full(WF_KIND_step_failed), empty(WF_KIND_run_done), full(WF_KIND_noted)};
+    struct wf_event events[] = {full(WF_KIND_step_failed), empty(WF_KIND_run_done),
+                                full(WF_KIND_noted)};
 
     wf_row_begin(buffer, AT_MS, WF_BYTES("me"));
     for (int i = 0; i < 3; i++) {

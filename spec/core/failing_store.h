@@ -11,7 +11,15 @@
 
 #include "store.h"
 
-enum failing_call { FAIL_OPEN, FAIL_BEGIN, FAIL_APPEND, FAIL_UPDATE, FAIL_COMMIT, FAIL_TIMER, FAIL_PROCESS };
+enum failing_call {
+    FAIL_OPEN,
+    FAIL_BEGIN,
+    FAIL_APPEND,
+    FAIL_UPDATE,
+    FAIL_COMMIT,
+    FAIL_TIMER,
+    FAIL_PROCESS
+};
 #define FAILING_CALLS 7
 
 enum commit_failure { COMMIT_REFUSED, COMMIT_LOST, COMMIT_KEPT }; /* the last two: UNKNOWN */
@@ -45,7 +53,8 @@ static inline void fail_at(enum failing_call call, int nth, int more)
 static inline bool fails(enum failing_call call)
 {
     int number = atomic_fetch_add(&failing.calls[call], 1) + 1;
-    bool does = number >= atomic_load(&failing.from[call]) && number <= atomic_load(&failing.until[call]);
+    bool does =
+        number >= atomic_load(&failing.from[call]) && number <= atomic_load(&failing.until[call]);
 
     atomic_fetch_add(&failing.failed, does);
     return does;

@@ -133,7 +133,8 @@ TEST(a_childs_copy_of_an_engine_is_dead_and_harmless)
     CHECK(wf_liveness_entered(wf_liveness_self(&engine->liveness), hand.slot->index,
                               wf_hand_claim(&hand)->fence));
     wf_op_abandon(engine, NULL, op);
-    CHECK(finish(&hand, create, WF_COMMAND_COMPLETE).run == WF_RUN_done && look(engine, id).version > 0);
+    CHECK(finish(&hand, create, WF_COMMAND_COMPLETE).run == WF_RUN_done &&
+          look(engine, id).version > 0);
     close_engine(engine);
     CHECK(projections_differ(&wf_store_sqlite, path) == 0);
     wf_definition_release(create);
@@ -236,7 +237,8 @@ static int done_of(const char *prefix)
     int count = 0;
 
     CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
-    CHECK(wf_store_sqlite.run_list(store, text(prefix), 0, COMPARE_MAX, count_done, &count, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.run_list(store, text(prefix), 0, COMPARE_MAX, count_done, &count, NULL) ==
+          WF_OK);
     wf_store_sqlite.close(store);
     return count;
 }

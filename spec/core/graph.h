@@ -53,7 +53,8 @@ static inline void graph_read(struct graph *graph, const char *line)
         uint16_t index = graph->count;
         struct wf_definition_step *step = &graph->steps[index];
 
-        *step = (struct wf_definition_step){.name = {word, len}, .backoff_ms = WF_BACKOFF_EXPONENTIAL};
+        *step =
+            (struct wf_definition_step){.name = {word, len}, .backoff_ms = WF_BACKOFF_EXPONENTIAL};
         step->kind = mark == '!' ? WF_STEP_NOW : mark == '?' ? WF_STEP_AWAIT : WF_STEP_LATER;
         step->deps = graph->deps[index];
         if (after) {
@@ -67,7 +68,8 @@ static inline void graph_read(struct graph *graph, const char *line)
 
 static inline struct wf_definition *graph_define(const struct graph *graph, bool unique)
 {
-    return wf_definition_new(WF_BYTES("Signup"), WF_BYTES("signup"), unique, graph->steps, graph->count);
+    return wf_definition_new(WF_BYTES("Signup"), WF_BYTES("signup"), unique, graph->steps,
+                             graph->count);
 }
 
 static inline struct wf_definition *define(const char *line)

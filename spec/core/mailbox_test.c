@@ -47,12 +47,14 @@ TEST(there_is_room_for_a_step_in_hand_and_what_is_prefetched)
     slot = take_one();
     CHECK(slot && wf_mailbox_room(&mailbox) == 3 && wf_mailbox_in_hand(&mailbox) == 1);
     CHECK(wf_mailbox_claims(&mailbox) == 1 && wf_mailbox_holds(&mailbox, slot->index, 1, 0, 0));
-    CHECK(!wf_mailbox_holds(&mailbox, slot->index, 2, 0, 0) && !wf_mailbox_holds(&mailbox, 99, 1, 0, 0));
+    CHECK(!wf_mailbox_holds(&mailbox, slot->index, 2, 0, 0) &&
+          !wf_mailbox_holds(&mailbox, 99, 1, 0, 0));
     wf_mailbox_ending(&mailbox, slot);
     CHECK(wf_mailbox_room(&mailbox) == 4); /* its thread is free, its memory is not */
     CHECK(wf_mailbox_in_hand(&mailbox) == 1);
     wf_mailbox_free(&mailbox, slot);
-    CHECK(wf_mailbox_in_hand(&mailbox) == 0 && mailbox.worker_count == 0 && mailbox.busy_count == 0);
+    CHECK(wf_mailbox_in_hand(&mailbox) == 0 && mailbox.worker_count == 0 &&
+          mailbox.busy_count == 0);
     wf_mailbox_prefetch(&mailbox, 1.0);
     CHECK(wf_mailbox_room(&mailbox) == 22); /* what drains in 20 ms */
     wf_mailbox_prefetch(&mailbox, 1e9);
@@ -146,7 +148,8 @@ static void *wait_long(void *context)
 {
     struct waiter *waiter = context;
 
-    atomic_store(&waiter->status, wf_mailbox_take(&mailbox, &waiter->taker, ANSWER_MS, &waiter->slot));
+    atomic_store(&waiter->status,
+                 wf_mailbox_take(&mailbox, &waiter->taker, ANSWER_MS, &waiter->slot));
     return NULL;
 }
 

@@ -88,7 +88,8 @@ TEST(a_connection_that_cannot_be_opened_is_not_lent)
     broken.open = refuse;
     readers.does = &broken;
     for (int i = 0; i < 3 * WF_READERS_MAX; i++) {
-        CHECK(wf_readers_take(&readers, &store, &error) == WF_STORE_UNAVAILABLE && gate.inside == 0);
+        CHECK(wf_readers_take(&readers, &store, &error) == WF_STORE_UNAVAILABLE &&
+              gate.inside == 0);
     }
     readers.does = &wf_store_sqlite;
     CHECK(wf_readers_take(&readers, &store, &error) == WF_OK && gate.inside == 1);

@@ -14,7 +14,8 @@ static struct wf_definition *definitions[3];
 
 static void define_all(void)
 {
-    static const char *const lines[] = {"a! b c!", "a confirm? b<a c<confirm,b", "a? b<a c<a d<b,c"};
+    static const char *const lines[] = {"a! b c!", "a confirm? b<a c<confirm,b",
+                                        "a? b<a c<a d<b,c"};
 
     for (int i = 0; i < 3; i++) {
         struct graph graph;
@@ -23,7 +24,8 @@ static void define_all(void)
         for (uint16_t s = 0; s < graph.count; s++) {
             graph.steps[s].retries = (uint32_t)s;
             graph.steps[s].expires_ms = graph.steps[s].kind == WF_STEP_AWAIT ? 100000 * (i + 1) : 0;
-            graph.steps[s].otherwise = i == 1 && graph.steps[s].expires_ms ? text("forget") : text("");
+            graph.steps[s].otherwise =
+                i == 1 && graph.steps[s].expires_ms ? text("forget") : text("");
         }
         definitions[i] = graph_define(&graph, i != 1);
     }

@@ -70,7 +70,8 @@ static inline bool folds_equal(const struct simulation *simulation)
 }
 
 /* Decides; a refusal must leave state and row as they were. `fold` is the expensive check. */
-static inline enum wf_status simulate(struct simulation *simulation, struct wf_command *command, bool fold)
+static inline enum wf_status simulate(struct simulation *simulation, struct wf_command *command,
+                                      bool fold)
 {
     static const char mark[] = "a row that is not touched";
     struct wf_birth birth = {.class_name = simulation->definition->class_name,
@@ -95,7 +96,8 @@ static inline enum wf_status simulate(struct simulation *simulation, struct wf_c
     if (status || !count) {
         wf_state_encode(&simulation->state, &after);
         CHECK(count == 0 && wf_bytes_equal(wf_buffer_bytes(&before), wf_buffer_bytes(&after)));
-        CHECK(simulation->row.len == sizeof(mark) && !memcmp(simulation->row.ptr, mark, sizeof(mark)));
+        CHECK(simulation->row.len == sizeof(mark) &&
+              !memcmp(simulation->row.ptr, mark, sizeof(mark)));
     } else {
         CHECK(wf_row_count(wf_buffer_bytes(&simulation->row)) == count);
         CHECK(simulation->row_count < ROWS_MAX);

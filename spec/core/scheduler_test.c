@@ -26,7 +26,8 @@ static const struct scenario scenarios[] = {
       {"complete create", "running create=completed mail=ready confirm=pending thank=pending"},
       {"complete mail", "waiting create=completed mail=completed confirm=waiting thank=pending"},
       {"accept confirm", "running create=completed mail=completed confirm=completed thank=ready"},
-      {"complete thank", "done create=completed mail=completed confirm=completed thank=completed"}}},
+      {"complete thank",
+       "done create=completed mail=completed confirm=completed thank=completed"}}},
     {"branches run side by side and are joined",
      "a b<a c<a d<b,c",
      {{"start", "running a=ready b=pending c=pending d=pending"},
@@ -207,8 +208,8 @@ static void describe(const struct wf_state *state, char *text, size_t size)
     for (int i = 0; i < state->step_count; i++) {
         const struct wf_step *step = &state->steps[i];
 
-        at += snprintf(text + at, size - (size_t)at, " %.*s=%s", (int)step->name.len, step->name.ptr,
-                       wf_step_status_name(step->status));
+        at += snprintf(text + at, size - (size_t)at, " %.*s=%s", (int)step->name.len,
+                       step->name.ptr, wf_step_status_name(step->status));
         at += step->attempt > 1 ? snprintf(text + at, size - (size_t)at, "#%u", step->attempt) : 0;
         at += step->round > 1 ? snprintf(text + at, size - (size_t)at, "/%u", step->round) : 0;
         at += step->crashes ? snprintf(text + at, size - (size_t)at, "+%u", step->crashes) : 0;
@@ -219,10 +220,12 @@ static const struct {
     const char *word;
     enum wf_command_kind kind;
 } words[] = {
-    {"start", WF_COMMAND_START},     {"started", WF_COMMAND_STARTED}, {"complete", WF_COMMAND_COMPLETE},
-    {"late", WF_COMMAND_COMPLETE},   {"fail", WF_COMMAND_FAIL},       {"final", WF_COMMAND_FAIL},
-    {"lost", WF_COMMAND_LOST},       {"crash", WF_COMMAND_LOST},      {"accept", WF_COMMAND_ACCEPT},
-    {"reject", WF_COMMAND_REJECT},   {"fire", WF_COMMAND_FIRE},       {"hurry", WF_COMMAND_HURRY},
+    {"start", WF_COMMAND_START},       {"started", WF_COMMAND_STARTED},
+    {"complete", WF_COMMAND_COMPLETE}, {"late", WF_COMMAND_COMPLETE},
+    {"fail", WF_COMMAND_FAIL},         {"final", WF_COMMAND_FAIL},
+    {"lost", WF_COMMAND_LOST},         {"crash", WF_COMMAND_LOST},
+    {"accept", WF_COMMAND_ACCEPT},     {"reject", WF_COMMAND_REJECT},
+    {"fire", WF_COMMAND_FIRE},         {"hurry", WF_COMMAND_HURRY},
     {"retry", WF_COMMAND_RETRY},
 };
 
@@ -242,7 +245,8 @@ static enum wf_status obey(struct simulation *simulation, const char *line)
         command.step = command.step < 0 ? 99 : command.step;
     }
     if (command.step >= 0 && command.step < simulation->state.step_count) {
-        command.attempt = simulation->state.steps[command.step].attempt - (strcmp(word, "late") == 0);
+        command.attempt =
+            simulation->state.steps[command.step].attempt - (strcmp(word, "late") == 0);
     }
     command.started_ms = simulation->now_ms;
     command.fence = ++simulation->fence;
@@ -342,11 +346,12 @@ static struct wf_definition *random_definition(void)
     uint16_t deps[6][6], count = (uint16_t)(1 + random_below(6));
 
     for (uint16_t i = 0; i < count; i++) {
-        steps[i] = (struct wf_definition_step){.name = bytes_of(names[i]),
-                                               .kind = (enum wf_step_kind)random_below(3),
-                                               .retries = random_below(3),
-                                               .backoff_ms = random_below(2) ? 10 : WF_BACKOFF_EXPONENTIAL,
-                                               .deps = deps[i]};
+        steps[i] =
+            (struct wf_definition_step){.name = bytes_of(names[i]),
+                                        .kind = (enum wf_step_kind)random_below(3),
+                                        .retries = random_below(3),
+                                        .backoff_ms = random_below(2) ? 10 : WF_BACKOFF_EXPONENTIAL,
+                                        .deps = deps[i]};
         if (steps[i].kind == WF_STEP_AWAIT && random_below(2)) {
             steps[i].expires_ms = 1 + random_below(5000);
             steps[i].otherwise = random_below(2) ? WF_BYTES("otherwise") : WF_BYTES("");
@@ -388,7 +393,8 @@ static void check_rules(const struct simulation *simulation)
         const struct wf_step *step = &state->steps[i];
         struct wf_projection rows = wf_state_project(state, i);
         bool in_hand = step->status == WF_STEP_ready || step->status == WF_STEP_running;
-        bool active = in_hand || step->status == WF_STEP_waiting || step->status == WF_STEP_retrying;
+        bool active =
+            in_hand || step->status == WF_STEP_waiting || step->status == WF_STEP_retrying;
 
         moving += active;
         failed += step->status == WF_STEP_failed;
@@ -420,19 +426,20 @@ static void walk(struct simulation *simulation, int commands, int *accepted)
         int step = (int)random_below(simulation->state.step_count);
 
         simulation->now_ms += random_below(200);
-        command = (struct wf_command){.kind = (enum wf_command_kind)(1 + random_below(9)),
-                                      .step = step,
-                                      .attempt = simulation->state.steps[step].attempt,
-                                      .started_ms = simulation->now_ms - random_below(50),
-                                      .fence = ++simulation->fence,
-                                      .chance = random_below(UINT32_MAX),
-                                      .delay_ms = (int64_t)random_below(3) - 1,
-                                      .final = random_below(8) == 0,
-                                      .crashed = random_below(2),
-                                      .payload = random_below(2) ? WF_BYTES("payload") : WF_BYTES(""),
-                                      .reason = random_below(4) ? WF_BYTES("") : WF_BYTES("reason"),
-                                      .error_class = random_below(2) ? WF_BYTES("Oops") : WF_BYTES(""),
-                                      .error_message = random_below(2) ? WF_BYTES("broke") : WF_BYTES("")};
+        command = (struct wf_command){
+            .kind = (enum wf_command_kind)(1 + random_below(9)),
+            .step = step,
+            .attempt = simulation->state.steps[step].attempt,
+            .started_ms = simulation->now_ms - random_below(50),
+            .fence = ++simulation->fence,
+            .chance = random_below(UINT32_MAX),
+            .delay_ms = (int64_t)random_below(3) - 1,
+            .final = random_below(8) == 0,
+            .crashed = random_below(2),
+            .payload = random_below(2) ? WF_BYTES("payload") : WF_BYTES(""),
+            .reason = random_below(4) ? WF_BYTES("") : WF_BYTES("reason"),
+            .error_class = random_below(2) ? WF_BYTES("Oops") : WF_BYTES(""),
+            .error_message = random_below(2) ? WF_BYTES("broke") : WF_BYTES("")};
         if (command.kind == WF_COMMAND_RETRY && random_below(2)) {
             command.step = -1;
         }

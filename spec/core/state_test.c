@@ -8,9 +8,9 @@ static struct simulation simulation;
 /* A run that has seen much. */
 static void live(void)
 {
-    static const enum wf_command_kind kinds[] = {WF_COMMAND_START,  WF_COMMAND_STARTED, WF_COMMAND_FAIL,
-                                                 WF_COMMAND_RETRY,  WF_COMMAND_LOST,    WF_COMMAND_COMPLETE,
-                                                 WF_COMMAND_REJECT, WF_COMMAND_ACCEPT};
+    static const enum wf_command_kind kinds[] = {
+        WF_COMMAND_START, WF_COMMAND_STARTED,  WF_COMMAND_FAIL,   WF_COMMAND_RETRY,
+        WF_COMMAND_LOST,  WF_COMMAND_COMPLETE, WF_COMMAND_REJECT, WF_COMMAND_ACCEPT};
     static const int steps[] = {-1, 0, 0, 0, 0, 0, 1, 1};
 
     simulation_begin(&simulation, define("create! confirm? thank mail<create"));
@@ -154,13 +154,13 @@ TEST(damaged_rows_are_refused_or_fold_to_something_usable)
 TEST(an_event_that_cannot_follow_is_refused)
 {
     const struct wf_event events[] = {
-        {.kind = WF_KIND_run_started},                                      /* a second birth */
-        {.kind = WF_KIND_step_completed, .step = WF_BYTES("nobody")},       /* no such step */
-        {.kind = WF_KIND_step_completed},                                   /* of no step */
-        {.kind = WF_KIND_run_done, .step = WF_BYTES("create")},             /* of a step */
-        {.kind = WF_KIND_input_requested, .step = WF_BYTES("create")},      /* not an await */
-        {.kind = WF_KIND_step_scheduled, .step = WF_BYTES("confirm")},      /* an await, not expired */
-        {.kind = WF_KIND_undo_started, .step = WF_BYTES("create")},         /* not known to this fold */
+        {.kind = WF_KIND_run_started},                                 /* a second birth */
+        {.kind = WF_KIND_step_completed, .step = WF_BYTES("nobody")},  /* no such step */
+        {.kind = WF_KIND_step_completed},                              /* of no step */
+        {.kind = WF_KIND_run_done, .step = WF_BYTES("create")},        /* of a step */
+        {.kind = WF_KIND_input_requested, .step = WF_BYTES("create")}, /* not an await */
+        {.kind = WF_KIND_step_scheduled, .step = WF_BYTES("confirm")}, /* an await, not expired */
+        {.kind = WF_KIND_undo_started, .step = WF_BYTES("create")},    /* not known to this fold */
     };
 
     for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
@@ -169,7 +169,8 @@ TEST(an_event_that_cannot_follow_is_refused)
         simulation_end(&simulation);
     }
     simulation_begin(&simulation, define("a"));
-    CHECK(wf_state_fold(&simulation.state, &(struct wf_event){.kind = WF_KIND_noted}) == WF_STORE_CORRUPT);
+    CHECK(wf_state_fold(&simulation.state, &(struct wf_event){.kind = WF_KIND_noted}) ==
+          WF_STORE_CORRUPT);
     CHECK(wf_state_fold(&simulation.state, &(struct wf_event){.kind = WF_KIND_run_started}) ==
           WF_STORE_CORRUPT); /* without a birth */
     simulation_end(&simulation);

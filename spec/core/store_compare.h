@@ -67,10 +67,10 @@ static inline bool compare_run(void *context, const struct wf_run_row *row)
 
     wf_state_init(&state);
     if (compare->does->run_load(compare->rebuilt, row->id, &other, &compare->error) ||
-        !same_bytes(row->key, other.key) || row->open != other.open || row->unique != other.unique ||
-        row->status != other.status || row->version != other.version ||
-        row->started_ms != other.started_ms || row->ended_ms != other.ended_ms ||
-        !same_bytes(row->state, other.state)) {
+        !same_bytes(row->key, other.key) || row->open != other.open ||
+        row->unique != other.unique || row->status != other.status ||
+        row->version != other.version || row->started_ms != other.started_ms ||
+        row->ended_ms != other.ended_ms || !same_bytes(row->state, other.state)) {
         differ(compare, "run", row->id, -1);
     }
     if (wf_state_decode(&state, row->id, row->state)) {
@@ -106,8 +106,8 @@ static inline bool compare_timer(void *context, const struct wf_timer_row *row)
     struct compare *compare = context;
     const struct wf_timer_row *kept = &compare->timers[compare->rows++];
 
-    if (compare->rows > compare->timer_count || kept->run_id != row->run_id || kept->step != row->step ||
-        kept->due_ms != row->due_ms) {
+    if (compare->rows > compare->timer_count || kept->run_id != row->run_id ||
+        kept->step != row->step || kept->due_ms != row->due_ms) {
         differ(compare, "timer", row->run_id, row->step);
     }
     return true;
@@ -151,8 +151,8 @@ static inline int projections_differ(const struct wf_store_functions *does, cons
     CHECK(!does->ready_claimable(compare.kept, COMPARE_MAX, count_ready, &compare, &compare.error));
     CHECK(!does->owners(compare.kept, count_owned, &compare, &compare.error));
     for (int i = 0; i < compare.owner_count; i++) {
-        CHECK(!does->ready_owned(compare.kept, compare.owners[i], COMPARE_MAX, count_ready, &compare,
-                                 &compare.error));
+        CHECK(!does->ready_owned(compare.kept, compare.owners[i], COMPARE_MAX, count_ready,
+                                 &compare, &compare.error));
     }
     CHECK(!does->run_list(compare.kept, WF_BYTES(""), 0, COMPARE_MAX, compare_run, &compare,
                           &compare.error));
@@ -165,7 +165,8 @@ static inline int projections_differ(const struct wf_store_functions *does, cons
         differ(&compare, "number of runs", 0, compare.run_count);
     }
     compare.rows = 0;
-    CHECK(!does->timer_due(compare.kept, INT64_MAX, COMPARE_MAX, collect_timer, &compare, &compare.error));
+    CHECK(!does->timer_due(compare.kept, INT64_MAX, COMPARE_MAX, collect_timer, &compare,
+                           &compare.error));
     CHECK(!does->timer_due(compare.rebuilt, INT64_MAX, COMPARE_MAX, compare_timer, &compare,
                            &compare.error));
     if (compare.rows != compare.timer_count) {

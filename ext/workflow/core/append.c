@@ -72,12 +72,13 @@ static enum wf_status claim_next(struct wf_engine *engine, struct wf_op *op, str
 }
 
 /* Runs the op's command on the loaded run, and goes on with a `now` step if one follows. */
-static enum wf_status run_command(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+static enum wf_status run_command(struct wf_engine *engine, struct wf_op *op,
+                                  struct wf_error *error)
 {
     enum wf_status status = wf_append_command(engine, &op->command, &op->status, error);
     bool appended = !status && !op->status && engine->committer.row.len;
-    bool goes_on = op->command.kind == WF_COMMAND_START || op->command.kind == WF_COMMAND_COMPLETE ||
-                   op->command.kind == WF_COMMAND_ACCEPT;
+    bool goes_on = op->command.kind == WF_COMMAND_START ||
+                   op->command.kind == WF_COMMAND_COMPLETE || op->command.kind == WF_COMMAND_ACCEPT;
 
     if (!status && !op->status && op->slot && goes_on) {
         status = claim_next(engine, op, error);
@@ -148,8 +149,9 @@ static enum wf_status release(struct wf_engine *engine, const struct wf_claim *c
                                .step = claim->step,
                                .owner = committer->owner,
                                .fence = claim->fence};
-    enum wf_status status = claim->await ? engine->does->wait_release(committer->store, &wait, error)
-                                         : engine->does->ready_release(committer->store, &ready, error);
+    enum wf_status status = claim->await
+                                ? engine->does->wait_release(committer->store, &wait, error)
+                                : engine->does->ready_release(committer->store, &ready, error);
 
     committer->released += !claim->await;
     committer->timers_changed |= claim->await; /* its expiry may have waited for this */

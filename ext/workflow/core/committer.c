@@ -12,10 +12,10 @@
 #include "engine.h"
 #include "thread.h"
 
-#define TURN_WAIT_MS 5000   /* for the turnstile */
-#define ASK_AGAIN_MS 100    /* after the store failed while finished steps wait to be recorded */
-#define END_WAIT_MS 500     /* for the turnstile, when the engine stops */
-#define STALE_MS 20         /* claims that nobody took go back after this, if others sleep */
+#define TURN_WAIT_MS 5000 /* for the turnstile */
+#define ASK_AGAIN_MS 100  /* after the store failed while finished steps wait to be recorded */
+#define END_WAIT_MS 500   /* for the turnstile, when the engine stops */
+#define STALE_MS 20       /* claims that nobody took go back after this, if others sleep */
 
 /* ---- The callers' side ---- */
 
@@ -59,7 +59,8 @@ enum wf_status wf_committer_wait(struct wf_engine *engine, struct wf_op *op, boo
         }
     }
     while (op->posted && !op->done && !*interrupted && !status) {
-        status = pthread_cond_timedwait(&op->settled, &committer->mutex, &until) ? WF_TIMED_OUT : WF_OK;
+        status =
+            pthread_cond_timedwait(&op->settled, &committer->mutex, &until) ? WF_TIMED_OUT : WF_OK;
     }
     if (op->done) {
         status = WF_OK;
@@ -140,7 +141,8 @@ static void settle_unwatched(struct wf_engine *engine, struct wf_op *op, bool st
             post_release(engine, slot);
         }
     } else if (ends && store_failed(op) && !stopping) {
-        engine->committer.posted_again = true; /* a finished step is never dropped, nor one given back */
+        engine->committer.posted_again =
+            true; /* a finished step is never dropped, nor one given back */
         wf_committer_post(engine, op);
     } else {
         wf_mailbox_free(&engine->mailbox, slot);
@@ -231,8 +233,8 @@ static void measure(struct wf_engine *engine)
         return;
     }
     committer->drained_at_ns = at_ns;
-    committer->drained_per_ms =
-        committer->drained_per_ms * 0.8 + 0.2 * committer->finished / (elapsed_ms > 0.05 ? elapsed_ms : 0.05);
+    committer->drained_per_ms = committer->drained_per_ms * 0.8 +
+                                0.2 * committer->finished / (elapsed_ms > 0.05 ? elapsed_ms : 0.05);
     wf_mailbox_prefetch(&engine->mailbox, committer->drained_per_ms);
 }
 
@@ -394,6 +396,9 @@ static void *run(void *context)
             struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1000000L};
 
             nanosleep(&pause, NULL); /* the store is ill: do not ask it at full speed */
+            if (engine->committer.ill) {
+                wf_committer_poke(engine); /* but again: what was due has not been done */
+            }
             engine->committer.posted_again = false;
         }
     }

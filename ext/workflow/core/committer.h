@@ -20,7 +20,8 @@
 
 struct wf_engine;
 
-#define WF_TAKEOVER_MAX 200u /* rows in one transaction; the dispatcher asks again while there is more */
+#define WF_TAKEOVER_MAX                                                                            \
+    200u /* rows in one transaction; the dispatcher asks again while there is more */
 #define WF_POLL_MS 10000 /* the net under the doorbell: how often a worker looks unasked */
 
 struct wf_committer {
@@ -40,16 +41,16 @@ struct wf_committer {
     struct wf_buffer row, encoded;
     struct wf_projection before[WF_STEPS_MAX];
     char name[WF_NAME_LEN_MAX + 1];
-    int64_t owner;                  /* the process row's id; 0: not yet */
-    bool works;                     /* it has threads for steps */
-    bool looking, sweeping;         /* this transaction is to look at timers; and at owners */
-    bool posted_again;              /* a finished step could not be recorded: try again, not at once */
-    bool ill;                       /* the last round could not do what was due */
-    bool doubtful;                  /* a commit's outcome was not known: look for claims that nobody holds */
-    bool unsettled;                 /* appends of this round are committed and not yet in their slots */
+    int64_t owner;          /* the process row's id; 0: not yet */
+    bool works;             /* it has threads for steps */
+    bool looking, sweeping; /* this transaction is to look at timers; and at owners */
+    bool posted_again;      /* a finished step could not be recorded: try again, not at once */
+    bool ill;               /* the last round could not do what was due */
+    bool doubtful;  /* a commit's outcome was not known: look for claims that nobody holds */
+    bool unsettled; /* appends of this round are committed and not yet in their slots */
     int64_t renewed_mono_ms;
-    int64_t renewing_mono_ms;       /* by this transaction; 0: it does not */
-    int64_t last_id;                /* the last run id given */
+    int64_t renewing_mono_ms; /* by this transaction; 0: it does not */
+    int64_t last_id;          /* the last run id given */
     int64_t next_timer_ms, polled_mono_ms;
     double drained_per_ms;
     int64_t drained_at_ns;
@@ -57,9 +58,11 @@ struct wf_committer {
     /* What this transaction did. */
     int appended, released, claimed_count, finished;
     bool timers_changed;
-    int64_t witness_run, witness_version; /* its first append, to look for after an unknown outcome */
+    int64_t witness_run,
+        witness_version; /* its first append, to look for after an unknown outcome */
     struct wf_buffer witness;
-    struct wf_claim witness_claim; /* its first claim, where it appended nothing; without the work */
+    struct wf_claim
+        witness_claim; /* its first claim, where it appended nothing; without the work */
 };
 
 void wf_committer_init(struct wf_engine *engine);
@@ -103,7 +106,8 @@ void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int 
 /* ---- upkeep.c: what is due, inside the transaction ---- */
 enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error);
 /* takeover.c: one op; and, now and then, what belongs to processes that left no entry. */
-enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
+enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op,
+                                  struct wf_error *error);
 enum wf_status wf_upkeep_sweep(struct wf_engine *engine, struct wf_error *error);
 /* Rows of our own that no slot holds go back to everybody. */
 enum wf_status wf_upkeep_orphans(struct wf_engine *engine, struct wf_error *error);

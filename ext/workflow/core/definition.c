@@ -53,8 +53,9 @@ static void fill(struct wf_definition *definition, struct wf_bytes class_name, s
     definition->steps = kept;
 }
 
-struct wf_definition *wf_definition_new(struct wf_bytes class_name, struct wf_bytes name, bool unique,
-                                        const struct wf_definition_step *steps, uint16_t step_count)
+struct wf_definition *wf_definition_new(struct wf_bytes class_name, struct wf_bytes name,
+                                        bool unique, const struct wf_definition_step *steps,
+                                        uint16_t step_count)
 {
     struct wf_definition *definition = calloc(1, sizeof(*definition));
 

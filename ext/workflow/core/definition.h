@@ -42,8 +42,9 @@ struct wf_definition {
 };
 
 /* Copies everything given. NULL: out of memory. The caller owns one reference. */
-struct wf_definition *wf_definition_new(struct wf_bytes class_name, struct wf_bytes name, bool unique,
-                                        const struct wf_definition_step *steps, uint16_t step_count);
+struct wf_definition *wf_definition_new(struct wf_bytes class_name, struct wf_bytes name,
+                                        bool unique, const struct wf_definition_step *steps,
+                                        uint16_t step_count);
 struct wf_definition *wf_definition_retain(struct wf_definition *definition); /* NULL is allowed */
 void wf_definition_release(struct wf_definition *definition);                 /* NULL is allowed */
 

@@ -14,8 +14,8 @@ static bool take_over(void *context, enum wf_peer peer, int index, struct wf_sha
     bool done = false, interrupted = false, more = true;
 
     (void)index;
-    if (peer == WF_PEER_ALIVE ||
-        (peer == WF_PEER_EXPIRED && wf_clock_mono_ms() < engine->dispatcher.careful_until_mono_ms)) {
+    if (peer == WF_PEER_ALIVE || (peer == WF_PEER_EXPIRED &&
+                                  wf_clock_mono_ms() < engine->dispatcher.careful_until_mono_ms)) {
         return false;
     }
     while (more) {

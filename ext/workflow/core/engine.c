@@ -127,7 +127,8 @@ enum wf_status wf_engine_open(struct wf_engine **opened, const struct wf_engine_
     *opened = NULL;
     if (!is_file_path(options->path)) {
         free(engine);
-        return wf_fail(error, WF_STORE_UNAVAILABLE, "\"%s\" is not the path of a file", options->path);
+        return wf_fail(error, WF_STORE_UNAVAILABLE, "\"%s\" is not the path of a file",
+                       options->path);
     }
     if (!engine || !(engine->path = strdup(options->path))) {
         free(engine);
@@ -215,7 +216,8 @@ void wf_engine_free(struct wf_engine *engine)
 enum wf_status wf_engine_usable(const struct wf_engine *engine, struct wf_error *error)
 {
     if (atomic_load(&engine->forked)) {
-        return wf_fail(error, WF_FORKED, "this engine belongs to process %d and this is its child %d",
+        return wf_fail(error, WF_FORKED,
+                       "this engine belongs to process %d and this is its child %d",
                        (int)engine->pid, (int)getpid());
     }
     if (atomic_load(&engine->stopped)) {

@@ -111,8 +111,8 @@ enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, 
                                  struct wf_buffer *state, struct wf_error *error);
 /* Rows one after another: id and state, or position, run, version and events, each as the buffer's ints
  * and bytes. `run_id` 0 reads the whole log after a position, else a run after a version. */
-enum wf_status wf_engine_list(struct wf_engine *engine, struct wf_bytes prefix, int64_t before, int limit,
-                              struct wf_buffer *rows, struct wf_error *error);
+enum wf_status wf_engine_list(struct wf_engine *engine, struct wf_bytes prefix, int64_t before,
+                              int limit, struct wf_buffer *rows, struct wf_error *error);
 enum wf_status wf_engine_events(struct wf_engine *engine, int64_t run_id, int64_t after, int limit,
                                 struct wf_buffer *rows, struct wf_error *error);
 enum wf_status wf_engine_last_position(struct wf_engine *engine, int64_t *position,

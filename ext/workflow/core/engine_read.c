@@ -5,8 +5,8 @@
 
 #include "engine.h"
 
-
-static enum wf_status lend(struct wf_engine *engine, struct wf_store **store, struct wf_error *error)
+static enum wf_status lend(struct wf_engine *engine, struct wf_store **store,
+                           struct wf_error *error)
 {
     enum wf_status status = wf_engine_usable(engine, error);
 
@@ -22,8 +22,9 @@ static bool again(enum wf_status status, struct wf_buffer *rows, size_t len)
     return status == WF_INTERRUPTED;
 }
 
-static enum wf_status copy_run(struct wf_engine *engine, struct wf_store *store, enum wf_status status,
-                               const struct wf_run_row *row, int64_t *run_id, struct wf_buffer *state)
+static enum wf_status copy_run(struct wf_engine *engine, struct wf_store *store,
+                               enum wf_status status, const struct wf_run_row *row, int64_t *run_id,
+                               struct wf_buffer *state)
 {
     if (!status) {
         *run_id = row->id;
@@ -90,8 +91,8 @@ static bool put_events(void *context, const struct wf_event_row *row)
     return !rows->failed;
 }
 
-enum wf_status wf_engine_list(struct wf_engine *engine, struct wf_bytes prefix, int64_t before, int limit,
-                              struct wf_buffer *rows, struct wf_error *error)
+enum wf_status wf_engine_list(struct wf_engine *engine, struct wf_bytes prefix, int64_t before,
+                              int limit, struct wf_buffer *rows, struct wf_error *error)
 {
     struct wf_store *store;
     size_t len = rows->len;
@@ -117,7 +118,8 @@ enum wf_status wf_engine_events(struct wf_engine *engine, int64_t run_id, int64_
     do {
         status = lend(engine, &store, error);
         if (!status) {
-            status = run_id ? engine->does->read_run(store, run_id, after, limit, put_events, rows, error)
+            status = run_id ? engine->does->read_run(store, run_id, after, limit, put_events, rows,
+                                                     error)
                             : engine->does->read_log(store, after, limit, put_events, rows, error);
             wf_readers_give(&engine->readers, store);
         }

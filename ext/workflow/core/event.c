@@ -55,8 +55,8 @@ static uint64_t mask_of(const struct wf_event *event, int64_t row_at_ms)
            (event->method.len ? HAS_METHOD : 0u) | (event->reason.len ? HAS_REASON : 0u) |
            (event->error_class.len || event->error_message.len || event->error_where.len ? HAS_ERROR
                                                                                          : 0u) |
-           (event->payload.len ? HAS_PAYLOAD : 0u) |
-           (event->final ? IS_FINAL : 0u) | (event->crashed ? IS_CRASHED : 0u);
+           (event->payload.len ? HAS_PAYLOAD : 0u) | (event->final ? IS_FINAL : 0u) |
+           (event->crashed ? IS_CRASHED : 0u);
 }
 
 void wf_row_add(struct wf_buffer *row, const struct wf_event *event, int64_t row_at_ms)

@@ -56,14 +56,17 @@ struct wf_event {
     struct wf_bytes by;   /* who: "worker:4712@host" */
     int64_t due_ms;       /* step_retried: when again. input_requested: when it expires */
     int64_t fence;        /* of the claim that is reported on */
-    bool final;           /* step_failed: no retry follows. step_retried: a person asked for a new round */
-    bool crashed;         /* lease_lost: the process went down with the step entered */
-    struct wf_bytes method;      /* input_requested: its `otherwise`. step_scheduled: when it is that method */
-    struct wf_bytes reason;      /* a word or a sentence */
-    struct wf_bytes error_class; /* of the exception, with its message and place in the application */
+    bool final;   /* step_failed: no retry follows. step_retried: a person asked for a new round */
+    bool crashed; /* lease_lost: the process went down with the step entered */
+    struct wf_bytes
+        method; /* input_requested: its `otherwise`. step_scheduled: when it is that method */
+    struct wf_bytes reason; /* a word or a sentence */
+    struct wf_bytes
+        error_class; /* of the exception, with its message and place in the application */
     struct wf_bytes error_message;
     struct wf_bytes error_where;
-    struct wf_bytes payload; /* run_started: wf_birth. Else the application's bytes: input, result, note */
+    struct wf_bytes
+        payload; /* run_started: wf_birth. Else the application's bytes: input, result, note */
 };
 
 /* Builds a row: begin, add…, then the buffer's bytes are what the store keeps. */

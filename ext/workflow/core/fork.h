@@ -15,7 +15,8 @@ struct wf_fork_member {
     struct wf_fork_member *next; /* private to fork.c */
 };
 
-void wf_fork_join(struct wf_fork_member *member); /* the member stays the caller's until it leaves */
+void wf_fork_join(
+    struct wf_fork_member *member); /* the member stays the caller's until it leaves */
 void wf_fork_leave(struct wf_fork_member *member);
 
 #endif

@@ -29,8 +29,10 @@ enum wf_peer { WF_PEER_ALIVE, WF_PEER_EXPIRED, WF_PEER_DEAD };
 /* Calls `each` for every other entry in use that is dead (its byte is free) or whose lease ran out
  * (it holds something and lease_until_ms < now). While it runs for a dead one, this process holds that
  * byte, so that one process at a time takes over. If it returns true the entry of a dead one is cleared. */
-typedef bool wf_peer_fn(void *context, enum wf_peer peer, int index, struct wf_shared_process *entry);
-void wf_liveness_scan(struct wf_liveness *liveness, int64_t mono_now_ms, wf_peer_fn *each, void *context);
+typedef bool wf_peer_fn(void *context, enum wf_peer peer, int index,
+                        struct wf_shared_process *entry);
+void wf_liveness_scan(struct wf_liveness *liveness, int64_t mono_now_ms, wf_peer_fn *each,
+                      void *context);
 
 /* Whether this owner stands in an entry whose byte is held: alive, as far as the kernel knows. */
 bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner);

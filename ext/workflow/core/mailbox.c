@@ -304,7 +304,8 @@ struct wf_slot *wf_mailbox_stale(struct wf_mailbox *mailbox, int64_t mono_ms)
     return stale;
 }
 
-bool wf_mailbox_holds(struct wf_mailbox *mailbox, int index, int64_t run_id, int step, int64_t fence)
+bool wf_mailbox_holds(struct wf_mailbox *mailbox, int index, int64_t run_id, int step,
+                      int64_t fence)
 {
     bool holds = false;
 

@@ -15,7 +15,7 @@
 struct wf_mailbox {
     /* private to mailbox.c */
     pthread_mutex_t mutex;
-    pthread_cond_t filled; /* something was queued, or closed, or a taker was interrupted */
+    pthread_cond_t filled;  /* something was queued, or closed, or a taker was interrupted */
     pthread_cond_t emptied; /* something was freed */
     struct wf_slot *slots[WF_SLOTS_MAX];
     int slot_count, free_count, queued_count, worker_count, busy_count;
@@ -67,7 +67,8 @@ struct wf_slot *wf_mailbox_close(struct wf_mailbox *mailbox);
 struct wf_slot *wf_mailbox_stale(struct wf_mailbox *mailbox, int64_t mono_ms);
 
 /* Whether the slot of that index holds this claim. Committer only: no other thread changes one. */
-bool wf_mailbox_holds(struct wf_mailbox *mailbox, int index, int64_t run_id, int step, int64_t fence);
+bool wf_mailbox_holds(struct wf_mailbox *mailbox, int index, int64_t run_id, int step,
+                      int64_t fence);
 /* How many claims there are, also of steps that are ending. Committer only. */
 int wf_mailbox_claims(struct wf_mailbox *mailbox);
 /* Slots that are not free: queued, taken, reserved or ending. */

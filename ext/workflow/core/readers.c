@@ -2,8 +2,8 @@
 
 #define BUSY_MS 5000
 
-void wf_readers_init(struct wf_readers *readers, const struct wf_store_functions *does, const char *path,
-                     struct wf_gate *gate)
+void wf_readers_init(struct wf_readers *readers, const struct wf_store_functions *does,
+                     const char *path, struct wf_gate *gate)
 {
     *readers = (struct wf_readers){.does = does, .path = path, .gate = gate};
     pthread_mutex_init(&readers->mutex, NULL);
@@ -41,7 +41,8 @@ static void give_index(struct wf_readers *readers, int index)
 enum wf_status wf_readers_take(struct wf_readers *readers, struct wf_store **store,
                                struct wf_error *error)
 {
-    struct wf_store_options options = {.path = readers->path, .read_only = true, .busy_ms = BUSY_MS};
+    struct wf_store_options options = {
+        .path = readers->path, .read_only = true, .busy_ms = BUSY_MS};
     enum wf_status status = WF_OK;
     struct wf_store *opened = NULL;
     int index;

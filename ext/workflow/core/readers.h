@@ -24,8 +24,8 @@ struct wf_readers {
     bool lent[WF_READERS_MAX];
 };
 
-void wf_readers_init(struct wf_readers *readers, const struct wf_store_functions *does, const char *path,
-                     struct wf_gate *gate);
+void wf_readers_init(struct wf_readers *readers, const struct wf_store_functions *does,
+                     const char *path, struct wf_gate *gate);
 void wf_readers_destroy(struct wf_readers *readers);
 
 /* Waits for a free one, enters the gate, opens it if need be. OK, or open's statuses (then nothing is

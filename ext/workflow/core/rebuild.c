@@ -40,8 +40,9 @@ static bool fold_row(void *context, const struct wf_event_row *row)
         rebuild->status = WF_STORE_CORRUPT;
     }
     if (rebuild->status) {
-        wf_fail(rebuild->error, rebuild->status, "the events of run %lld cannot be folded at version %lld",
-                (long long)row->run_id, (long long)row->version);
+        wf_fail(rebuild->error, rebuild->status,
+                "the events of run %lld cannot be folded at version %lld", (long long)row->run_id,
+                (long long)row->version);
     }
     return !rebuild->status;
 }
@@ -57,8 +58,8 @@ static enum wf_status fold_run(struct rebuild *rebuild, int64_t run_id)
     do {
         before = rebuild->state.version;
         rebuild->status = WF_OK;
-        status = rebuild->does->read_run(rebuild->from, run_id, before, ROWS_MAX, fold_row,
-                                         rebuild, rebuild->error);
+        status = rebuild->does->read_run(rebuild->from, run_id, before, ROWS_MAX, fold_row, rebuild,
+                                         rebuild->error);
         if (status || rebuild->status) {
             return status ? status : rebuild->status;
         }
@@ -76,8 +77,7 @@ static enum wf_status write_step(struct rebuild *rebuild, int step)
                                  .alone = rows.alone,
                                  .fence = rows.fence};
     struct wf_wait_row wait = {.run_id = rebuild->state.id, .step = step, .fence = rows.fence};
-    struct wf_timer_row timer = {
-        .run_id = rebuild->state.id, .step = step, .due_ms = rows.due_ms};
+    struct wf_timer_row timer = {.run_id = rebuild->state.id, .step = step, .due_ms = rows.due_ms};
     enum wf_status status = WF_OK;
 
     if (rows.ready) {

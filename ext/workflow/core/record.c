@@ -22,14 +22,14 @@ enum wf_status wf_append_load(struct wf_engine *engine, int64_t run_id, enum wf_
     }
     *status = wf_state_decode(&engine->committer.state, run_id, row.state);
     if (*status == WF_STORE_CORRUPT) {
-        wf_fail(error, WF_STORE_CORRUPT, "the state of run %lld in %s cannot be read", (long long)run_id,
-                engine->path);
+        wf_fail(error, WF_STORE_CORRUPT, "the state of run %lld in %s cannot be read",
+                (long long)run_id, engine->path);
     }
     return WF_OK;
 }
 
-void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int index, int64_t fence,
-                          struct wf_bytes by)
+void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int index,
+                          int64_t fence, struct wf_bytes by)
 {
     const struct wf_state *state = &engine->committer.state;
     const struct wf_step *step = &state->steps[index];
@@ -77,8 +77,8 @@ static enum wf_status write_events(struct wf_engine *engine, struct wf_error *er
     return status;
 }
 
-static enum wf_status write_ready(struct wf_engine *engine, int step, const struct wf_projection *rows,
-                                  struct wf_error *error)
+static enum wf_status write_ready(struct wf_engine *engine, int step,
+                                  const struct wf_projection *rows, struct wf_error *error)
 {
     struct wf_ready_row row = {.run_id = engine->committer.state.id,
                                .step = step,
@@ -92,15 +92,17 @@ static enum wf_status write_ready(struct wf_engine *engine, int step, const stru
 }
 
 /* The rows of one step, as they were and as they are to be. `again`: for another attempt or round. */
-static enum wf_status write_step(struct wf_engine *engine, int step, const struct wf_projection *old,
-                                 const struct wf_projection *new, bool again, struct wf_error *error)
+static enum wf_status write_step(struct wf_engine *engine, int step,
+                                 const struct wf_projection *old, const struct wf_projection *new,
+                                 bool again, struct wf_error *error)
 {
     const struct wf_store_functions *does = engine->does;
     struct wf_store *store = engine->committer.store;
     int64_t run_id = engine->committer.state.id;
     enum wf_status status = WF_OK;
 
-    if (new->ready && (!old->ready || again || old->at_ms != new->at_ms || old->alone != new->alone)) {
+    if (new->ready &&
+        (!old->ready || again || old->at_ms != new->at_ms || old->alone != new->alone)) {
         status = write_ready(engine, step, new, error);
     } else if (old->ready && !new->ready) {
         status = does->ready_delete(store, run_id, step, error);
@@ -132,7 +134,8 @@ static enum wf_status write_steps(struct wf_engine *engine, const struct wf_comm
     for (int i = 0; i < committer->state.step_count && !status; i++) {
         struct wf_projection old = i < old_count ? committer->before[i] : (struct wf_projection){0};
         struct wf_projection new = wf_state_project(&committer->state, i);
-        bool again = (command->kind == WF_COMMAND_LOST && command->step == i) || old.round != new.round;
+        bool again =
+            (command->kind == WF_COMMAND_LOST && command->step == i) || old.round != new.round;
 
         committer->before[i] = old;
         status = write_step(engine, i, &old, &new, again, error);

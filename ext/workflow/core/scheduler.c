@@ -113,7 +113,8 @@ static enum wf_status start(struct decision *decision)
         wf_buffer_destroy(&payload);
         return WF_NO_MEMORY;
     }
-    emit(decision, (struct wf_event){.kind = WF_KIND_run_started, .payload = wf_buffer_bytes(&payload)});
+    emit(decision,
+         (struct wf_event){.kind = WF_KIND_run_started, .payload = wf_buffer_bytes(&payload)});
     wf_buffer_destroy(&payload);
     release(decision, (struct wf_bytes){"", 0});
     return WF_OK;
@@ -209,10 +210,10 @@ static enum wf_status fail(struct decision *decision)
     }
     event = of_step(decision, command->step, WF_KIND_step_retried);
     event.attempt = step->attempt + 1;
-    event.due_ms = command->now_ms +
-                   (command->delay_ms >= 0
-                        ? command->delay_ms
-                        : wf_scheduler_backoff(options, step->failures, command->chance));
+    event.due_ms =
+        command->now_ms + (command->delay_ms >= 0
+                               ? command->delay_ms
+                               : wf_scheduler_backoff(options, step->failures, command->chance));
     emit(decision, event);
     return WF_OK;
 }
@@ -387,8 +388,8 @@ static enum wf_status run_command(struct decision *decision)
     return WF_INVALID;
 }
 
-enum wf_status wf_decide(struct wf_state *state, const struct wf_command *command, struct wf_buffer *row,
-                         int *count)
+enum wf_status wf_decide(struct wf_state *state, const struct wf_command *command,
+                         struct wf_buffer *row, int *count)
 {
     struct decision decision = {.state = state, .command = command, .row = row};
     bool of_run = command->kind == WF_COMMAND_START || command->kind == WF_COMMAND_RETRY;
@@ -406,8 +407,8 @@ enum wf_status wf_decide(struct wf_state *state, const struct wf_command *comman
     return decision.count && row->failed ? WF_NO_MEMORY : status;
 }
 
-enum wf_place wf_scheduler_place(const struct wf_state *state, const struct wf_definition *definition,
-                                 int index)
+enum wf_place wf_scheduler_place(const struct wf_state *state,
+                                 const struct wf_definition *definition, int index)
 {
     const struct wf_step *step = &state->steps[index];
     const struct wf_definition_step *options = wf_definition_find(definition, step->name, index);

@@ -25,29 +25,30 @@ enum wf_command_kind {
 
 struct wf_command {
     enum wf_command_kind kind;
-    int step;           /* index; -1 for START, and RETRY of whatever failed */
+    int step; /* index; -1 for START, and RETRY of whatever failed */
     int64_t now_ms;
     struct wf_bytes by;
-    const struct wf_definition *definition; /* the present code's options; NULL where no step can follow */
-    const struct wf_birth *birth;           /* START */
-    uint32_t attempt;                       /* the one that is reported on */
-    int64_t started_ms;                     /* when it was entered */
+    const struct wf_definition
+        *definition;              /* the present code's options; NULL where no step can follow */
+    const struct wf_birth *birth; /* START */
+    uint32_t attempt;             /* the one that is reported on */
+    int64_t started_ms;           /* when it was entered */
     int64_t fence;
-    uint32_t chance;      /* FAIL: a random number, for the jitter */
-    int64_t delay_ms;     /* FAIL: until the next attempt; -1: by the definition's backoff */
-    bool final, crashed;  /* FAIL: no retry. LOST: with its process */
+    uint32_t chance;     /* FAIL: a random number, for the jitter */
+    int64_t delay_ms;    /* FAIL: until the next attempt; -1: by the definition's backoff */
+    bool final, crashed; /* FAIL: no retry. LOST: with its process */
     struct wf_bytes payload, reason, error_class, error_message, error_where;
 };
 
 /* OK: events were written to `row` (begun here) and folded into `state`; *count says how many, and may be
  * 0 where there is nothing to do: then the row is as it was. NOT_PENDING, NOT_WAITING, INVALID: refused, state and row untouched.
  * STORE_CORRUPT, NO_MEMORY: from the fold; the state is not to be used. */
-enum wf_status wf_decide(struct wf_state *state, const struct wf_command *command, struct wf_buffer *row,
-                         int *count);
+enum wf_status wf_decide(struct wf_state *state, const struct wf_command *command,
+                         struct wf_buffer *row, int *count);
 
 /* Where a step runs: as start(place:) asked, else as the present definition says, else as was pinned. */
-enum wf_place wf_scheduler_place(const struct wf_state *state, const struct wf_definition *definition,
-                                 int step);
+enum wf_place wf_scheduler_place(const struct wf_state *state,
+                                 const struct wf_definition *definition, int step);
 
 /* The delay before the next attempt, after `failures` (from 1) of them. */
 int64_t wf_scheduler_backoff(const struct wf_definition_step *options, uint32_t failures,

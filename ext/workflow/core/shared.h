@@ -24,7 +24,7 @@
 #define WF_LOCK_LIVE 0x40001000L  /* + index: who is alive */
 
 struct wf_shared_process {
-    _Atomic int64_t owner;          /* the process row's id; 0: the entry is free */
+    _Atomic int64_t owner; /* the process row's id; 0: the entry is free */
     _Atomic int32_t pid;
     _Atomic int32_t holding;        /* steps and awaits in hand */
     _Atomic int64_t lease_until_ms; /* mirror of the row's, so that watching costs no query */
@@ -33,11 +33,11 @@ struct wf_shared_process {
 
 struct wf_shared_map {
     uint32_t magic, format;
-    _Atomic int32_t holder_pid;      /* of the turnstile, for the error message */
-    _Atomic int64_t holder_since_ms; /* monotonic */
-    _Alignas(64) _Atomic uint32_t ready_bell;     /* there is work: wake one */
+    _Atomic int32_t holder_pid;               /* of the turnstile, for the error message */
+    _Atomic int64_t holder_since_ms;          /* monotonic */
+    _Alignas(64) _Atomic uint32_t ready_bell; /* there is work: wake one */
     _Atomic uint32_t ready_sleepers;
-    _Alignas(64) _Atomic uint32_t log_bell;       /* the log grew: wake all */
+    _Alignas(64) _Atomic uint32_t log_bell; /* the log grew: wake all */
     _Atomic uint32_t log_sleepers;
     _Alignas(64) struct wf_shared_process processes[WF_PROCESSES_MAX];
 };
@@ -51,7 +51,8 @@ struct wf_shared {
 /* Opens or creates and maps. OK | STORE_UNAVAILABLE (with errno's words and the path) | TOO_LARGE (path).
  * A file with another magic or format is an error of its own, STORE_TOO_NEW. Refuses network file
  * systems (NFS, SMB, CIFS, 9p, FUSE) by name: STORE_UNAVAILABLE. Any number of processes at once. */
-enum wf_status wf_shared_open(struct wf_shared *shared, const char *store_path, struct wf_error *error);
+enum wf_status wf_shared_open(struct wf_shared *shared, const char *store_path,
+                              struct wf_error *error);
 /* Frees the locks and closes the descriptor; the mapping stays for threads that may still look at it. */
 void wf_shared_release(struct wf_shared *shared);
 void wf_shared_close(struct wf_shared *shared);

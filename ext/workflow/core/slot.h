@@ -38,7 +38,7 @@ enum wf_op_kind {
 
 struct wf_op {
     enum wf_op_kind kind;
-    struct wf_op *next; /* in the committer's queue */
+    struct wf_op *next;   /* in the committer's queue */
     struct wf_slot *slot; /* that holds, or is to hold, the claim; NULL: none */
     bool wait;            /* a thread waits for `done` */
     /* Asked. Bytes are copied into `arena`. */
@@ -57,27 +57,33 @@ struct wf_op {
     int64_t answered_id; /* the run */
     struct wf_buffer state, row;
     int event_count;
-    int64_t version;        /* of the row's last event */
-    struct wf_claim claim;  /* what the slot holds from now on, staged until the commit */
-    bool more;              /* TAKEOVER: not all was reached */
+    int64_t version;       /* of the row's last event */
+    struct wf_claim claim; /* what the slot holds from now on, staged until the commit */
+    bool more;             /* TAKEOVER: not all was reached */
     /* private to committer.c, under its mutex */
     bool posted, done, abandoned; /* abandoned: nobody waits any more, the committer frees it */
     pthread_cond_t settled;
 };
 
-enum wf_slot_place { WF_SLOT_FREE, WF_SLOT_RESERVED, WF_SLOT_QUEUED, WF_SLOT_TAKEN, WF_SLOT_ENDING };
+enum wf_slot_place {
+    WF_SLOT_FREE,
+    WF_SLOT_RESERVED,
+    WF_SLOT_QUEUED,
+    WF_SLOT_TAKEN,
+    WF_SLOT_ENDING
+};
 
 struct wf_slot {
     int index; /* of its entered byte */
     enum wf_slot_place place;
-    bool worker;             /* claimed for the mailbox, not by a caller */
+    bool worker; /* claimed for the mailbox, not by a caller */
     struct wf_claim claim;
     _Atomic int64_t entered_ms; /* wall; 0: the application's code has not been reached */
     _Atomic int64_t entered_mono_ms;
-    bool told;               /* step_started is in the log already. Committer only */
+    bool told; /* step_started is in the log already. Committer only */
     int64_t queued_mono_ms;
-    struct wf_op op;         /* its own: op.slot is this slot, always */
-    struct wf_slot *next;    /* free list or queue */
+    struct wf_op op;      /* its own: op.slot is this slot, always */
+    struct wf_slot *next; /* free list or queue */
 };
 
 /* What a claim's work says. Borrows from it. OK | STORE_CORRUPT */
@@ -85,7 +91,8 @@ struct wf_work {
     struct wf_bytes class_name, name, subject, step, method, args, by;
 };
 
-void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int step, struct wf_bytes by);
+void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int step,
+                   struct wf_bytes by);
 enum wf_status wf_work_read(const struct wf_claim *claim, struct wf_work *work);
 
 void wf_claim_clear(struct wf_claim *claim); /* keeps the buffer's memory */

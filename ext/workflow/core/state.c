@@ -77,7 +77,8 @@ static void end_step(struct wf_state *state, struct wf_step *step, const struct 
     }
 }
 
-static void fold_scheduled(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+static void fold_scheduled(struct wf_state *state, struct wf_step *step,
+                           const struct wf_event *event)
 {
     step->status = WF_STEP_ready;
     step->otherwise = event->method.len > 0;
@@ -95,7 +96,8 @@ static void fold_started(struct wf_state *state, struct wf_step *step, const str
     step->by = keep(state, event->by);
 }
 
-static void fold_completed(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+static void fold_completed(struct wf_state *state, struct wf_step *step,
+                           const struct wf_event *event)
 {
     end_step(state, step, event, step->otherwise ? WF_STEP_cancelled : WF_STEP_completed);
     if (step->otherwise) {
@@ -163,7 +165,8 @@ static void fold_retried(struct wf_state *state, struct wf_step *step, const str
     step->due_ms = event->due_ms;
 }
 
-static void fold_requested(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+static void fold_requested(struct wf_state *state, struct wf_step *step,
+                           const struct wf_event *event)
 {
     step->status = WF_STEP_waiting;
     step->otherwise = false;
@@ -277,7 +280,8 @@ static enum wf_status fold_fact(struct wf_state *state, struct wf_step *step,
 bool wf_step_sound(const struct wf_step *step)
 {
     if (step->kind == WF_STEP_AWAIT) {
-        return step->otherwise || (step->status != WF_STEP_ready && step->status != WF_STEP_running);
+        return step->otherwise ||
+               (step->status != WF_STEP_ready && step->status != WF_STEP_running);
     }
     return !step->otherwise && step->status != WF_STEP_waiting;
 }
@@ -295,7 +299,8 @@ enum wf_status wf_state_fold(struct wf_state *state, const struct wf_event *even
     enum wf_status status;
     int step;
 
-    if ((event->kind == WF_KIND_run_started) != (state->version == 0) || state->version == INT64_MAX) {
+    if ((event->kind == WF_KIND_run_started) != (state->version == 0) ||
+        state->version == INT64_MAX) {
         return WF_STORE_CORRUPT;
     }
     state->version++;

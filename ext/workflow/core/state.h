@@ -63,17 +63,17 @@ struct wf_step {
     uint16_t dep_count;
     /* Folded. */
     enum wf_step_status status;
-    bool otherwise;         /* an expired await: what runs, or ran, is its `otherwise` */
-    uint32_t attempt;       /* the present or last one of this round; 0 before the first */
-    uint32_t round;         /* from 1 */
-    uint32_t failures;      /* attempts that failed in this round */
-    uint32_t crashes;       /* attempts that took their process down in this round */
-    int64_t scheduled_ms;   /* ready, or waiting, since */
-    int64_t due_ms;         /* retrying: when again. waiting: when it expires. 0: no timer */
+    bool otherwise;       /* an expired await: what runs, or ran, is its `otherwise` */
+    uint32_t attempt;     /* the present or last one of this round; 0 before the first */
+    uint32_t round;       /* from 1 */
+    uint32_t failures;    /* attempts that failed in this round */
+    uint32_t crashes;     /* attempts that took their process down in this round */
+    int64_t scheduled_ms; /* ready, or waiting, since */
+    int64_t due_ms;       /* retrying: when again. waiting: when it expires. 0: no timer */
     int64_t started_ms, ended_ms;
-    int64_t fence;          /* the last one reported */
+    int64_t fence;                         /* the last one reported */
     int64_t input_version, result_version; /* of the events that hold them; 0: none */
-    struct wf_bytes method; /* of an await with `otherwise`: that method */
+    struct wf_bytes method;                /* of an await with `otherwise`: that method */
     struct wf_bytes by, reason, error_class, error_message;
 };
 

@@ -82,7 +82,8 @@ static void put_if(struct wf_buffer *buffer, uint32_t mask, uint32_t field, int6
     }
 }
 
-static void put_text_if(struct wf_buffer *buffer, uint32_t mask, uint32_t field, struct wf_bytes text)
+static void put_text_if(struct wf_buffer *buffer, uint32_t mask, uint32_t field,
+                        struct wf_bytes text)
 {
     if (mask & field) {
         wf_buffer_put_bytes(buffer, text);
@@ -120,7 +121,8 @@ void wf_state_encode(const struct wf_state *state, struct wf_buffer *buffer)
     wf_buffer_put_uint(buffer, FORMAT);
     wf_buffer_put_int(buffer, state->version);
     wf_buffer_put_uint(buffer, state->ended);
-    wf_buffer_put_uint(buffer, (state->failed ? RUN_FAILED : 0u) | (state->unique ? RUN_UNIQUE : 0u));
+    wf_buffer_put_uint(buffer,
+                       (state->failed ? RUN_FAILED : 0u) | (state->unique ? RUN_UNIQUE : 0u));
     wf_buffer_put_uint(buffer, state->place);
     wf_buffer_put_int(buffer, state->started_ms);
     wf_buffer_put_int(buffer, state->ended_ms);
@@ -198,8 +200,8 @@ static void get_step(struct wf_state *state, struct wf_reader *reader, uint16_t 
     step->error_class = get_text_if(reader, mask, STEP_ERROR);
     step->error_message = get_text_if(reader, mask, STEP_ERROR);
     step->otherwise = mask & STEP_OTHERWISE;
-    reader->failed |= step->status > WF_STEP_cancelled || mask & ~(uint64_t)STEP_KNOWN ||
-                      !wf_step_sound(step);
+    reader->failed |=
+        step->status > WF_STEP_cancelled || mask & ~(uint64_t)STEP_KNOWN || !wf_step_sound(step);
 }
 
 /* The number of steps, and room for them. */

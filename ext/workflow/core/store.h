@@ -73,9 +73,9 @@ struct wf_timer_row {
 /* A process that holds claims: its lease, on the monotonic clock of its boot. */
 struct wf_process_row {
     int64_t id;
-    int32_t byte;              /* its liveness byte (liveness.h) */
-    struct wf_bytes name;      /* "worker:4712@host" */
-    struct wf_bytes boot;      /* wf_clock_boot_id */
+    int32_t byte;         /* its liveness byte (liveness.h) */
+    struct wf_bytes name; /* "worker:4712@host" */
+    struct wf_bytes boot; /* wf_clock_boot_id */
     int64_t lease_until_ms;
 };
 
@@ -105,13 +105,15 @@ struct wf_store_functions {
     bool (*wrote)(struct wf_store *store);
 
     /* Log. append fills row->position. OK | STALE (that version exists) | STORE_*. */
-    enum wf_status (*append)(struct wf_store *store, struct wf_event_row *row, struct wf_error *error);
+    enum wf_status (*append)(struct wf_store *store, struct wf_event_row *row,
+                             struct wf_error *error);
     /* Rows of one run whose version is > after, in order; of the log whose position is > after. */
     enum wf_status (*read_run)(struct wf_store *store, int64_t run_id, int64_t after, int limit,
                                wf_event_fn *each, void *context, struct wf_error *error);
     enum wf_status (*read_log)(struct wf_store *store, int64_t after, int limit, wf_event_fn *each,
                                void *context, struct wf_error *error);
-    enum wf_status (*last_position)(struct wf_store *store, int64_t *position, struct wf_error *error);
+    enum wf_status (*last_position)(struct wf_store *store, int64_t *position,
+                                    struct wf_error *error);
 
     /* Runs. load, find: OK | NOT_FOUND | STORE_*. find: the open unique run of the key if there is one,
      * else the newest of that key. insert: OK | EXISTING (the id, or an open unique run of the key).
@@ -122,10 +124,11 @@ struct wf_store_functions {
                                struct wf_error *error);
     enum wf_status (*run_insert)(struct wf_store *store, const struct wf_run_row *row,
                                  struct wf_error *error);
-    enum wf_status (*run_update)(struct wf_store *store, const struct wf_run_row *row,
-                                 struct wf_error *error); /* by id: open, status, version, ended, state */
-    enum wf_status (*run_list)(struct wf_store *store, struct wf_bytes prefix, int64_t before, int limit,
-                               wf_run_fn *each, void *context, struct wf_error *error);
+    enum wf_status (*run_update)(
+        struct wf_store *store, const struct wf_run_row *row,
+        struct wf_error *error); /* by id: open, status, version, ended, state */
+    enum wf_status (*run_list)(struct wf_store *store, struct wf_bytes prefix, int64_t before,
+                               int limit, wf_run_fn *each, void *context, struct wf_error *error);
 
     /* Ready. put inserts or replaces by (run, step). get: OK | NOT_FOUND. claimable: unclaimed rows in
      * the order priority, at, run, step. owned: rows of one owner. claim sets owner, slot, fence + 1 of an
@@ -133,25 +136,28 @@ struct wf_store_functions {
      * with this owner and fence: OK | STALE. */
     enum wf_status (*ready_put)(struct wf_store *store, const struct wf_ready_row *row,
                                 struct wf_error *error);
-    enum wf_status (*ready_get)(struct wf_store *store, struct wf_ready_row *row, struct wf_error *error);
+    enum wf_status (*ready_get)(struct wf_store *store, struct wf_ready_row *row,
+                                struct wf_error *error);
     enum wf_status (*ready_delete)(struct wf_store *store, int64_t run_id, int32_t step,
                                    struct wf_error *error); /* OK also when there is none */
     enum wf_status (*ready_claim)(struct wf_store *store, struct wf_ready_row *row,
                                   struct wf_error *error);
     enum wf_status (*ready_release)(struct wf_store *store, const struct wf_ready_row *row,
                                     struct wf_error *error);
-    enum wf_status (*ready_claimable)(struct wf_store *store, int limit, wf_ready_fn *each, void *context,
-                                      struct wf_error *error);
-    enum wf_status (*ready_owned)(struct wf_store *store, int64_t owner, int limit, wf_ready_fn *each,
-                                  void *context, struct wf_error *error);
+    enum wf_status (*ready_claimable)(struct wf_store *store, int limit, wf_ready_fn *each,
+                                      void *context, struct wf_error *error);
+    enum wf_status (*ready_owned)(struct wf_store *store, int64_t owner, int limit,
+                                  wf_ready_fn *each, void *context, struct wf_error *error);
 
     /* Waits: the same, without order. */
     enum wf_status (*wait_put)(struct wf_store *store, const struct wf_wait_row *row,
                                struct wf_error *error);
-    enum wf_status (*wait_get)(struct wf_store *store, struct wf_wait_row *row, struct wf_error *error);
+    enum wf_status (*wait_get)(struct wf_store *store, struct wf_wait_row *row,
+                               struct wf_error *error);
     enum wf_status (*wait_delete)(struct wf_store *store, int64_t run_id, int32_t step,
                                   struct wf_error *error);
-    enum wf_status (*wait_claim)(struct wf_store *store, struct wf_wait_row *row, struct wf_error *error);
+    enum wf_status (*wait_claim)(struct wf_store *store, struct wf_wait_row *row,
+                                 struct wf_error *error);
     enum wf_status (*wait_release)(struct wf_store *store, const struct wf_wait_row *row,
                                    struct wf_error *error);
     enum wf_status (*wait_owned)(struct wf_store *store, int64_t owner, int limit, wf_wait_fn *each,
@@ -162,8 +168,8 @@ struct wf_store_functions {
                                 struct wf_error *error);
     enum wf_status (*timer_delete)(struct wf_store *store, int64_t run_id, int32_t step,
                                    struct wf_error *error);
-    enum wf_status (*timer_due)(struct wf_store *store, int64_t now_ms, int limit, wf_timer_fn *each,
-                                void *context, struct wf_error *error);
+    enum wf_status (*timer_due)(struct wf_store *store, int64_t now_ms, int limit,
+                                wf_timer_fn *each, void *context, struct wf_error *error);
     enum wf_status (*timer_next)(struct wf_store *store, int64_t *due_ms, struct wf_error *error);
 
     /* Processes. put inserts (id 0: the store gives one, never reused, and fills row->id) or renews by id.

@@ -64,11 +64,13 @@ static struct wf_bytes reason_of(const struct wf_engine *engine, const struct wf
     if (op->dead) {
         return WF_BYTES("crashed");
     }
-    return op->owner == engine->committer.owner ? WF_BYTES("interrupted") : WF_BYTES("lease expired");
+    return op->owner == engine->committer.owner ? WF_BYTES("interrupted")
+                                                : WF_BYTES("lease expired");
 }
 
 static enum wf_status lose(struct wf_engine *engine, const struct wf_op *op,
-                           const struct wf_ready_row *row, struct wf_bytes by, struct wf_error *error)
+                           const struct wf_ready_row *row, struct wf_bytes by,
+                           struct wf_error *error)
 {
     struct wf_command command = {.kind = WF_COMMAND_LOST,
                                  .step = row->step,
@@ -111,7 +113,8 @@ static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op
     return status == WF_STALE ? WF_OK : status;
 }
 
-enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op,
+                                  struct wf_error *error)
 {
     struct wf_store *store = engine->committer.store;
     struct found found = {.id = op->owner};
@@ -119,8 +122,8 @@ enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op, st
     struct wf_bytes by;
     enum wf_status status = engine->does->process_list(store, find_process, &found, error);
 
-    if (!status && !op->dead && op->owner != engine->committer.owner && found.found && found.this_boot &&
-        found.lease_until_ms >= wf_clock_mono_ms()) {
+    if (!status && !op->dead && op->owner != engine->committer.owner && found.found &&
+        found.this_boot && found.lease_until_ms >= wf_clock_mono_ms()) {
         op->status = WF_BUSY; /* renewed meanwhile */
         return WF_OK;
     }
@@ -153,7 +156,8 @@ static bool collect_orphan(void *context, const struct wf_ready_row *row)
 {
     struct orphans *orphans = context;
 
-    return wf_mailbox_holds(&orphans->engine->mailbox, row->slot, row->run_id, row->step, row->fence) ||
+    return wf_mailbox_holds(&orphans->engine->mailbox, row->slot, row->run_id, row->step,
+                            row->fence) ||
            collect_ready(&orphans->held, row);
 }
 
@@ -161,7 +165,8 @@ static bool collect_orphan_wait(void *context, const struct wf_wait_row *row)
 {
     struct orphans *orphans = context;
 
-    return wf_mailbox_holds(&orphans->engine->mailbox, row->slot, row->run_id, row->step, row->fence) ||
+    return wf_mailbox_holds(&orphans->engine->mailbox, row->slot, row->run_id, row->step,
+                            row->fence) ||
            collect_wait(&orphans->held, row);
 }
 
@@ -170,14 +175,14 @@ enum wf_status wf_upkeep_orphans(struct wf_engine *engine, struct wf_error *erro
     struct wf_committer *committer = &engine->committer;
     struct orphans orphans = {.engine = engine, .held = {.ready_count = 0}};
     struct wf_op op = {.owner = committer->owner};
-    enum wf_status status = engine->does->ready_owned(committer->store, committer->owner,
-                                                      (int)WF_SLOTS_MAX + ROWS_MAX, collect_orphan,
-                                                      &orphans, error);
+    enum wf_status status =
+        engine->does->ready_owned(committer->store, committer->owner, (int)WF_SLOTS_MAX + ROWS_MAX,
+                                  collect_orphan, &orphans, error);
 
     if (!status) {
         status = engine->does->wait_owned(committer->store, committer->owner,
-                                          (int)WF_SLOTS_MAX + ROWS_MAX, collect_orphan_wait, &orphans,
-                                          error);
+                                          (int)WF_SLOTS_MAX + ROWS_MAX, collect_orphan_wait,
+                                          &orphans, error);
     }
     return status ? status : give_back(engine, &op, &orphans.held, (struct wf_bytes){"", 0}, error);
 }

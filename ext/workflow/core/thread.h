@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 /* 0, or errno's number. The name has at most 15 characters. */
-int wf_thread_start(pthread_t *thread, const char *name, void *(*run)(void *context), void *context);
+int wf_thread_start(pthread_t *thread, const char *name, void *(*run)(void *context),
+                    void *context);
 
 #endif

@@ -72,9 +72,9 @@ static enum wf_status look_for_event(struct wf_engine *engine, bool *seen, struc
 {
     struct wf_committer *committer = &engine->committer;
     struct witness witness = {wf_buffer_bytes(&committer->witness), false};
-    enum wf_status status = engine->does->read_run(committer->store, committer->witness_run,
-                                                   committer->witness_version - 1, 1, see, &witness,
-                                                   error);
+    enum wf_status status =
+        engine->does->read_run(committer->store, committer->witness_run,
+                               committer->witness_version - 1, 1, see, &witness, error);
 
     *seen = witness.seen;
     return status;
@@ -198,7 +198,8 @@ static void write_one(struct wf_engine *engine, struct wf_op *op)
 }
 
 /* Each append alone, and then what is due alone, so that neither stands in the other's way. */
-static enum wf_status write_each(struct wf_engine *engine, struct wf_op *ops, struct wf_error *error)
+static enum wf_status write_each(struct wf_engine *engine, struct wf_op *ops,
+                                 struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     int appended = 0, released = 0, finished = 0;

@@ -10,8 +10,8 @@
 
 #include "engine.h"
 
-#define ROWS_MAX 256       /* of one kind in one transaction */
-#define TELL_MS 25         /* an attempt that takes longer is told before it ends */
+#define ROWS_MAX 256         /* of one kind in one transaction */
+#define TELL_MS 25           /* an attempt that takes longer is told before it ends */
 #define CLAIMED_AGAIN_MS 100 /* a due await that somebody holds is looked at again then */
 
 static struct wf_bytes own_name(struct wf_engine *engine)
@@ -67,7 +67,8 @@ static enum wf_status fire(struct wf_engine *engine, const struct wf_timer_row *
         return wf_fail(error, WF_NO_MEMORY, "out of memory");
     }
     if (!status && refused) { /* a run that cannot be read, or is not there: not asked again */
-        status = engine->does->timer_delete(engine->committer.store, timer->run_id, timer->step, error);
+        status =
+            engine->does->timer_delete(engine->committer.store, timer->run_id, timer->step, error);
     }
     return status;
 }
@@ -81,7 +82,8 @@ static enum wf_status fire_timers(struct wf_engine *engine, struct wf_error *err
     enum wf_status status = WF_OK;
 
     if (committer->next_timer_ms <= now_ms) {
-        status = engine->does->timer_due(committer->store, now_ms, ROWS_MAX, collect_timer, &timers, error);
+        status = engine->does->timer_due(committer->store, now_ms, ROWS_MAX, collect_timer, &timers,
+                                         error);
     } else if (!committer->timers_changed && !committer->looking) {
         return WF_OK;
     }
@@ -110,20 +112,22 @@ static void collect_start(void *context, struct wf_slot *slot)
     struct starts *starts = context;
     int64_t entered_mono_ms = atomic_load(&slot->entered_mono_ms);
 
-    if (starts->count < ROWS_MAX && slot->place == WF_SLOT_TAKEN && !slot->told && !slot->claim.await &&
-        slot->claim.run_id && atomic_load(&slot->entered_ms) &&
+    if (starts->count < ROWS_MAX && slot->place == WF_SLOT_TAKEN && !slot->told &&
+        !slot->claim.await && slot->claim.run_id && atomic_load(&slot->entered_ms) &&
         entered_mono_ms <= starts->before_mono_ms) {
         starts->slots[starts->count++] = slot;
     }
 }
 
-static enum wf_status tell_start(struct wf_engine *engine, struct wf_slot *slot, struct wf_error *error)
+static enum wf_status tell_start(struct wf_engine *engine, struct wf_slot *slot,
+                                 struct wf_error *error)
 {
     const struct wf_claim *claim = &slot->claim;
     struct wf_ready_row row = {.run_id = claim->run_id, .step = claim->step};
     struct wf_command command = {.kind = WF_COMMAND_STARTED, .step = claim->step};
     struct wf_work work;
-    enum wf_status refused = WF_OK, status = engine->does->ready_get(engine->committer.store, &row, error);
+    enum wf_status refused = WF_OK,
+                   status = engine->does->ready_get(engine->committer.store, &row, error);
 
     slot->told = true;
     if (status || row.fence != claim->fence || wf_work_read(claim, &work)) {
@@ -296,8 +300,8 @@ static bool collect_claimable(void *context, const struct wf_ready_row *row)
     return claimable->count < ROWS_MAX;
 }
 
-static enum wf_status claim(struct wf_engine *engine, struct wf_ready_row *row, struct wf_slot *slot,
-                            struct wf_error *error)
+static enum wf_status claim(struct wf_engine *engine, struct wf_ready_row *row,
+                            struct wf_slot *slot, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     enum wf_status refused, status;
@@ -330,7 +334,8 @@ static enum wf_status claim_rows(struct wf_engine *engine, struct claimable *cla
 {
     for (int i = 0; i < claimable->count; i++) {
         struct wf_ready_row *row = &claimable->rows[i];
-        struct wf_slot *slot = may_claim(engine, row) ? wf_mailbox_reserve_worker(&engine->mailbox) : NULL;
+        struct wf_slot *slot =
+            may_claim(engine, row) ? wf_mailbox_reserve_worker(&engine->mailbox) : NULL;
         enum wf_status status;
 
         if (!slot) {
@@ -360,8 +365,9 @@ static enum wf_status claim_ready(struct wf_engine *engine, struct wf_error *err
     if (!room) {
         return WF_OK;
     }
-    status = engine->does->ready_claimable(engine->committer.store, room < ROWS_MAX ? room : ROWS_MAX,
-                                           collect_claimable, &claimable, error);
+    status =
+        engine->does->ready_claimable(engine->committer.store, room < ROWS_MAX ? room : ROWS_MAX,
+                                      collect_claimable, &claimable, error);
     return status ? status : claim_rows(engine, &claimable, error);
 }
 
