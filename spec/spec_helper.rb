@@ -71,6 +71,7 @@ RSpec.configure do |config|
   config.include StoreOfItsOwn, own
   config.include Records, :records
   config.before(:all, :records) { Records.connect }
+  config.after(:all, :records) { ActiveRecord::Base.connection_handler.clear_all_connections! } # a fork would inherit them
 
   config.around(:each, own) do |example|
     Dir.mktmpdir("workflow") do |directory|

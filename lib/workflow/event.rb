@@ -23,10 +23,13 @@ module Workflow
     # @return [String] "web:4711@host", "worker:4712@host"
     attr_reader :by
 
+    # @return [nil] of a step that runs once per element; not built yet
+    attr_reader :element
+
     # @param row [Array] as the core gives it
     def initialize(row)
       @position, @run_id, @version, @kind, @step, @attempt, @round, @at_ms, @by, @due_ms,
-        @reason, @error_class, @error_message, @error_where, @payload = row
+        @reason, @error_class, @error_message, @error_where, @payload, @element = row
     end
 
     # @return [Time]

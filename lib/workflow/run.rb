@@ -1,45 +1,19 @@
 # frozen_string_literal: true
 
+require_relative "run/acting"
+require_relative "run/finding"
+
 module Workflow
   # One execution of a workflow for one object: its state and steps as the log has them, and what can be asked of it.
   # A copy of the moment it was read; `reload` reads again. Never nil: without a run its state is :none.
   class Run
+    extend Finding
+    include Acting
+
+    # What a run can be in.
     STATES = %i[none scheduled running waiting retrying paused undoing failed done expired cancelled].freeze
     ENDED = %i[done expired cancelled].freeze
     PAGE = 1000
-
-    class << self
-      # The current or last run of an object; inside one of its steps, the run of that step.
-      # @return [Run]
-      # @api private
-      def of(object, name = nil)
-        execution = Execution.current
-        return execution.run if execution&.object.equal?(object) && (name.nil? || execution.named?(name))
-        subject = Subject.of(object)
-        current(subject, key_name(subject.klass, name))
-      end
-
-      # @api private
-      def current(subject, name)
-        snapshot = Workflow.engine.current(subject.key(name)) if subject.identified?
-        new(snapshot || none(subject.klass, name), subject: subject.object)
-      end
-
-      private
-        def key_name(klass, name)
-          declarations = Declarations.of(klass)
-          definition = declarations.workflow(name)
-          return definition.name if definition
-          declarations.workflow!(name) if name.nil? ? declarations.workflows.any? : !klass.method_defined?(name)
-          name ? :".#{name}" : :workflow
-        end
-
-        def none(klass, name)
-          steps = Declarations.of(klass).workflow(name)&.steps || []
-          { name: name.to_s, state: :none, version: 0,
-            steps: steps.map { |step| { name: step.name, kind: step.kind, state: :pending } } }
-        end
-    end
 
     # @param snapshot [Hash, nil] as the core gives it; nil: read when first needed
     # @param execution [Execution, nil] the step that is being executed, for {#attempt} and {#fence}
@@ -89,7 +63,10 @@ module Workflow
     # @return [Symbol, nil] the step whose input is awaited
     def waiting_for = steps.find(&:waiting?)&.name
 
+    # @return [Boolean] whether that step is awaited now
     def waiting_for?(name) = step(name).waiting?
+
+    # @return [Boolean]
     def completed?(name) = step(name).completed?
 
     # @return [Step, nil] the one that is awaited, being run or next; nil when nothing moves
@@ -135,37 +112,6 @@ module Workflow
       replace(id ? Workflow.engine.find(id) : Run.current(Subject.of(subject), name).snapshot)
     end
 
-    # Runs what failed again, by the workers, with new attempts; or a step and what follows it.
-    # @param from [Symbol, nil] the step; nil: whatever failed
-    # @return [Run] itself
-    # @raise [NotPending] when there is nothing to retry
-    # @example
-    #   order.workflow.retry if order.workflow.failed?
-    def retry(from: nil)
-      raise NotPending, "#{name}: there is no run to retry. Start one." unless id
-      step(from) if from
-      status, snapshot, events = Workflow.engine.retry(id, blueprint, from&.to_s, Role.by)
-      replace(snapshot) if snapshot
-      Instrumentation.publish_all(events, self)
-      refuse_retry(from) unless %i[ok busy].include?(status)
-      self
-    end
-
-    # {Words#now} on this run.
-    def now(...) = Caller.new(subject, run: self).now(...)
-
-    # {Words#later} on this run.
-    def later(...) = Caller.new(subject, run: self).later(...)
-
-    # {Words#submit} on this run.
-    def submit(...) = Caller.new(subject, run: self).submit(...)
-
-    # {Words#start} of the same workflow.
-    def start(**options) = Caller.new(subject).start(method_run? ? nil : name, **options)
-
-    # {InnerWords#reject}, for objects that have a method of that name.
-    def reject(message) = Execution.reject(message)
-
     # @return [Boolean] whether it is of a single method, not of a workflow
     def method_run? = name.start_with?(".")
 
@@ -184,7 +130,7 @@ module Workflow
 
     # @api private
     def replace(snapshot)
-      @snapshot, @steps = snapshot, nil
+      @snapshot, @steps, @id = snapshot, nil, snapshot&.fetch(:id, nil) || id
       self
     end
 
@@ -201,11 +147,6 @@ module Workflow
         return unless version&.positive?
         row = Workflow.engine.events(id, version - 1, 1).first
         Event.new(row).payload if row
-      end
-
-      def refuse_retry(from)
-        what = from ? "the step #{from} of #{snapshot[:key]} is #{step(from).state}" : "#{snapshot[:key]} is #{state}"
-        raise NotPending, "There is nothing to retry: #{what} (run #{id})."
       end
   end
 end

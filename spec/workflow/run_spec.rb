@@ -51,6 +51,7 @@ RSpec.describe Workflow::Run do
     order.start
 
     expect(run.reload).to be_running
+    expect(run.id).to eq order.new.workflow.id
   end
 
   it "sorts by its id" do

@@ -1,0 +1,45 @@
+# frozen_string_literal: true
+
+module Workflow
+  class Run
+    # What can be asked of a run: the words of its object, and retry. Part of Run.
+    module Acting
+      # Runs what failed again, by the workers, with new attempts; or a step and what follows it.
+      # @param from [Symbol, nil] the step; nil: whatever failed
+      # @return [Run] itself
+      # @raise [NotPending] when there is nothing to retry
+      # @example
+      #   order.workflow.retry if order.workflow.failed?
+      def retry(from: nil)
+        raise NotPending, "#{name}: there is no run to retry. Start one." unless id
+        step(from) if from
+        status, snapshot, events = Workflow.engine.retry(id, blueprint, from&.to_s, Role.by)
+        replace(snapshot) if snapshot
+        Instrumentation.publish_all(events, self)
+        refuse_retry(from) unless %i[ok busy].include?(status)
+        self
+      end
+
+      # {Words#now} on this run.
+      def now(...) = Caller.new(subject, run: self).now(...)
+
+      # {Words#later} on this run.
+      def later(...) = Caller.new(subject, run: self).later(...)
+
+      # {Words#submit} on this run.
+      def submit(...) = Caller.new(subject, run: self).submit(...)
+
+      # {Words#start} of the same workflow.
+      def start(**options) = Caller.new(subject).start(method_run? ? nil : name, **options)
+
+      # {InnerWords#reject}, for objects that have a method of that name.
+      def reject(message) = Execution.reject(message)
+
+      private
+        def refuse_retry(from)
+          what = from ? "the step #{from} of #{snapshot[:key]} is #{step(from).state}" : "#{snapshot[:key]} is #{state}"
+          raise NotPending, "There is nothing to retry: #{what} (run #{id})."
+        end
+    end
+  end
+end

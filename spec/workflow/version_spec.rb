@@ -1,0 +1,34 @@
+# frozen_string_literal: true
+
+RSpec.describe "the gem" do
+  let(:specification) { Gem::Specification.load("workflow.gemspec") }
+
+  it "holds what is needed to build and run it, and nothing else" do
+    expect(specification.files).to include("lib/workflow.rb", "lib/workflow/views/workflow/_state.html.erb", "lib/workflow/tasks.rake",
+      "ext/workflow/extconf.rb", "ext/workflow/workflow.c", "ext/workflow/core/wf.h", "exe/workflow")
+    expect(specification.files.grep(%r{\A(spec|examples|bench|bin|tmp|vendor)/|\.so\z})).to eq []
+    expect(specification.runtime_dependencies.map(&:name)).to eq [ "sqlite3" ]
+  end
+
+  it "has a map that names every file" do
+    map = File.read("lib/workflow.rb")
+    files = Dir["lib/workflow/*.rb"].map { |path| File.basename(path, ".rb") }
+    inner = %w[suggestion moment basic_arguments] # required by the one file that uses them
+
+    expect(files.reject { |name| map.include?(%(workflow/#{name}")) } - inner).to eq []
+  end
+
+  it "loads without Rails, and without its core" do
+    script = 'require "workflow"; puts [ defined?(ActiveSupport), defined?(Workflow::Native), defined?(SQLite3) ].inspect'
+
+    expect(IO.popen([ { "RUBYOPT" => "-w" }, RbConfig.ruby, "-Ilib", "-e", script, err: [ :child, :out ] ], &:read)).to eq "[nil, nil, nil]\n"
+  end
+
+  it "raises nothing but its own errors" do
+    errors = Workflow.constants.map { |name| Workflow.const_get(name) if name != :Helper && !Workflow.autoload?(name) }.grep(Class).select { |klass| klass < StandardError }
+
+    expect(errors - [ Workflow::Error ]).to all(be < Workflow::Error)
+    expect(errors.map { |klass| klass.name.delete_prefix("Workflow::") }).to include("DefinitionError", "NotSerializable", "PayloadTooLarge",
+      "NotWaiting", "NotPending", "Rejected", "SubjectMissing", "Interrupted", "Cancelled", "StoreError", "StoreUnavailable", "StoreTooNew", "StoreCorrupt")
+  end
+end
