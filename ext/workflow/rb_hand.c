@@ -461,7 +461,7 @@ static void verdict_interrupt(void *context)
     struct verdict_wait *wait = context;
 
     atomic_store(&wait->interrupted, true);
-    wf_doorbell_nudge(&wait->bell);
+    wf_doorbell_ring_all(&wait->bell); /* a nudge could come just before the sleep */
 }
 
 static void verdict_reset(void *context)

@@ -47,6 +47,15 @@ RSpec.describe Workflow::Worker do
     expect(started).to be_empty
   end
 
+  it "can be followed by another in the same process" do
+    work(threads: 1).stop(timeout: 5)
+    run = slow.new.later(:call)
+    gate << 1
+    work(threads: 2)
+
+    eventually("the second one ran it") { done?(run) }
+  end
+
   it "waits for the steps in hand when it stops" do
     worker = work(threads: 2)
     run = slow.new.later(:call)

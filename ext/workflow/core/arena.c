@@ -90,6 +90,16 @@ struct wf_bytes wf_arena_copy(struct wf_arena **arena, struct wf_bytes bytes)
     return (struct wf_bytes){ptr, bytes.len};
 }
 
+size_t wf_arena_len(const struct wf_arena *arena)
+{
+    size_t len = 0;
+
+    for (const struct chunk *chunk = arena ? arena->first : NULL; chunk; chunk = chunk->next) {
+        len += chunk->len;
+    }
+    return len;
+}
+
 bool wf_arena_failed(const struct wf_arena *arena)
 {
     return !arena || arena->failed;

@@ -30,6 +30,7 @@ static void enqueue_locked(struct wf_committer *committer, struct wf_op *op)
     }
     committer->last = op;
     committer->queued_count++;
+    committer->queued_len += wf_arena_len(op->arena);
     pthread_cond_signal(&committer->work);
 }
 
@@ -38,6 +39,13 @@ void wf_committer_post(struct wf_engine *engine, struct wf_op *op)
     pthread_mutex_lock(&engine->committer.mutex);
     enqueue_locked(&engine->committer, op);
     pthread_mutex_unlock(&engine->committer.mutex);
+}
+
+/* An empty queue takes anything; else it is bounded in number and in bytes. */
+static bool has_room_locked(const struct wf_committer *committer)
+{
+    return !committer->first || (committer->queued_count < (int)WF_QUEUE_MAX &&
+                                 committer->queued_len < WF_QUEUE_LEN_MAX);
 }
 
 enum wf_status wf_committer_wait(struct wf_engine *engine, struct wf_op *op, bool *interrupted,
@@ -51,7 +59,7 @@ enum wf_status wf_committer_wait(struct wf_engine *engine, struct wf_op *op, boo
     while (!op->posted && !*interrupted && !status) {
         if (committer->stopping) {
             status = WF_CLOSED;
-        } else if (committer->queued_count < (int)WF_QUEUE_MAX) {
+        } else if (has_room_locked(committer)) {
             op->wait = true;
             enqueue_locked(committer, op);
         } else if (pthread_cond_timedwait(&committer->room, &committer->mutex, &until)) {
@@ -205,7 +213,7 @@ static void ring(struct wf_engine *engine)
     struct wf_doorbell ready = wf_doorbell_ready(&engine->shared);
     struct wf_doorbell log = wf_doorbell_log(&engine->shared);
 
-    if (committer->released > committer->claimed_count ||
+    if (committer->released > committer->claimed_count || committer->more_ready ||
         (committer->timers_changed && !committer->works)) {
         wf_doorbell_ring_one(&ready);
     }
@@ -268,13 +276,14 @@ static void publish(struct wf_engine *engine, struct wf_op *ops)
 static struct wf_op *take_batch_locked(struct wf_committer *committer)
 {
     struct wf_op *first = committer->first, *last = first;
-    unsigned count = 1;
+    size_t count = 1, len = first ? wf_arena_len(first->arena) : 0;
 
     if (!first) {
         return NULL;
     }
-    while (last->next && count < WF_BATCH_MAX) {
+    while (last->next && count < WF_BATCH_MAX && len < WF_BATCH_LEN_MAX) {
         last = last->next;
+        len += wf_arena_len(last->arena);
         count++;
     }
     committer->first = last->next;
@@ -282,6 +291,7 @@ static struct wf_op *take_batch_locked(struct wf_committer *committer)
         committer->last = NULL;
     }
     committer->queued_count -= (int)count;
+    committer->queued_len -= len;
     last->next = NULL;
     pthread_cond_broadcast(&committer->room);
     return first;

@@ -29,6 +29,7 @@ struct wf_committer {
     pthread_cond_t work, room;
     struct wf_op *first, *last;
     int queued_count;
+    size_t queued_len;
     bool poked, stopping, started;
     char name_asked[WF_NAME_LEN_MAX + 1]; /* of the process: "worker:4712@host" */
     pthread_t thread;
@@ -57,7 +58,7 @@ struct wf_committer {
     struct wf_slot *claimed; /* staged in this transaction, linked by next */
     /* What this transaction did. */
     int appended, released, claimed_count, finished;
-    bool timers_changed;
+    bool timers_changed, more_ready; /* more_ready: there was no room to claim it all */
     int64_t witness_run,
         witness_version; /* its first append, to look for after an unknown outcome */
     struct wf_buffer witness;

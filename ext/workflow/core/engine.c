@@ -201,7 +201,7 @@ bool wf_engine_stop(struct wf_engine *engine, int64_t wait_ms)
     }
     wf_committer_stop(engine);
     close_parts(engine);
-    wf_doorbell_nudge(&log); /* who follows the log hears that it is over */
+    wf_doorbell_ring_all(&log); /* who follows the log hears that it is over */
     return drained;
 }
 

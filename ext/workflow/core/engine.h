@@ -62,7 +62,7 @@ void wf_engine_free(struct wf_engine *engine);
 /* OK | CLOSED | FORKED */
 enum wf_status wf_engine_usable(const struct wf_engine *engine, struct wf_error *error);
 
-/* Begins to claim for so many threads; 0 stops claiming but lets quiet be undone. */
+/* Begins to claim for so many threads, also after quiet; 0 ends claiming. */
 void wf_engine_work(struct wf_engine *engine, int threads, struct wf_bytes name);
 void wf_engine_quiet(struct wf_engine *engine);
 void wf_engine_travel(struct wf_engine *engine, int64_t ms); /* moves the wall clock */

@@ -173,7 +173,7 @@ void wf_engine_interrupt_log(struct wf_engine *engine, struct wf_taker *taker)
     struct wf_doorbell bell = wf_doorbell_log(&engine->shared);
 
     __atomic_store_n(&taker->interrupted, true, __ATOMIC_SEQ_CST);
-    wf_doorbell_nudge(&bell);
+    wf_doorbell_ring_all(&bell); /* a nudge could come between the look at the flag and the sleep */
 }
 
 /* ---- Ids ---- */

@@ -154,6 +154,7 @@ void wf_mailbox_threads(struct wf_mailbox *mailbox, int threads)
     pthread_mutex_lock(&mailbox->mutex);
     mailbox->threads = threads;
     mailbox->prefetch = threads;
+    mailbox->quiet &= threads == 0; /* a worker after one that went quiet works */
     pthread_mutex_unlock(&mailbox->mutex);
 }
 

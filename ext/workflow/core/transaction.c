@@ -40,6 +40,7 @@ static void forget(struct wf_engine *engine)
     }
     committer->appended = committer->released = committer->claimed_count = committer->finished = 0;
     committer->renewing_mono_ms = 0;
+    committer->more_ready = false;
     committer->witness_claim.run_id = 0;
 }
 

@@ -368,6 +368,7 @@ static enum wf_status claim_ready(struct wf_engine *engine, struct wf_error *err
     status =
         engine->does->ready_claimable(engine->committer.store, room < ROWS_MAX ? room : ROWS_MAX,
                                       collect_claimable, &claimable, error);
+    engine->committer.more_ready = claimable.count > 0 && claimable.count == room;
     return status ? status : claim_rows(engine, &claimable, error);
 }
 

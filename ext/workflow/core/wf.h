@@ -59,5 +59,6 @@ struct wf_bytes {
 #define WF_QUEUE_MAX 65536u /* appends waiting for the committer of one process */
 #define WF_QUEUE_LEN_MAX (64u << 20)
 #define WF_BATCH_MAX 1000u /* appends in one commit */
+#define WF_BATCH_LEN_MAX (8u << 20)
 
 #endif
