@@ -22,6 +22,8 @@ have_ruby_headers() {
     have ruby && ruby -rrbconfig -e 'exit File.exist?(File.join(RbConfig::CONFIG["rubyhdrdir"], "ruby.h"))'
 }
 
+have_library() { have pkg-config && pkg-config --exists "$1"; }
+
 # What building the gem and its dependencies takes, as Debian packages, one a line.
 lacking_to_build() {
     have ruby || say ruby
@@ -32,6 +34,8 @@ lacking_to_build() {
     have_header sqlite3ext.h || say libsqlite3-dev
     have_header yaml.h || say libyaml-dev
     have_header zlib.h || say zlib1g-dev
+    have_library libxml-2.0 || ! have apt-get || say libxml2-dev
+    have_library libxslt || ! have apt-get || say libxslt1-dev
     [ -e /etc/ssl/certs/ca-certificates.crt ] || ! have apt-get || say ca-certificates
 }
 
@@ -61,6 +65,9 @@ install_gems() {
         cd "$1"
         grep -qs BUNDLE_PATH .bundle/config || bundle config set --local path "$2" > /dev/null
         bundle check > /dev/null 2>&1 && exit
+        # The system's libraries where it has them: to compile the copies that gems carry takes minutes.
+        have_library libxslt && export BUNDLE_BUILD__NOKOGIRI=--use-system-libraries
+        have_library sqlite3 && export BUNDLE_BUILD__SQLITE3=--enable-system-libraries
         say "Installing the gems of ${1#"$root"/}/Gemfile"
         MAKEFLAGS="-j$(getconf _NPROCESSORS_ONLN)" bundle install --jobs 4 < /dev/null > "$(log_of gems)" 2>&1 ||
             { tail -40 "$(log_of gems)" >&2; die "bundle install failed; the whole output is in $(log_of gems)"; }
