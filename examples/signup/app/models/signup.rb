@@ -7,7 +7,7 @@ class Signup < ApplicationRecord
 
   workflow do
     now   :create_account
-    later :send_activation_link, retries: 5, backoff: 3
+    later :send_activation_link, retries: 5, backoff: 2
     await :activate, expires_in: 3.days, otherwise: :expire
     later :start_onboarding
   end
