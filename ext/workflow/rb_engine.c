@@ -3,8 +3,6 @@
  * gone and it has been stopped; GC never stops one, since that waits. Reads copy into a core buffer
  * without the interpreter's lock and become Ruby values with it.
  */
-#include <ruby/thread.h>
-
 #include "workflow.h"
 
 struct holder {

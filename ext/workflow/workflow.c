@@ -4,8 +4,6 @@
  */
 #include <dlfcn.h>
 
-#include <ruby/thread.h>
-
 #include "core/rebuild.h"
 #include "workflow.h"
 
@@ -36,23 +34,38 @@ struct rebuilding {
     struct wf_error error;
 };
 
-static void *rebuild(void *context)
+static bool rebuild(void *context, int64_t wait_ms)
 {
     struct rebuilding *rebuilding = context;
 
+    (void)wait_ms;
     rebuilding->status = wf_rebuild(&wf_store_sqlite, rebuilding->from, rebuilding->to,
                                     &rebuilding->runs, &rebuilding->error);
-    return NULL;
+    return true;
+}
+
+/* It ends by itself, and leaves nothing to undo. */
+static void never_mind(void *context)
+{
+    (void)context;
 }
 
 static VALUE native_rebuild(VALUE self, VALUE from, VALUE to)
 {
-    struct rebuilding rebuilding = {.from = StringValueCStr(from), .to = StringValueCStr(to)};
+    VALUE from_copy = rb_str_new_frozen(StringValue(from)),
+          to_copy = rb_str_new_frozen(StringValue(to));
+    struct rebuilding rebuilding = {.from = StringValueCStr(from_copy),
+                                    .to = StringValueCStr(to_copy)};
+    struct rb_wf_wait wait = {.run = rebuild,
+                              .interrupt = never_mind,
+                              .reset = never_mind,
+                              .context = &rebuilding,
+                              .until_ms = rb_wf_until_ms(INT2FIX(0))};
 
     (void)self;
-    rb_nogvl(rebuild, &rebuilding, NULL, NULL, 0);
-    RB_GC_GUARD(from);
-    RB_GC_GUARD(to);
+    rb_wf_leave(&wait);
+    RB_GC_GUARD(from_copy);
+    RB_GC_GUARD(to_copy);
     rb_wf_check(rebuilding.status, &rebuilding.error);
     return LL2NUM(rebuilding.runs);
 }

@@ -84,7 +84,7 @@ module Workflow
         found = declarations.workflow(work.name)
         return found if found&.step?(work.step)
         raise DefinitionError, "#{object.class} no longer has a step #{work.step} in its workflow #{work.name}, " \
-          "but the open run #{work.run_id} does. Bring it back, or cancel the run."
+          "but the open run #{work.run_id} does. Bring it back."
       end
 
       def during

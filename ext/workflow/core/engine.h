@@ -1,7 +1,7 @@
 /*
  * One engine a process and store: it owns the shared file, the turnstile, the liveness byte, the mailbox,
  * the readers and two threads (committer.c writes, dispatcher.c watches). This header is what the glue
- * and the C tests use; nothing else of the core is needed outside it.
+ * and the C tests use; nothing else of the core is needed outside it but rebuild.h.
  *
  * Threads: any thread may call anything but open, stop and free. Functions that wait say so; the glue
  * calls those without the interpreter's lock. After a fork the child's engine is dead: every call returns

@@ -1,7 +1,6 @@
 /*
  * What a commit does besides what was asked: due timers, starts that have gone on for long enough to be
- * told, the process's lease, claims for free threads; and the takeover of what another process held.
- * Runs on the committer thread, inside its transaction.
+ * told, the process's lease, claims for free threads. Runs on the committer thread, inside its transaction.
  *
  * Rows are collected first and acted on afterwards, since a statement must not be changed under its own
  * cursor.
