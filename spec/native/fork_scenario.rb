@@ -37,7 +37,7 @@ class ForkScenario
     threads = load
     forks
     @over = true
-    threads.each { |thread| thread.join(60) or @problems << "the parent hangs: #{thread.backtrace&.first}" }
+    join(threads) if @problems.empty?
     finish if @problems.empty?
     { forks: @forks, acknowledged: @acknowledged.size, problems: @problems.first(20), seconds: (now - @began).round(1) }
   end
@@ -58,6 +58,10 @@ class ForkScenario
       yield database
     ensure
       database&.close
+    end
+
+    def join(threads)
+      threads.each { |thread| thread.join(30) or @problems << "the parent hangs: #{thread.backtrace&.first}" }
     end
 
     def prepare
@@ -106,7 +110,7 @@ class ForkScenario
         await_child(*waiting.shift) if waiting.size >= AT_ONCE
         break unless @problems.empty?
       end
-      waiting.each { |child| await_child(*child) }
+      waiting.each { |child| await_child(*child) if @problems.empty? }
     end
 
     def fork_one(style)

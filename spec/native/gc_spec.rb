@@ -124,7 +124,7 @@ RSpec.describe "Garbage collection" do
     expect(hand.take(5_000).first).to eq(id)
     hand.enter
     expect(hand.complete(define(later: :send), nil, true).first[:state]).to eq(:done)
-    hand = nil
+    nil
     collect
     expect(start(other, define(later: :send)).first).to eq(:started)
   end
