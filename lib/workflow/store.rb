@@ -50,7 +50,8 @@ module Workflow
       path = @configuration.path
       refuse_shared(path)
       Store.load_core
-      Native::Engine.new(path, (@configuration.lease * 1000).round, Socket.gethostname)
+      lease_ms = (@configuration.lease * 1000).round
+      Thread.handle_interrupt(Object => :on_blocking) { Native::Engine.new(path, lease_ms, Socket.gethostname) }
     end
 
     private

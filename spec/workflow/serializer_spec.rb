@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
+require "active_support/all" # what Active Job expects of an application
 require "active_job"
-require "active_support/hash_with_indifferent_access"
 
 RSpec.describe Workflow::Serializer do
   values = [
