@@ -418,23 +418,13 @@ static void *run(void *context)
 
 /* ---- Life ---- */
 
-static void cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 void wf_committer_init(struct wf_engine *engine)
 {
     struct wf_committer *committer = &engine->committer;
 
     pthread_mutex_init(&committer->mutex, NULL);
-    cond_init(&committer->work);
-    cond_init(&committer->room);
+    wf_cond_init(&committer->work);
+    wf_cond_init(&committer->room);
     wf_state_init(&committer->state);
     committer->polled_mono_ms = -WF_POLL_MS; /* the first transaction looks at everything */
     committer->drained_at_ns = now_ns();

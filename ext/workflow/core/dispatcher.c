@@ -126,13 +126,9 @@ void wf_dispatcher_wake(struct wf_engine *engine)
 void wf_dispatcher_init(struct wf_engine *engine)
 {
     struct wf_dispatcher *dispatcher = &engine->dispatcher;
-    pthread_condattr_t attributes;
 
     pthread_mutex_init(&dispatcher->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&dispatcher->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wf_cond_init(&dispatcher->changed);
 }
 
 enum wf_status wf_dispatcher_start(struct wf_engine *engine, struct wf_error *error)

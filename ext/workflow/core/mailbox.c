@@ -3,26 +3,17 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "thread.h"
 
 #define DRAIN_MS 20
 #define PREFETCH_MAX 512
-
-static void cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
 
 void wf_mailbox_init(struct wf_mailbox *mailbox)
 {
     *mailbox = (struct wf_mailbox){0};
     pthread_mutex_init(&mailbox->mutex, NULL);
-    cond_init(&mailbox->filled);
-    cond_init(&mailbox->emptied);
+    wf_cond_init(&mailbox->filled);
+    wf_cond_init(&mailbox->emptied);
 }
 
 void wf_mailbox_destroy(struct wf_mailbox *mailbox)

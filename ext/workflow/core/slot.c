@@ -1,4 +1,5 @@
 #include "slot.h"
+#include "thread.h"
 
 void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int index,
                    struct wf_bytes by)
@@ -45,13 +46,8 @@ void wf_claim_destroy(struct wf_claim *claim)
 
 void wf_op_init(struct wf_op *op)
 {
-    pthread_condattr_t attributes;
-
     *op = (struct wf_op){0};
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&op->settled, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wf_cond_init(&op->settled);
 }
 
 void wf_op_clear(struct wf_op *op)

@@ -1,6 +1,7 @@
 #include "thread.h"
 
 #include <signal.h>
+#include <time.h>
 
 int wf_thread_start(pthread_t *thread, const char *name, void *(*run)(void *context), void *context)
 {
@@ -24,4 +25,14 @@ int wf_thread_start(pthread_t *thread, const char *name, void *(*run)(void *cont
     (void)name;
 #endif
     return failed;
+}
+
+void wf_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
 }

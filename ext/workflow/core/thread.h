@@ -11,4 +11,7 @@
 int wf_thread_start(pthread_t *thread, const char *name, void *(*run)(void *context),
                     void *context);
 
+/* A condition whose timed waits are on the monotonic clock (wf_clock_timespec). */
+void wf_cond_init(pthread_cond_t *cond);
+
 #endif
