@@ -19,6 +19,8 @@ require_relative "workflow/dsl"               # reads the block
 require_relative "workflow/definition"        # a frozen graph of steps
 require_relative "workflow/step_definition"   # one step: retries, what an error means
 require_relative "workflow/options"           # which options there are, and good values
+require_relative "workflow/fields"            # the fields of an input, and their types
+require_relative "workflow/condition"         # if: and unless: of a step
 require_relative "workflow/configuration"     # store, threads, lease
 require_relative "workflow/places"            # config/workflow.yml: where steps run
 require_relative "workflow/blueprint"         # a definition as the core takes it

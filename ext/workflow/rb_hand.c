@@ -150,6 +150,15 @@ static VALUE hand_enter(VALUE self)
     return Qnil;
 }
 
+static VALUE hand_met(VALUE self)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+
+    claim_of(hand);
+    wf_hand_met(hand);
+    return Qnil;
+}
+
 static VALUE hand_is_held(VALUE self)
 {
     struct hand *hand = hand_of(self);
@@ -308,6 +317,7 @@ static struct wf_op *prepare_end(struct wf_hand *hand, enum wf_command_kind kind
     op = prepare(hand->engine, hand, WF_OP_FINISH);
     op->definition = wf_definition_retain(options);
     op->command.kind = kind;
+    op->command.met = claim->met;
     if (wf_work_read(claim, &work) == WF_OK) {
         op->command.by = wf_op_keep(op, work.by);
     }
@@ -367,6 +377,27 @@ static VALUE hand_fail(VALUE self, VALUE definition, VALUE error_class, VALUE me
     op->command.delay_ms = delay;
     op->command.chance = (uint32_t)rb_random_ulong_limited(rb_cRandom, UINT32_MAX);
     return finish(hand, op, wait);
+}
+
+static VALUE hand_skip(VALUE self, VALUE definition, VALUE reason, VALUE wait)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+    struct wf_op *op;
+
+    rb_wf_bytes(reason);
+    op = prepare_end(hand, WF_COMMAND_SKIP, definition);
+    op->command.reason = keep_text(op, reason);
+    return finish(hand, op, wait);
+}
+
+static VALUE hand_open(VALUE self, VALUE definition, VALUE wait)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+
+    if (claim_of(hand)->mode != WF_MODE_ASK) {
+        rb_wf_refuse("only an await whose conditions are asked is opened");
+    }
+    return finish(hand, prepare_end(hand, WF_COMMAND_OPEN, definition), wait);
 }
 
 static VALUE hand_accept(VALUE self, VALUE definition, VALUE input)
@@ -516,6 +547,9 @@ void rb_wf_init_hand(VALUE native)
     rb_define_method(class, "accept", hand_accept, 2);
     rb_define_method(class, "reject", hand_reject, 2);
     rb_define_method(class, "now", hand_now, 3);
+    rb_define_method(class, "skip", hand_skip, 3);
+    rb_define_method(class, "open", hand_open, 2);
+    rb_define_method(class, "met", hand_met, 0);
     rb_define_method(class, "give_back", hand_give_back, 0);
     rb_define_method(class, "held?", hand_is_held, 0);
 }

@@ -84,6 +84,13 @@ static VALUE place(enum wf_place place)
     return Qnil;
 }
 
+static VALUE mode(enum wf_mode mode)
+{
+    static const char *const modes[] = {"step", "otherwise", "ask"};
+
+    return symbol(modes[mode]);
+}
+
 static VALUE step_value(const struct wf_step *step)
 {
     static const char *const kinds[] = {"now", "later", "await"};
@@ -107,6 +114,8 @@ static VALUE step_value(const struct wf_step *step)
     set(hash, "error_message", rb_wf_text(step->error_message));
     set(hash, "input_version", number(step->input_version));
     set(hash, "result_version", number(step->result_version));
+    set(hash, "mode", step->mode ? mode(step->mode) : Qnil);
+    set(hash, "either", number(step->either));
     set(hash, "deps", deps);
     return hash;
 }
@@ -225,6 +234,7 @@ VALUE rb_wf_work(const struct wf_claim *claim)
             rb_wf_text(work.step),       rb_wf_text(work.method),
             UINT2NUM(claim->attempt),    UINT2NUM(claim->round),
             LL2NUM(claim->fence),        work.args.len ? rb_wf_string(work.args) : Qnil,
+            mode(claim->mode),           claim->met ? Qtrue : Qfalse,
         };
 
         return rb_ary_new_from_values(sizeof(values) / sizeof(values[0]), values);

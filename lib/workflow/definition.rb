@@ -15,6 +15,8 @@ module Workflow
     attr_reader :options
     # @return [String] "file:line" of the declaration
     attr_reader :location
+    # @return [Array<Array<Integer>>] for each step, the indexes of those that it comes after
+    attr_reader :dependencies
 
     # The definition of a method that is no step.
     # @param declared [StepDefinition, nil] what `step :call, …` says of it
@@ -35,6 +37,8 @@ module Workflow
       @name, @steps, @location = name, steps.freeze, location
       @options = Options.check(:workflow, options, "#{location}: workflow #{name.inspect}")
       @by_name = steps.to_h { |step| [ step.name, step ] }.freeze
+      @dependencies = steps.map { |step| indexes_before(step) }.freeze
+      refuse_circles
       @blueprints = {}
       freeze
     end
@@ -45,10 +49,6 @@ module Workflow
     def step?(name) = @by_name.key?(name.to_sym)
     def method_run? = name.start_with?(".")
     def unique? = options.fetch(:unique, true)
-
-    # For each step, the indexes of those that it follows.
-    # @return [Array<Array<Integer>>]
-    def dependencies = steps.each_index.map { |index| index.zero? ? [] : [ index - 1 ] }
 
     # Checks that the methods of all steps exist and can be called as steps are.
     # @raise [DefinitionError] naming file and line of the step
@@ -65,8 +65,48 @@ module Workflow
     def blueprint_of(class_name) = Blueprint.build(self, class_name, {})
 
     private
+      def indexes_before(step)
+        step.follows.map { |name| index_before(step, name) }.freeze
+      end
+
+      def index_before(step, name)
+        index = steps.index(@by_name[name]) or raise DefinitionError, "#{step.location}: #{step}: after: there is no " \
+          "step #{name.inspect}.#{Suggestion.for(name, @by_name.keys - [ step.name ])}"
+        return index unless name == step.name
+        raise DefinitionError, "#{step.location}: #{step}: after: names the step itself. Name what comes before it."
+      end
+
+      # Settles steps in the order written, again and again, until none is left or none can be settled.
+      def refuse_circles
+        open, settled = steps.each_index.to_a, {}
+        nil while open.reject! { |index| settled[index] = true if dependencies[index].all? { |before| settled[before] } }
+        return if open.empty?
+        circle = circle_in(open)
+        step = circle.find { |candidate| candidate.options[:after] }
+        raise DefinitionError, "#{step.location}: #{step}: after: makes a circle: " \
+          "#{[ *circle, circle.first ].map { |each| each.name.inspect }.join(" after ")}. Change one of them."
+      end
+
+      # Walks from step to step before it, until it comes by one again.
+      def circle_in(open)
+        path = []
+        following = open.first
+        until path.include?(following)
+          path << following
+          following = (dependencies[following] & open).first
+        end
+        path.drop(path.index(following)).map { |index| steps[index] }
+      end
+
+      # A record's attributes get their methods when the first of them is needed.
+      def method?(klass, method)
+        return true if klass.method_defined?(method) || klass.private_method_defined?(method)
+        klass.respond_to?(:define_attribute_methods) && klass.define_attribute_methods
+        klass.method_defined?(method)
+      end
+
       def verify_method(klass, step, method)
-        unless klass.method_defined?(method) || klass.private_method_defined?(method)
+        unless method?(klass, method)
           raise DefinitionError, "#{step.location}: #{step} needs a method #{method} in #{klass}, which has none." \
             "#{Suggestion.for(method, klass.instance_methods(false) + klass.private_instance_methods(false))}"
         end

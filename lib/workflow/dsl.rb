@@ -6,8 +6,7 @@ module Workflow
   # Evaluates the block of `workflow do … end` and returns the Definition. Whatever is wrong in the block is raised
   # here, with the file and line where it is written.
   class Dsl
-    PLANNED = %i[together either].freeze
-    WORDS = %i[now later await].freeze
+    WORDS = %i[now later await together either].freeze
     STEPS_MAX = 200
     NAME_LEN_MAX = 200
 
@@ -24,6 +23,9 @@ module Workflow
     def initialize(name, location)
       @name, @location = name, location
       @steps = []
+      @above = []      # the steps that the next one comes after
+      @branches = nil  # inside a block: the steps in it so far
+      @eithers = 0
     end
 
     def read(options, &block)
@@ -41,8 +43,22 @@ module Workflow
     # A step that waits for a person or another system, until `submit` or expiry.
     def await(name = nil, **options) = add(:await, name, options, Dsl.location)
 
-    PLANNED.each do |word|
-      define_method(word) { |*| raise DefinitionError, "#{Dsl.location}: #{word} is not built yet." }
+    # Steps that run side by side. What follows the block comes after all of them.
+    def together(*given, &block)
+      location = Dsl.location
+      raise DefinitionError, "#{location}: either holds awaits only, no together." if @either
+      branches(:together, given, location, &block)
+    end
+
+    # Awaits of which the first accepted one skips the others. What follows the block comes after all of them.
+    def either(*given, &block)
+      location = Dsl.location
+      raise DefinitionError, "#{location}: either holds awaits only, no other either." if @either
+      @either = @eithers += 1
+      names = branches(:either, given, location, &block)
+      raise DefinitionError, "#{location}: either needs two awaits or more, to choose from." if names.one?
+    ensure
+      @either = nil
     end
 
     private
@@ -53,6 +69,18 @@ module Workflow
         line = error.backtrace_locations&.first
         raise DefinitionError, "#{line ? "#{line.path}:#{line.lineno}" : @location}: there is no word " \
           "#{error.name} in a workflow.#{Suggestion.for(error.name, WORDS)} There are #{WORDS.join(", ")}."
+      end
+
+      # Reads a block. One inside another adds its steps to the outer one's.
+      # @return [Array<Symbol>] the names of its steps
+      def branches(word, given, location, &block)
+        raise DefinitionError, "#{location}: #{word} takes a block of steps." if given.any? || !block
+        outer, @branches = @branches, []
+        instance_exec(&block)
+        names, @branches = @branches, outer
+        raise DefinitionError, "#{location}: #{word} has no steps in it." if names.empty?
+        outer ? outer.concat(names) : @above = names
+        names
       end
 
       def ours?(error)
@@ -68,7 +96,15 @@ module Workflow
             "Give one of the two another name."
         end
         raise DefinitionError, "#{location}: a workflow has at most #{STEPS_MAX} steps." if @steps.size == STEPS_MAX
-        @steps << StepDefinition.new(name, kind, options, location)
+        append StepDefinition.new(name, kind, options, location, above: @above, either: @either)
+      end
+
+      def append(step)
+        if @either && !step.await?
+          raise DefinitionError, "#{step.location}: either holds awaits only, no #{step}. Write it above or below the block."
+        end
+        @steps << step
+        @branches ? @branches << step.name : @above = [ step.name ]
       end
 
       def checked(kind, name, location)

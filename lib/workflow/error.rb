@@ -18,7 +18,7 @@ module Workflow
   # `submit!` of a step that is not awaited.
   class NotWaiting < Error; end
 
-  # `now` or `later` of a step that is running or over, `retry` of a run that has not failed.
+  # `now` or `later` of a step whose turn has not come or is over, `retry` of a run that has not failed.
   class NotPending < Error; end
 
   # `reject` was called: by the await behind `submit!`, or by an ordinary step.

@@ -38,15 +38,17 @@ module Workflow
     # @return [Array(Hash, Array, Array), nil] snapshot, events, the next work; nil unless `wait`
     def perform(wait:)
       attempt
-      @error ? fail(wait) : @hand.complete(blueprint, nil, wait)
+      return fail(wait) if @error
+      return @hand.skip(blueprint, @unmet.reason, wait) if @unmet
+      work.ask? ? @hand.open(blueprint, wait) : @hand.complete(blueprint, @result, wait)
     end
 
-    # Runs the method alone.
+    # Asks the conditions and runs the method, and records nothing.
     # @return [Exception, nil] {#error}
     def attempt
       @hand.enter
       prepare
-      message = catch(self) { during { call }; return }
+      message = catch(self) { during { act }; return }
       @error = @rejection = Rejected.new(message)
     rescue *FAILURES => error
       @error = error
@@ -94,30 +96,55 @@ module Workflow
         Thread.current[CURRENT] = previous
       end
 
+      def act
+        @unmet = unmet if work.conditional?
+        return if @unmet || work.ask?
+        call
+        @result = kept if step.result?
+      end
+
+      # The condition that is not met. That all are is remembered, so that a retry does not ask them again.
+      def unmet
+        return if step.conditions.empty?
+        condition = step.unmet(object)
+        @hand.met unless condition
+        condition
+      end
+
       def call
         Instrumentation.instrument("attempt", Instrumentation.of_work(work)) do
           @value = object.__send__(work.method_name, *@positional, **@keywords) if callable?
         end
       end
 
-      def callable? = !@definition.step(work.step).await? || object.respond_to?(work.method_name, true)
+      def kept
+        Serializer.dump([ @value ], "the result of #{work.class_name}##{work.step}")
+      rescue NotSerializable, PayloadTooLarge
+        @unkept = true
+        raise
+      end
+
+      # @return [StepDefinition, nil] nil: the present code does not say
+      def step = @definition&.step(work.step)
+
+      def callable? = !step.await? || object.respond_to?(work.method_name, true)
 
       def fail(wait)
-        step = @definition&.step(work.step)
         final = rejected? || step.nil? || !reason.nil? || step.final?(@error)
         report(final || work.attempt > step.retries) unless rejected?
-        @hand.fail(blueprint, @error.class.to_s, message, Report.where(@error), final, delay_ms(step), reason, wait)
+        @hand.fail(blueprint, @error.class.to_s, message, Report.where(@error), final, delay_ms, reason, wait)
       end
 
       def reason
         return "rejected" if rejected?
+        return "result" if @unkept
         return "subject_missing" if @error.is_a?(SubjectMissing)
         "undefined" if @blueprint.nil? && @error.is_a?(DefinitionError)
       end
 
       def message = @error.message.to_s.dup.force_encoding(Encoding::UTF_8).scrub.byteslice(0, MESSAGE_LEN_MAX).scrub("")
 
-      def delay_ms(step)
+      def delay_ms
         step&.delay_ms(work.attempt)
       rescue StandardError => error
         Report.error(error, handled: true, context: Instrumentation.of_work(work))

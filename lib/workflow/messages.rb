@@ -8,10 +8,11 @@ module Workflow
       # The errors of an object for one submission: a copy of its own kind if it has one, so that they outlive the
       # next `valid?`; the object's own say the same.
       # @param object [Object]
-      # @param reasons [String, ActiveModel::Errors, nil] a message, or what a failed validation found
+      # @param reasons [String, ActiveModel::Errors, Hash{Symbol=>Array<String>}, nil] a message, what a failed validation
+      #   found, or what is wrong with the fields of an input
       # @return [ActiveModel::Errors, Messages]
       def for(object, reasons = nil)
-        return new(reasons.respond_to?(:full_messages) ? reasons.full_messages : [ reasons ].compact) unless own?(object)
+        return of(reasons) unless own?(object)
         add(object.errors, reasons)
         object.errors.class.new(object).tap { |copy| copy.copy!(object.errors) }
       end
@@ -26,27 +27,51 @@ module Workflow
           defined?(::ActiveModel::Errors) && object.respond_to?(:errors) && object.errors.is_a?(::ActiveModel::Errors)
         end
 
+        def of(reasons)
+          return new(reasons) if reasons.is_a?(Hash)
+          new(base: reasons.respond_to?(:full_messages) ? reasons.full_messages : [ reasons ].compact)
+        end
+
         def add(errors, reasons)
           case reasons
           when nil, errors then nil
           when String then errors.add(:base, reasons)
+          when Hash then reasons.each { |field, texts| texts.each { |text| errors.add(field, text) } }
           else reasons.each { |error| errors.import(error) }
           end
         end
     end
 
-    # @return [Array<String>]
-    attr_reader :full_messages
-
-    def initialize(messages)
-      @full_messages = messages
+    # @param texts [Hash{Symbol=>Array<String>}] by field; under :base what belongs to none
+    def initialize(texts = {})
+      @texts = texts.reject { |_, list| list.empty? }
     end
 
-    def [](attribute) = attribute.to_sym == :base ? full_messages : []
-    def any? = full_messages.any?
-    def empty? = full_messages.empty?
-    def size = full_messages.size
-    def to_hash = empty? ? {} : { base: full_messages }
+    # @return [Array<String>] each with its field in front
+    # @example
+    #   submission.errors.full_messages  # => [ "Code is missing" ]
+    def full_messages = @texts.flat_map { |field, texts| texts.map { |text| full_message(field, text) } }
+
+    # @param field [Symbol, String] :base for what belongs to no field
+    # @return [Array<String>] what is wrong with it; none if nothing is
+    def [](field) = @texts.find { |name, _| name.to_s == field.to_s }&.last.to_a
+
+    # @return [Boolean] whether something is wrong with a field
+    def include?(field) = self[field].any?
+    alias key? include?
+
+    def any?(...) = full_messages.any?(...)
+    def empty? = @texts.empty?
+    def size = @texts.sum { |_, texts| texts.size }
+    def to_hash = @texts.transform_values(&:dup)
     def each(&block) = full_messages.each(&block)
+
+    private
+      # As Active Model words it.
+      def full_message(field, text)
+        return text if field == :base
+        name = field.to_s.delete_suffix("_id").tr("_", " ").strip
+        "#{name[0].to_s.upcase}#{name[1..]} #{text}"
+      end
   end
 end

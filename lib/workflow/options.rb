@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "suggestion"
+require_relative "condition"
 
 module Workflow
   # The options of steps, awaits, single methods and workflows: which exist, which are built already, and what a
@@ -16,29 +17,34 @@ module Workflow
         ->(value) { (list = Array(value)).any? && list.all?(Module) } ],
       duration: [ "a duration in seconds, more than 0 and at most ten years",
         ->(value) { seconds?(value, 0.001, YEARS_10) } ],
-      method: [ "the name of a method, as a symbol",
-        ->(value) { value.is_a?(Symbol) && value.match?(/\A[[:alpha:]_][[:alnum:]_]*[?!]?\z/) } ],
-      flag: [ "true or false", ->(value) { [ true, false ].include?(value) } ]
+      method: [ "the name of a method, as a symbol", ->(value) { method_name?(value) } ],
+      flag: [ "true or false", ->(value) { [ true, false ].include?(value) } ],
+      after: [ "the name of a step or an array of names, each once ([]: nothing comes before it)",
+        ->(value) { value.is_a?(Symbol) || value.is_a?(Array) && value.all?(Symbol) && value.uniq == value } ],
+      conditions: [ "the name of a method, a proc that takes at most the subject, or an array of these",
+        ->(value) { (list = Array(value)).any? && list.all? { |asked| Condition.askable?(asked) } } ],
+      fields: [ "names and their types", ->(_) { true } ] # Fields looks at them
     }.freeze
 
     ATTEMPTS = { retries: :count, backoff: :backoff, retry_on: :errors, give_up_on: :errors }.freeze
 
+    GRAPH = { after: :after, if: :conditions, unless: :conditions, wait: :duration }.freeze
+
     BUILT = {
-      step: ATTEMPTS,
-      await: { expires_in: :duration, otherwise: :method },
-      method: ATTEMPTS.merge(unique: :flag),
+      step: { **ATTEMPTS, **GRAPH, result: :flag },
+      await: { expires_in: :duration, otherwise: :method, **GRAPH, fields: :fields },
+      method: { **ATTEMPTS, unique: :flag, result: :flag },
       workflow: { unique: :flag }
     }.freeze
 
     PLANNED_OF_STEPS = %i[
-      timeout once transaction undo result after if unless each wait priority queue at_once per at_most within
-      between zone coalesce via
+      timeout once transaction undo each priority queue at_once per at_most within between zone coalesce via
     ].freeze
 
     PLANNED = {
       step: PLANNED_OF_STEPS + %i[unique],
-      await: %i[fields remind early by after if unless wait undo result],
-      method: PLANNED_OF_STEPS,
+      await: %i[remind early by undo result],
+      method: PLANNED_OF_STEPS + GRAPH.keys,
       workflow: %i[on_failure keep tags while on_destroy mirror every]
     }.freeze
 
@@ -56,6 +62,9 @@ module Workflow
     def self.seconds?(value, least, most)
       value.is_a?(Numeric) && value.real? && (least..most).cover?(value.to_f)
     end
+
+    # @return [Boolean] whether a method can be named so
+    def self.method_name?(value) = value.is_a?(Symbol) && value.match?(/\A[[:alpha:]_][[:alnum:]_]*[?!]?\z/)
 
     class << self
       private

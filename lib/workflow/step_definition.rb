@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "options"
+require_relative "fields"
 
 module Workflow
   # One declared step: its name, the word in front of it, its options and where it was written. Frozen. Knows what
@@ -16,17 +17,34 @@ module Workflow
     attr_reader :options
     # @return [String] "file:line" of the declaration
     attr_reader :location
+    # @return [Array<Symbol>] the steps that it comes after: those above it, or what `after:` says instead
+    attr_reader :follows
+    # @return [Integer, nil] which `either` of the workflow it is in, from 1
+    attr_reader :either
+    # @return [Array<Condition>] what `if:` and `unless:` ask
+    attr_reader :conditions
+    # @return [Fields, nil] the types of an await's input
+    attr_reader :fields
 
-    def initialize(name, kind, options, location, type: kind == :await ? :await : :step)
-      @name, @kind, @location = name, kind, location
+    # @param above [Array<Symbol>] the steps that it comes after unless `after:` says otherwise
+    def initialize(name, kind, options, location, type: kind == :await ? :await : :step, above: [], either: nil)
+      @name, @kind, @location, @either = name, kind, location, either
       @options = Options.check(type, options, "#{location}: #{self}")
+      @follows = Array(options.fetch(:after, above)).dup.freeze
+      @conditions = Condition.of(options)
+      @fields = Fields.new(options[:fields], "#{location}: #{self}") if options.key?(:fields)
       freeze
     end
 
     def await? = kind == :await
     def retries = options.fetch(:retries, 0)
     def otherwise = options[:otherwise]
-    def expires_ms = options[:expires_in] && (options[:expires_in].to_f * 1000).round
+    def expires_ms = milliseconds(:expires_in)
+    def wait_ms = milliseconds(:wait)
+    # Whether what the method returns is kept in the log.
+    def result? = options.fetch(:result, false)
+    # Whether it is an await that asks its conditions before it opens.
+    def asks? = await? && conditions.any?
     def to_s = "#{kind} #{name.inspect}"
 
     # Milliseconds between attempts, when they are always the same.
@@ -54,7 +72,14 @@ module Workflow
       options.key?(:retry_on) && Array(options[:retry_on]).none? { |type| type === error }
     end
 
-    # The methods that the step needs on its class. An await may do without.
-    def needed_methods = [ (name unless await?), otherwise ].compact
+    # @param object [Object] the subject
+    # @return [Condition, nil] the first that is not met
+    def unmet(object) = conditions.find { |condition| !condition.met?(object) }
+
+    # The methods that the step needs on its class. An await may do without one of its own name.
+    def needed_methods = [ (name unless await?), otherwise, *conditions.map(&:method_name) ].compact
+
+    private
+      def milliseconds(option) = options[option] && (options[option].to_f * 1000).round
   end
 end

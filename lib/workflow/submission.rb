@@ -3,7 +3,10 @@
 module Workflow
   # What became of a `submit`: accepted or not, why not, and the run as it is now.
   class Submission
-    # @return [#full_messages, #any?, #[]] empty when accepted. ActiveModel::Errors when the object has errors of its own
+    # @return [#full_messages, #any?, #[]] empty when accepted. ActiveModel::Errors when the object has errors of its own.
+    #   What is wrong with a field of the input is under its name, all else under :base
+    # @example
+    #   order.submit(:confirm).errors[:code]  # => [ "is missing" ]
     attr_reader :errors
     # @return [Run]
     attr_reader :run

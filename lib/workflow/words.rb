@@ -44,7 +44,8 @@ module Workflow
     # @overload now(name, *arguments, **keywords)
     # @param name [Symbol] a step or a public method
     # @return [Run, Object] the run of a step; the value of a method
-    # @raise [NotPending] when the step is running, awaited or over
+    # @raise [NotPending] when the step's turn has not come, or it is awaited or over. One that somebody else is
+    #   running stays theirs: the run comes back unchanged
     # @example
     #   order.now(:charge)          # takes the step from the workers
     #   index.now(:call, "books")   # a method, recorded

@@ -1,13 +1,21 @@
 # frozen_string_literal: true
 
 module Workflow
-  # A step in hand, as the core gives it.
-  Work = Struct.new(:run_id, :class_name, :name, :subject, :step, :method_name, :attempt, :round, :fence, :args) do
+  # A step in hand, as the core gives it. Its mode is :step, :otherwise (of an await that expired) or :ask (an await
+  # that is to be opened); nil of an input that is being judged. Met: its conditions held in an earlier attempt.
+  Work = Struct.new(:run_id, :class_name, :name, :subject, :step, :method_name, :attempt, :round, :fence, :args,
+    :mode, :met) do
     # @param row [Array, nil] as the core gives it
     # @return [Work, nil]
     def self.of(row) = row && new(*row)
 
     def method_run? = name.start_with?(".")
+
+    # @return [Boolean] whether it is an await that is to be opened; its method is not called
+    def ask? = mode == :ask
+
+    # @return [Boolean] whether the conditions are to be asked first
+    def conditional? = !met && %i[step ask].include?(mode)
 
     # The arguments of a method's run, and the options of the call that queued it. A step of a workflow has neither.
     # @return [Array(Array, Hash, Hash)] positional, keywords, options

@@ -113,6 +113,103 @@ TEST(two_now_steps_side_by_side_are_both_the_callers)
     wf_definition_release(both);
 }
 
+TEST(what_a_callers_call_released_is_nobody_elses_until_it_has_run_it)
+{
+    struct wf_definition *both = define("a! b!< c!<a,b");
+    struct wf_hand hand, other, worker;
+    struct answer answer;
+
+    open_new();
+    hand = hand_of(engine);
+    other = hand_of(engine);
+    worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    answer = start_run(engine, &hand, both, "a");
+    CHECK(holds(&hand, "a"));
+    CHECK(claim(&other, WF_OP_CLAIM_STEP, answer.id, "b").status == WF_BUSY && !other.slot);
+    CHECK(wf_hand_take(&worker, 50) == WF_TIMED_OUT);
+    answer = finish(&hand, both, WF_COMMAND_FAIL);
+    CHECK(answer.steps[0] == WF_STEP_failed && answer.run == WF_RUN_running && holds(&hand, "b"));
+    answer = finish(&hand, both, WF_COMMAND_COMPLETE);
+    CHECK(answer.run == WF_RUN_failed && !hand.slot);
+    close_and_compare();
+    wf_definition_release(both);
+}
+
+TEST(what_a_caller_kept_is_everybodys_when_it_goes_away)
+{
+    struct wf_definition *both = define("a! b!< c!<");
+    struct wf_hand hand, worker;
+    int64_t id;
+
+    open_new();
+    hand = hand_of(engine);
+    worker = hand_of(engine);
+    id = start_run(engine, &hand, both, "a").id;
+    wf_hand_enter(&hand);
+    wf_hand_give_back(&hand);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    for (int i = 0; i < 3; i++) {
+        CHECK(wf_hand_take(&worker, ANSWER_MS) == WF_OK);
+        post_finish(&worker, both, WF_COMMAND_COMPLETE);
+    }
+    CHECK(!wf_hand_claim(&worker));
+    UNTIL(in_hand(engine) == 0);
+    CHECK(look(engine, id).run == WF_RUN_done);
+    CHECK(look(engine, id).attempts[0] == 2 && look(engine, id).attempts[1] == 1);
+    close_and_compare();
+    wf_definition_release(both);
+}
+
+TEST(a_worker_asks_the_conditions_of_an_await_and_opens_it)
+{
+    struct graph graph;
+    struct wf_definition *ask_first;
+    struct wf_hand worker;
+    int64_t id;
+
+    graph_read(&graph, "a confirm? b");
+    graph.steps[1].asks = true;
+    ask_first = graph_define(&graph, true);
+    open_new();
+    worker = hand_of(engine);
+    id = start_run(engine, NULL, ask_first, "a").id;
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&worker, "a"));
+    CHECK(finish(&worker, ask_first, WF_COMMAND_COMPLETE).steps[1] == WF_STEP_ready);
+    CHECK(holds(&worker, "confirm") && wf_hand_claim(&worker)->mode == WF_MODE_ASK);
+    CHECK(finish(&worker, ask_first, WF_COMMAND_OPEN).run == WF_RUN_waiting);
+    CHECK(claim(&worker, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+    CHECK(finish(&worker, ask_first, WF_COMMAND_ACCEPT).steps[2] == WF_STEP_ready);
+    CHECK(take(&worker, "b"));
+    CHECK(finish(&worker, ask_first, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(ask_first);
+}
+
+TEST(a_delayed_step_is_a_workers_when_its_time_has_come)
+{
+    struct graph graph;
+    struct wf_definition *delayed;
+    struct wf_hand hand, worker;
+
+    graph_read(&graph, "a! b!");
+    graph.steps[1].wait_ms = 60000;
+    delayed = graph_define(&graph, true);
+    open_new();
+    hand = hand_of(engine);
+    worker = hand_of(engine);
+    start_run(engine, &hand, delayed, "a");
+    CHECK(finish(&hand, delayed, WF_COMMAND_COMPLETE).run == WF_RUN_scheduled && !hand.slot);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(wf_hand_take(&worker, 50) == WF_TIMED_OUT);
+    wf_engine_travel(engine, 60001);
+    CHECK(take(&worker, "b"));
+    CHECK(finish(&worker, delayed, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(delayed);
+}
+
 TEST(a_submit_is_claimed_rejected_claimed_again_and_accepted)
 {
     struct wf_definition *confirm = define("confirm? thank!");

@@ -21,6 +21,8 @@ static struct wf_event full(enum wf_kind kind)
                              .fence = 77,
                              .final = true,
                              .crashed = true,
+                             .met = true,
+                             .mode = WF_MODE_ASK,
                              .method = WF_BYTES("otherwise"),
                              .reason = WF_BYTES("because"),
                              .error_class = WF_BYTES("Oops"),
@@ -147,7 +149,7 @@ TEST(a_field_or_kind_of_tomorrow_is_refused)
 
     wf_row_begin(&buffer, AT_MS, WF_BYTES("me"));
     wf_buffer_put_uint(&buffer, WF_KIND_noted);
-    wf_buffer_put_uint(&buffer, 1u << 12);
+    wf_buffer_put_uint(&buffer, 1u << 14);
     CHECK(read_all(wf_buffer_bytes(&buffer), &sum) == WF_STORE_CORRUPT);
     wf_row_begin(&buffer, AT_MS, WF_BYTES("me"));
     wf_buffer_put_uint(&buffer, 200);

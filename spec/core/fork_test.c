@@ -130,8 +130,9 @@ TEST(a_childs_copy_of_an_engine_is_dead_and_harmless)
         }
         CHECK(wait_for(pid) == 0);
     }
-    CHECK(wf_liveness_entered(wf_liveness_self(&engine->liveness), hand.slot->index,
-                              wf_hand_claim(&hand)->fence));
+    CHECK(wf_liveness_entered(
+        wf_liveness_self(&engine->liveness), hand.slot->index,
+        wf_liveness_turn(wf_hand_claim(&hand)->step, wf_hand_claim(&hand)->fence)));
     wf_op_abandon(engine, NULL, op);
     CHECK(finish(&hand, create, WF_COMMAND_COMPLETE).run == WF_RUN_done &&
           look(engine, id).version > 0);

@@ -17,7 +17,8 @@ struct scenario {
 };
 
 /* In every scenario: a step "mail" has two retries with a backoff of a minute; an await expires after an hour,
- * with the otherwise "forget" if it is called "reply", without if it is called "confirm". */
+ * with the otherwise "forget" if it is called "reply", without if it is called "confirm"; a step "slow" or
+ * "late" is delayed by an hour; an await "maybe" has conditions; "one" and "two" are an either. */
 static const struct scenario scenarios[] = {
     {"steps run one after another",
      "create! mail confirm? thank!",
@@ -154,7 +155,7 @@ static const struct scenario scenarios[] = {
       {"retry", "NOT_PENDING"},
       {"started a", "running a=running mail=pending"},
       {"retry a", "NOT_PENDING"},
-      {"hurry a", "NOT_PENDING"},
+      {"hurry a", "running a=running mail=pending"},
       {"hurry mail", "NOT_PENDING"},
       {"complete a", "running a=completed mail=ready"},
       {"hurry mail", "running a=completed mail=ready"}}},
@@ -169,6 +170,69 @@ static const struct scenario scenarios[] = {
       {"crash a", "STALE"},
       {"start", "INVALID"},
       {"complete nobody", "INVALID"}}},
+    {"a skipped step blocks nothing",
+     "a b<a c<a d<b,c",
+     {{"start", "running a=ready b=pending c=pending d=pending"},
+      {"skip a", "running a=skipped b=ready c=ready d=pending"},
+      {"complete a", "STALE"},
+      {"skip a", "STALE"},
+      {"skip b", "running a=skipped b=skipped c=ready d=pending"},
+      {"complete c", "running a=skipped b=skipped c=completed d=ready"},
+      {"skip d", "done a=skipped b=skipped c=completed d=skipped"}}},
+    {"a delayed step runs when its time has come, once",
+     "a slow b",
+     {{"start", "running a=ready slow=pending b=pending"},
+      {"complete a", "scheduled a=completed slow=pending b=pending"},
+      {"complete slow", "STALE"},
+      {"retry slow", "NOT_PENDING"},
+      {"wait 3599999", ""},
+      {"fire slow", "scheduled a=completed slow=pending b=pending"},
+      {"wait 1", ""},
+      {"fire slow", "running a=completed slow=ready b=pending"},
+      {"fire slow", "running a=completed slow=ready b=pending"},
+      {"complete slow", "running a=completed slow=completed b=ready"}}},
+    {"a delayed step can be hurried, and a retry does not delay it again",
+     "slow b",
+     {{"start", "scheduled slow=pending b=pending"},
+      {"hurry slow", "running slow=ready b=pending"},
+      {"final slow", "failed slow=failed b=pending"},
+      {"retry", "running slow=ready/2 b=pending"}}},
+    {"a failed branch waits for a delayed one before the run has failed",
+     "a slow<",
+     {{"start", "running a=ready slow=pending"},
+      {"final a", "scheduled a=failed slow=pending"},
+      {"wait 3600000", ""},
+      {"fire slow", "running a=failed slow=ready"},
+      {"complete slow", "failed a=failed slow=completed"}}},
+    {"an await with conditions opens when they are met",
+     "maybe? b",
+     {{"start", "running maybe=ready:ask b=pending"},
+      {"accept maybe", "NOT_WAITING"},
+      {"hurry maybe", "NOT_PENDING"},
+      {"crash maybe", "running maybe=ready:ask#2+1 b=pending"},
+      {"open maybe", "waiting maybe=waiting#2+1 b=pending"},
+      {"open maybe", "STALE"},
+      {"accept maybe", "running maybe=completed#2+1 b=ready"}}},
+    {"an await whose conditions are not met is skipped, and one that cannot be asked fails",
+     "maybe? b",
+     {{"start", "running maybe=ready:ask b=pending"},
+      {"fail maybe", "failed maybe=failed:ask b=pending"},
+      {"retry", "running maybe=ready:ask/2 b=pending"},
+      {"skip maybe", "running maybe=skipped/2 b=ready"}}},
+    {"a delayed await is opened by a worker",
+     "late? b",
+     {{"start", "scheduled late=pending b=pending"},
+      {"hurry late", "NOT_PENDING"},
+      {"wait 3600000", ""},
+      {"fire late", "running late=ready:ask b=pending"},
+      {"open late", "waiting late=waiting b=pending"}}},
+    {"the first of several awaits skips the others",
+     "a one?<a two?<a b<one,two",
+     {{"start", "running a=ready one=pending two=pending b=pending"},
+      {"complete a", "waiting a=completed one=waiting two=waiting b=pending"},
+      {"accept two", "running a=completed one=skipped two=completed b=ready"},
+      {"accept one", "NOT_WAITING"},
+      {"reject one", "NOT_WAITING"}}},
     {"the late result of an attempt whose lease was lost counts while nobody else began",
      "a b",
      {{"start", "running a=ready b=pending"},
@@ -192,6 +256,13 @@ static struct wf_definition *definition_of(const char *line)
         if (step->kind == WF_STEP_AWAIT) {
             step->expires_ms = 3600000;
         }
+        if (wf_bytes_equal(step->name, WF_BYTES("slow")) ||
+            wf_bytes_equal(step->name, WF_BYTES("late"))) {
+            step->wait_ms = 3600000;
+        }
+        step->asks = wf_bytes_equal(step->name, WF_BYTES("maybe"));
+        step->either = wf_bytes_equal(step->name, WF_BYTES("one")) ||
+                       wf_bytes_equal(step->name, WF_BYTES("two"));
         if (wf_bytes_equal(step->name, WF_BYTES("reply"))) {
             step->otherwise = WF_BYTES("forget");
         }
@@ -210,6 +281,7 @@ static void describe(const struct wf_state *state, char *text, size_t size)
 
         at += snprintf(text + at, size - (size_t)at, " %.*s=%s", (int)step->name.len,
                        step->name.ptr, wf_step_status_name(step->status));
+        at += step->mode == WF_MODE_ASK ? snprintf(text + at, size - (size_t)at, ":ask") : 0;
         at += step->attempt > 1 ? snprintf(text + at, size - (size_t)at, "#%u", step->attempt) : 0;
         at += step->round > 1 ? snprintf(text + at, size - (size_t)at, "/%u", step->round) : 0;
         at += step->crashes ? snprintf(text + at, size - (size_t)at, "+%u", step->crashes) : 0;
@@ -226,7 +298,8 @@ static const struct {
     {"lost", WF_COMMAND_LOST},         {"crash", WF_COMMAND_LOST},
     {"accept", WF_COMMAND_ACCEPT},     {"reject", WF_COMMAND_REJECT},
     {"fire", WF_COMMAND_FIRE},         {"hurry", WF_COMMAND_HURRY},
-    {"retry", WF_COMMAND_RETRY},
+    {"retry", WF_COMMAND_RETRY},       {"skip", WF_COMMAND_SKIP},
+    {"open", WF_COMMAND_OPEN},
 };
 
 static enum wf_status obey(struct simulation *simulation, const char *line)
@@ -356,6 +429,11 @@ static struct wf_definition *random_definition(void)
             steps[i].expires_ms = 1 + random_below(5000);
             steps[i].otherwise = random_below(2) ? WF_BYTES("otherwise") : WF_BYTES("");
         }
+        if (steps[i].kind == WF_STEP_AWAIT) {
+            steps[i].asks = random_below(3) == 0;
+            steps[i].either = (uint16_t)random_below(2);
+        }
+        steps[i].wait_ms = random_below(4) ? 0 : 1 + random_below(1000);
         for (uint16_t d = 0; d < i; d++) {
             if (random_below(3) == 0) {
                 deps[i][steps[i].dep_count++] = d;
@@ -393,19 +471,21 @@ static void check_rules(const struct simulation *simulation)
         const struct wf_step *step = &state->steps[i];
         struct wf_projection rows = wf_state_project(state, i);
         bool in_hand = step->status == WF_STEP_ready || step->status == WF_STEP_running;
-        bool active =
-            in_hand || step->status == WF_STEP_waiting || step->status == WF_STEP_retrying;
+        bool delayed = step->status == WF_STEP_pending && step->due_ms;
+        bool active = in_hand || delayed || step->status == WF_STEP_waiting ||
+                      step->status == WF_STEP_retrying;
 
         moving += active;
         failed += step->status == WF_STEP_failed;
-        unsettled += step->status != WF_STEP_completed;
+        unsettled += step->status != WF_STEP_completed && step->status != WF_STEP_skipped;
         CHECK(wf_step_sound(step));
         CHECK(rows.ready == in_hand && rows.waits == (step->status == WF_STEP_waiting));
         CHECK(!rows.timer || (rows.due_ms && !in_hand));
         CHECK(step->status != WF_STEP_retrying || rows.timer);
         CHECK(!state->ended || !active);
         CHECK(!active || wf_state_released(state, i)); /* nothing runs before its time */
-        CHECK(step->status != WF_STEP_pending || !wf_state_released(state, i));
+        CHECK(delayed || step->status != WF_STEP_pending || !wf_state_released(state, i));
+        CHECK(!delayed || rows.timer);
         CHECK(step->crashes < WF_CRASHES_MAX || step->status == WF_STEP_failed ||
               step->status == WF_STEP_cancelled);
     }
@@ -427,7 +507,7 @@ static void walk(struct simulation *simulation, int commands, int *accepted)
 
         simulation->now_ms += random_below(200);
         command = (struct wf_command){
-            .kind = (enum wf_command_kind)(1 + random_below(9)),
+            .kind = (enum wf_command_kind)(1 + random_below(11)),
             .step = step,
             .attempt = simulation->state.steps[step].attempt,
             .started_ms = simulation->now_ms - random_below(50),

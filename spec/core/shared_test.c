@@ -127,7 +127,7 @@ TEST(another_magic_or_format_is_refused)
     write_file(store, "hi", 2);
     check_refused(store, WF_STORE_TOO_NEW, "not written by workflow");
     write_file(store, newer, sizeof(newer));
-    check_refused(store, WF_STORE_TOO_NEW, "format 2");
+    check_refused(store, WF_STORE_TOO_NEW, "format 3");
 }
 
 TEST(a_file_half_prepared_or_cut_is_completed)

@@ -56,6 +56,17 @@ RSpec.describe Workflow::Blueprint do
       .to eq(as_declared: false, by_definition: true, by_configuration: true, by_call: true, by_pending_step: false)
   end
 
+  it "hands over delays, conditions of awaits, and which either they are in" do
+    klass = define("Order") { include Workflow; workflow { later :pack, wait: 2.5, if: -> { true }; either { await :card, if: -> { true }; await :cash } }; def pack; end }
+    allow(Workflow::Native::Definition).to receive(:new).and_call_original
+    klass.workflow.blueprint(klass)
+
+    expect(Workflow::Native::Definition).to have_received(:new).with("Order", "workflow", true, [
+      include(deps: [], wait_ms: 2500, asks: false, either: nil),
+      include(deps: [ 0 ], wait_ms: nil, asks: true, either: 1), include(deps: [ 0 ], asks: false, either: 1)
+    ])
+  end
+
   it "reaches an open run through the configuration, when a step becomes ready" do
     run = signup.new.start
     configure("send_link" => "now", "onboard" => "now")

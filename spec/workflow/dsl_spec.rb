@@ -56,8 +56,66 @@ RSpec.describe Workflow::Dsl do
   it "refuses options that are known, but not built yet" do
     expect(error_of { later :charge, undo: :refund }.message).to include("later :charge", "undo:", "not built yet")
     expect(error_of(keep: 90) { later :charge }.message).to include("keep:", "not built yet")
-    expect(error_of { together { later :charge } }.message).to start_with(here).and include("together is not built yet")
-    expect(error_of { either { await :a } }.message).to include("either is not built yet")
+    expect(error_of { await :confirm, early: true }.message).to include("await :confirm", "early:", "not built yet")
+  end
+
+  # The steps of a workflow and the names of those that each comes after.
+  def graph(&block)
+    definition = Class.new { include Workflow }.workflow(&block)
+    names = definition.steps.map(&:name)
+    names.zip(definition.dependencies.map { |before| before.map { |index| names[index] } }).to_h
+  end
+
+  it "puts the steps of together side by side, and what follows after all of them" do
+    expect(graph { now :a; together { later :b; now :c; await :d }; later :e; later :f })
+      .to eq(a: [], b: [ :a ], c: [ :a ], d: [ :a ], e: [ :b, :c, :d ], f: [ :e ])
+    expect(graph { together { later :a; later :b }; together { later :c; later :d } })
+      .to eq(a: [], b: [], c: [ :a, :b ], d: [ :a, :b ])
+  end
+
+  it "flattens a together in a together" do
+    expect(graph { now :a; together { later :b; together { later :c; later :d }; later :e }; later :f })
+      .to eq(a: [], b: [ :a ], c: [ :a ], d: [ :a ], e: [ :a ], f: [ :b, :c, :d, :e ])
+  end
+
+  it "numbers eithers, alone or as a branch of together" do
+    definition = Class.new { include Workflow }.workflow do
+      either { await :a; await :b }
+      together { later :c; either { await :d; await :e } }
+      later :f
+    end
+
+    expect(definition.steps.map(&:either)).to eq [ 1, 1, nil, 2, 2, nil ]
+    expect(definition.dependencies).to eq [ [], [], [ 0, 1 ], [ 0, 1 ], [ 0, 1 ], [ 2, 3, 4 ] ]
+  end
+
+  it "lets after: replace the one above" do
+    expect(graph { now :a; later :b; later :c, after: :a; later :d, after: [ :b, :c ]; later :e, after: []; later :f })
+      .to eq(a: [], b: [ :a ], c: [ :a ], d: [ :b, :c ], e: [], f: [ :e ])
+    expect(graph { together { later :a; later :b, after: :a }; now :c }).to eq(a: [], b: [ :a ], c: [ :a, :b ])
+  end
+
+  it "lets after: name what is written below" do
+    expect(graph { later :a, after: :c; later :b, after: []; later :c }).to eq(a: [ :c ], b: [], c: [ :b ])
+  end
+
+  it "refuses blocks that say nothing" do
+    expect(error_of { now :a; together { } }.message).to start_with(here).and include("together has no steps")
+    expect(error_of { either { } }.message).to start_with(here).and include("either has no steps")
+    expect(error_of { together }.message).to start_with(here).and include("together takes a block")
+    expect(error_of { either :a, :b }.message).to start_with(here).and include("either takes a block")
+  end
+
+  it "refuses in either what is no await, and an await alone" do
+    expect(error_of { either { await :a; later :b } }.message).to start_with(here).and include("awaits only, no later :b")
+    expect(error_of { either { together { await :a } } }.message).to start_with(here).and include("no together")
+    expect(error_of { either { either { await :a } } }.message).to start_with(here).and include("no other either")
+    expect(error_of { either { await :a } }.message).to start_with(here).and include("two awaits or more")
+  end
+
+  it "suggests the block that was meant" do
+    expect(error_of { togehter { later :a } }.message).to include("#{__FILE__}:", "Did you mean together?")
+    expect(error_of { together { latr :a } }.message).to include("#{__FILE__}:", "Did you mean later?")
   end
 
   it "refuses an await with retries" do

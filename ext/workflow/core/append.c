@@ -42,33 +42,114 @@ static void answer(struct wf_engine *engine, struct wf_op *op, bool appended)
     }
 }
 
-/* A `now` step goes on here, in the same slot: one that this append made ready, or its sibling that was
- * ready before, if nobody has it. Not a second attempt: that is a worker's. */
-static enum wf_status claim_next(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+/* A `now` step that is ready to be run for the first time. */
+static bool is_next(const struct wf_engine *engine, const struct wf_op *op, int step)
+{
+    const struct wf_state *state = &engine->committer.state;
+
+    return state->steps[step].status == WF_STEP_ready && state->steps[step].attempt == 1 &&
+           wf_scheduler_place(state, op->definition, step) == WF_PLACE_NOW;
+}
+
+/* Whether the slot keeps that step of the loaded run beside what it holds. */
+static enum wf_status is_kept(struct wf_engine *engine, const struct wf_slot *slot,
+                              struct wf_ready_row *row, bool *kept, struct wf_error *error)
+{
+    enum wf_status status = engine->does->ready_get(engine->committer.store, row, error);
+
+    *kept = !status && row->owner == engine->committer.owner && row->slot == slot->index &&
+            slot->claim.run_id == row->run_id && slot->claim.step != row->step;
+    return status == WF_NOT_FOUND ? WF_OK : status;
+}
+
+/* The step becomes this slot's if it is free, or is it already: OK, with the row's fence. BUSY: it is not. */
+static enum wf_status claim_now(struct wf_engine *engine, struct wf_op *op,
+                                struct wf_ready_row *row, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
-    const struct wf_state *state = &committer->state;
+    bool is_new = !committer->before[row->step].ready, kept = false;
+    enum wf_status status = WF_OK;
 
-    for (int i = 0; i < state->step_count; i++) {
-        struct wf_ready_row row = {
-            .run_id = state->id, .step = i, .owner = committer->owner, .slot = op->slot->index};
-        enum wf_status status;
-
-        if (state->steps[i].status != WF_STEP_ready || state->steps[i].attempt != 1 ||
-            wf_scheduler_place(state, op->definition, i) != WF_PLACE_NOW) {
-            continue;
-        }
-        status = engine->does->ready_claim(committer->store, &row, error);
-        if (status == WF_BUSY) {
-            continue;
-        }
-        if (!status) {
-            committer->released -= !committer->before[i].ready;
-            wf_append_fill_claim(engine, &op->claim, i, row.fence, op->command.by);
-        }
+    if (op->slot->claim.keeps && !is_new) {
+        status = is_kept(engine, op->slot, row, &kept, error);
+    }
+    if (status || kept) {
         return status;
     }
+    if (!is_new && !op->slot->worker) {
+        return WF_BUSY; /* somebody else's call released it */
+    }
+    row->owner = committer->owner;
+    row->slot = op->slot->index;
+    status = engine->does->ready_claim(committer->store, row, error);
+    committer->released -= !status && is_new;
+    return status;
+}
+
+/* A `now` step goes on here, in the same slot. A caller keeps all that became ready by its own calls, and
+ * runs them one after another; a worker takes one and leaves its siblings to the others. Not a second
+ * attempt: that is any worker's. */
+static enum wf_status claim_next(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    const struct wf_state *state = &engine->committer.state;
+    bool keeps = false;
+
+    for (int i = 0; i < state->step_count; i++) {
+        struct wf_ready_row row = {.run_id = state->id, .step = i};
+        enum wf_status status =
+            is_next(engine, op, i) ? claim_now(engine, op, &row, error) : WF_BUSY;
+
+        if (status && status != WF_BUSY) {
+            return status;
+        }
+        if (!status && !op->claim.run_id) {
+            wf_append_fill_claim(engine, &op->claim, i, row.fence, op->command.by);
+            if (op->slot->worker) {
+                return WF_OK;
+            }
+        } else {
+            keeps |= !status;
+        }
+    }
+    op->claim.keeps = keeps && op->claim.run_id;
     return WF_OK;
+}
+
+/* What the slot keeps of the loaded run, beside what it holds, is everybody's again. */
+static enum wf_status release_kept(struct wf_engine *engine, const struct wf_slot *slot,
+                                   struct wf_error *error)
+{
+    const struct wf_state *state = &engine->committer.state;
+    enum wf_status status = WF_OK;
+
+    for (int i = 0; slot->claim.keeps && i < state->step_count && !status; i++) {
+        struct wf_ready_row row = {.run_id = state->id, .step = i};
+        bool kept;
+
+        status = is_kept(engine, slot, &row, &kept, error);
+        if (!status && kept) {
+            engine->committer.released++;
+            status = engine->does->ready_release(engine->committer.store, &row, error);
+        }
+    }
+    return status;
+}
+
+/* After a failure only a caller, with what else its call has released. */
+static bool goes_on(const struct wf_op *op)
+{
+    switch (op->command.kind) {
+    case WF_COMMAND_START:
+    case WF_COMMAND_COMPLETE:
+    case WF_COMMAND_ACCEPT:
+    case WF_COMMAND_SKIP:
+    case WF_COMMAND_OPEN:
+        return true;
+    case WF_COMMAND_FAIL:
+        return op->slot && op->slot->claim.keeps;
+    default:
+        return false;
+    }
 }
 
 /* Runs the op's command on the loaded run, and goes on with a `now` step if one follows. */
@@ -77,10 +158,8 @@ static enum wf_status run_command(struct wf_engine *engine, struct wf_op *op,
 {
     enum wf_status status = wf_append_command(engine, &op->command, &op->status, error);
     bool appended = !status && !op->status && engine->committer.row.len;
-    bool goes_on = op->command.kind == WF_COMMAND_START ||
-                   op->command.kind == WF_COMMAND_COMPLETE || op->command.kind == WF_COMMAND_ACCEPT;
 
-    if (!status && !op->status && op->slot && goes_on) {
+    if (!status && !op->status && op->slot && goes_on(op)) {
         status = claim_next(engine, op, error);
     }
     if (!status) {
@@ -117,7 +196,7 @@ static enum wf_status start(struct wf_engine *engine, struct wf_op *op, struct w
 }
 
 /* Whether the slot's claim on a step of the loaded run still stands: STALE once the step was claimed again,
- * is over, or has another round (whose fences begin anew). An expired lease alone refuses nothing. */
+ * is over, or has another round or mode (whose fences begin anew). An expired lease alone refuses nothing. */
 static enum wf_status check_claim(struct wf_engine *engine, const struct wf_claim *claim,
                                   enum wf_status *refused, struct wf_error *error)
 {
@@ -130,13 +209,15 @@ static enum wf_status check_claim(struct wf_engine *engine, const struct wf_clai
     *refused = WF_OK;
     if (status == WF_NOT_FOUND ||
         (!status && ((claim->await ? wait.fence : ready.fence) != claim->fence ||
-                     engine->committer.state.steps[claim->step].round != claim->round))) {
+                     engine->committer.state.steps[claim->step].round != claim->round ||
+                     engine->committer.state.steps[claim->step].mode != claim->mode))) {
         *refused = WF_STALE;
         return WF_OK;
     }
     return status;
 }
 
+/* Gives back the claim itself. */
 static enum wf_status release(struct wf_engine *engine, const struct wf_claim *claim,
                               struct wf_error *error)
 {
@@ -158,6 +239,21 @@ static enum wf_status release(struct wf_engine *engine, const struct wf_claim *c
     return status == WF_STALE ? WF_OK : status;
 }
 
+/* Gives back the claim and whatever the slot keeps. */
+static enum wf_status release_all(struct wf_engine *engine, struct wf_op *op,
+                                  struct wf_error *error)
+{
+    enum wf_status status = WF_OK, refused = WF_OK;
+
+    if (op->slot->claim.keeps) {
+        status = wf_append_load(engine, op->slot->claim.run_id, &refused, error);
+        if (!status && !refused) {
+            status = release_kept(engine, op->slot, error);
+        }
+    }
+    return status ? status : release(engine, &op->slot->claim, error);
+}
+
 static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
     const struct wf_claim *claim = &op->slot->claim;
@@ -173,7 +269,7 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
     if (refused) {
         answer(engine, op, false);
         op->status = refused;
-        return WF_OK;
+        return release_kept(engine, op->slot, error);
     }
     op->command.step = claim->step;
     op->command.attempt = claim->attempt;
@@ -183,6 +279,9 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
     engine->committer.finished += !status;
     if (!status && op->command.kind == WF_COMMAND_REJECT) {
         status = release(engine, claim, error);
+    }
+    if (!status && !op->claim.run_id) {
+        status = release_kept(engine, op->slot, error);
     }
     return status;
 }
@@ -302,7 +401,7 @@ enum wf_status wf_append(struct wf_engine *engine, struct wf_op *op, struct wf_e
     case WF_OP_FINISH:
         return finish(engine, op, error);
     case WF_OP_RELEASE:
-        return release(engine, &op->slot->claim, error);
+        return release_all(engine, op, error);
     case WF_OP_CLAIM_STEP:
         return claim_step(engine, op, error);
     case WF_OP_CLAIM_WAIT:

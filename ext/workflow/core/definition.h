@@ -28,6 +28,10 @@ struct wf_definition_step {
     int64_t backoff_ms; /* constant, or WF_BACKOFF_EXPONENTIAL */
     int64_t expires_ms; /* of an await, from when it opens; 0: never */
     struct wf_bytes otherwise;
+    int64_t wait_ms; /* between its turn and its start */
+    bool asks;       /* an await with conditions, which somebody has to ask before it opens */
+    uint16_t
+        either; /* awaits of one number, from 1: the first accepted skips the others; 0: none */
     const uint16_t *deps; /* indexes of the steps that this one comes after */
     uint16_t dep_count;
 };

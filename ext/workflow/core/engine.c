@@ -266,7 +266,13 @@ void wf_hand_enter(struct wf_hand *hand)
     }
     atomic_store(&hand->slot->entered_mono_ms, wf_clock_mono_ms());
     atomic_store(&hand->slot->entered_ms, wf_clock_wall_ms(&engine->clock));
-    wf_liveness_enter(&engine->liveness, hand->slot->index, hand->slot->claim.fence);
+    wf_liveness_enter(&engine->liveness, hand->slot->index,
+                      wf_liveness_turn(hand->slot->claim.step, hand->slot->claim.fence));
+}
+
+void wf_hand_met(struct wf_hand *hand)
+{
+    hand->slot->claim.met = true;
 }
 
 const struct wf_claim *wf_hand_claim(const struct wf_hand *hand)

@@ -79,6 +79,8 @@ struct wf_hand {
 enum wf_status wf_hand_take(struct wf_hand *hand, int64_t wait_ms);
 /* To be called right before the application's code runs. */
 void wf_hand_enter(struct wf_hand *hand);
+/* The conditions of the step in hand were asked, and are met: told if the attempt fails. */
+void wf_hand_met(struct wf_hand *hand);
 /* What is held: its claim, or NULL. Valid until the hand ends it. */
 const struct wf_claim *wf_hand_claim(const struct wf_hand *hand);
 /* Gives back what is held, if anything; never waits, never fails. */

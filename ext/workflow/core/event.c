@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define FORMAT 1
+#define FORMAT 2
 
 enum field {
     HAS_STEP = 1 << 0,
@@ -22,7 +22,9 @@ enum field {
     HAS_PAYLOAD = 1 << 9,
     IS_FINAL = 1 << 10,
     IS_CRASHED = 1 << 11,
-    KNOWN = (1 << 12) - 1
+    IS_MET = 1 << 12,
+    HAS_MODE = 1 << 13,
+    KNOWN = (1 << 14) - 1
 };
 
 static const char *const kind_names[] = {
@@ -56,7 +58,8 @@ static uint64_t mask_of(const struct wf_event *event, int64_t row_at_ms)
            (event->error_class.len || event->error_message.len || event->error_where.len ? HAS_ERROR
                                                                                          : 0u) |
            (event->payload.len ? HAS_PAYLOAD : 0u) | (event->final ? IS_FINAL : 0u) |
-           (event->crashed ? IS_CRASHED : 0u);
+           (event->crashed ? IS_CRASHED : 0u) | (event->met ? IS_MET : 0u) |
+           (event->mode ? HAS_MODE : 0u);
 }
 
 void wf_row_add(struct wf_buffer *row, const struct wf_event *event, int64_t row_at_ms)
@@ -96,6 +99,9 @@ void wf_row_add(struct wf_buffer *row, const struct wf_event *event, int64_t row
     }
     if (mask & HAS_PAYLOAD) {
         wf_buffer_put_bytes(row, event->payload);
+    }
+    if (mask & HAS_MODE) {
+        wf_buffer_put_uint(row, event->mode);
     }
 }
 
@@ -145,8 +151,15 @@ static void read_fields(struct wf_reader *reader, uint64_t mask, struct wf_event
     if (mask & HAS_PAYLOAD) {
         event->payload = wf_reader_bytes(reader);
     }
+    if (mask & HAS_MODE) {
+        uint64_t mode = wf_reader_uint(reader);
+
+        reader->failed |= mode > WF_MODE_ASK;
+        event->mode = (enum wf_mode)mode;
+    }
     event->final = mask & IS_FINAL;
     event->crashed = mask & IS_CRASHED;
+    event->met = mask & IS_MET;
 }
 
 enum wf_status wf_row_next(struct wf_row *row, struct wf_event *event)

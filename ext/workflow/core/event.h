@@ -38,6 +38,13 @@
     X(run_done)                                                                                    \
     X(lease_lost)
 
+/* What is run when a step is run. Stored: never renumber. */
+enum wf_mode {
+    WF_MODE_STEP = 0,      /* its own method */
+    WF_MODE_OTHERWISE = 1, /* of an expired await: its `otherwise` */
+    WF_MODE_ASK = 2,       /* of an await: its conditions, before it opens */
+};
+
 enum wf_kind {
 #define WF_KIND_NAME(name) WF_KIND_##name,
     WF_KINDS(WF_KIND_NAME)
@@ -54,12 +61,15 @@ struct wf_event {
     uint32_t round;       /* of the step, from 1 */
     int64_t at_ms;        /* when it happened; 0 in a row: the row's moment */
     struct wf_bytes by;   /* who: "worker:4712@host" */
-    int64_t due_ms;       /* step_retried: when again. input_requested: when it expires */
-    int64_t fence;        /* of the claim that is reported on */
-    bool final;   /* step_failed: no retry follows. step_retried: a person asked for a new round */
-    bool crashed; /* lease_lost: the process went down with the step entered */
-    struct wf_bytes
-        method; /* input_requested: its `otherwise`. step_scheduled: when it is that method */
+    int64_t
+        due_ms; /* step_retried: when again. input_requested: when it expires. step_scheduled: not
+                       before, and then it is told once more */
+    int64_t fence; /* of the claim that is reported on */
+    bool final;    /* step_failed: no retry follows. step_retried: a person asked for a new round */
+    bool crashed;  /* lease_lost: the process went down with the step entered */
+    bool met;      /* step_failed: its conditions had been asked, and were met */
+    enum wf_mode mode;      /* step_scheduled */
+    struct wf_bytes method; /* input_requested: its `otherwise` */
     struct wf_bytes reason; /* a word or a sentence */
     struct wf_bytes
         error_class; /* of the exception, with its message and place in the application */

@@ -99,18 +99,18 @@ bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner)
     return false;
 }
 
-static uint8_t mark_of(int64_t fence)
+static uint16_t mark_of(int64_t turn)
 {
-    return (uint8_t)(1 + (uint64_t)fence % 255);
+    return (uint16_t)(1 + (uint64_t)turn % UINT16_MAX);
 }
 
-void wf_liveness_enter(struct wf_liveness *liveness, int slot, int64_t fence)
+void wf_liveness_enter(struct wf_liveness *liveness, int slot, int64_t turn)
 {
     struct wf_shared_process *self = wf_liveness_self(liveness);
 
     assert(slot >= 0 && slot < (int)WF_SLOTS_MAX);
     if (self) { /* a step may outlast its engine */
-        atomic_store(&self->entered[slot], mark_of(fence));
+        atomic_store(&self->entered[slot], mark_of(turn));
     }
 }
 
@@ -124,10 +124,10 @@ void wf_liveness_exit(struct wf_liveness *liveness, int slot)
     }
 }
 
-bool wf_liveness_entered(const struct wf_shared_process *entry, int slot, int64_t fence)
+bool wf_liveness_entered(const struct wf_shared_process *entry, int slot, int64_t turn)
 {
     return slot >= 0 && slot < (int)WF_SLOTS_MAX &&
-           atomic_load(&entry->entered[slot]) == mark_of(fence);
+           atomic_load(&entry->entered[slot]) == mark_of(turn);
 }
 
 /* The owner goes first: without one, nobody believes the rest. */

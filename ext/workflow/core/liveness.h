@@ -37,9 +37,15 @@ void wf_liveness_scan(struct wf_liveness *liveness, int64_t mono_now_ms, wf_peer
 /* Whether this owner stands in an entry whose byte is held: alive, as far as the kernel knows. */
 bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner);
 
-/* The entered byte of a slot, set just before the step's code runs and cleared after it. */
-void wf_liveness_enter(struct wf_liveness *liveness, int slot, int64_t fence);
+/* The entered mark of a slot, set just before the step's code runs and cleared after it. A slot may keep
+ * several steps of a run, one of them entered: so the turn says which step, and which claim of it. */
+static inline int64_t wf_liveness_turn(int step, int64_t fence)
+{
+    return fence * WF_STEPS_MAX + step;
+}
+
+void wf_liveness_enter(struct wf_liveness *liveness, int slot, int64_t turn);
 void wf_liveness_exit(struct wf_liveness *liveness, int slot);
-bool wf_liveness_entered(const struct wf_shared_process *entry, int slot, int64_t fence);
+bool wf_liveness_entered(const struct wf_shared_process *entry, int slot, int64_t turn);
 
 #endif

@@ -305,7 +305,8 @@ bool wf_mailbox_holds(struct wf_mailbox *mailbox, int index, int64_t run_id, int
     if (index >= 0 && index < mailbox->slot_count && mailbox->slots[index]->place != WF_SLOT_FREE) {
         const struct wf_claim *claim = &mailbox->slots[index]->claim;
 
-        holds = claim->run_id == run_id && claim->step == step && claim->fence == fence;
+        holds =
+            claim->run_id == run_id && (claim->step == step ? claim->fence == fence : claim->keeps);
     }
     pthread_mutex_unlock(&mailbox->mutex);
     return holds;

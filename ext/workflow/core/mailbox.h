@@ -66,7 +66,8 @@ struct wf_slot *wf_mailbox_close(struct wf_mailbox *mailbox);
 /* What has been queued since before `mono_ms`, newest last, when every thread is busy: to be given back. */
 struct wf_slot *wf_mailbox_stale(struct wf_mailbox *mailbox, int64_t mono_ms);
 
-/* Whether the slot of that index holds this claim. Committer only: no other thread changes one. */
+/* Whether the slot of that index holds this claim, or keeps the step for its caller. Committer only: no
+ * other thread changes one. */
 bool wf_mailbox_holds(struct wf_mailbox *mailbox, int index, int64_t run_id, int step,
                       int64_t fence);
 /* How many claims there are, also of steps that are ending. Committer only. */

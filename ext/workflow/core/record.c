@@ -40,6 +40,9 @@ void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int 
     claim->alone = wf_state_project(state, index).alone;
     claim->attempt = step->attempt;
     claim->round = step->round;
+    claim->mode = step->mode;
+    claim->keeps = false;
+    claim->met = step->met;
     claim->fence = fence;
     wf_work_write(&claim->work, state, index, by);
     if (!engine->committer.witness_claim.run_id) {
@@ -91,14 +94,21 @@ static enum wf_status write_ready(struct wf_engine *engine, int step,
     return engine->does->ready_put(engine->committer.store, &row, error);
 }
 
-/* The rows of one step, as they were and as they are to be. `again`: for another attempt or round. */
+/* Whether what is to be run is not what was: the claim on that is no claim on this. */
+static bool is_another(const struct wf_projection *old, const struct wf_projection *new)
+{
+    return old->round != new->round || old->attempt != new->attempt || old->mode != new->mode;
+}
+
+/* The rows of one step, as they were and as they are to be. */
 static enum wf_status write_step(struct wf_engine *engine, int step,
                                  const struct wf_projection *old, const struct wf_projection *new,
-                                 bool again, struct wf_error *error)
+                                 struct wf_error *error)
 {
     const struct wf_store_functions *does = engine->does;
     struct wf_store *store = engine->committer.store;
     int64_t run_id = engine->committer.state.id;
+    bool again = is_another(old, new);
     enum wf_status status = WF_OK;
 
     if (new->ready &&
@@ -125,8 +135,7 @@ static enum wf_status write_step(struct wf_engine *engine, int step,
     return status;
 }
 
-static enum wf_status write_steps(struct wf_engine *engine, const struct wf_command *command,
-                                  int old_count, struct wf_error *error)
+static enum wf_status write_steps(struct wf_engine *engine, int old_count, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     enum wf_status status = WF_OK;
@@ -134,11 +143,9 @@ static enum wf_status write_steps(struct wf_engine *engine, const struct wf_comm
     for (int i = 0; i < committer->state.step_count && !status; i++) {
         struct wf_projection old = i < old_count ? committer->before[i] : (struct wf_projection){0};
         struct wf_projection new = wf_state_project(&committer->state, i);
-        bool again =
-            (command->kind == WF_COMMAND_LOST && command->step == i) || old.round != new.round;
 
         committer->before[i] = old;
-        status = write_step(engine, i, &old, &new, again, error);
+        status = write_step(engine, i, &old, &new, error);
     }
     return status;
 }
@@ -161,5 +168,5 @@ enum wf_status wf_append_command(struct wf_engine *engine, const struct wf_comma
     if (!status) {
         status = write_run(engine, command->kind == WF_COMMAND_START, error);
     }
-    return status ? status : write_steps(engine, command, old_count, error);
+    return status ? status : write_steps(engine, old_count, error);
 }

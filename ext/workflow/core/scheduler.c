@@ -5,6 +5,7 @@
 #include "scheduler.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "arena.h"
 
@@ -42,14 +43,12 @@ static struct wf_event of_step(const struct decision *decision, int index, enum 
         .kind = kind, .step = step->name, .attempt = step->attempt, .round = step->round};
 }
 
-static void schedule(struct decision *decision, int index, uint32_t attempt, bool otherwise)
+static void schedule(struct decision *decision, int index, uint32_t attempt, enum wf_mode mode)
 {
     struct wf_event event = of_step(decision, index, WF_KIND_step_scheduled);
 
     event.attempt = attempt;
-    if (otherwise) {
-        event.method = decision->state->steps[index].method;
-    }
+    event.mode = mode;
     emit(decision, event);
 }
 
@@ -59,6 +58,7 @@ static void request_input(struct decision *decision, int index)
     const struct wf_definition_step *options =
         wf_definition_find(decision->command->definition, event.step, index);
 
+    event.fence = decision->command->kind == WF_COMMAND_OPEN ? decision->command->fence : 0;
     if (options && options->expires_ms) {
         event.due_ms = decision->command->now_ms + options->expires_ms;
         event.method = options->otherwise;
@@ -66,12 +66,45 @@ static void request_input(struct decision *decision, int index)
     emit(decision, event);
 }
 
+/* An await asks for its input, or first somebody asks its conditions. */
+static void open_await(struct decision *decision, int index,
+                       const struct wf_definition_step *options)
+{
+    if (options && options->asks) {
+        schedule(decision, index, 1, WF_MODE_ASK);
+    } else {
+        request_input(decision, index);
+    }
+}
+
+/* A step's turn has come. */
+static void begin_step(struct decision *decision, int index)
+{
+    const struct wf_step *step = &decision->state->steps[index];
+    const struct wf_definition_step *options =
+        wf_definition_find(decision->command->definition, step->name, index);
+
+    if (options && options->wait_ms) {
+        struct wf_event event = of_step(decision, index, WF_KIND_step_scheduled);
+
+        event.due_ms = decision->command->now_ms + options->wait_ms;
+        emit(decision, event);
+    } else if (step->kind == WF_STEP_AWAIT) {
+        open_await(decision, index, options);
+    } else {
+        schedule(decision, index, 1, WF_MODE_STEP);
+    }
+}
+
+static bool is_settled(const struct wf_step *step)
+{
+    return step->status == WF_STEP_completed || step->status == WF_STEP_skipped;
+}
+
 static bool all_settled(const struct wf_state *state)
 {
     for (uint16_t i = 0; i < state->step_count; i++) {
-        enum wf_step_status status = state->steps[i].status;
-
-        if (status != WF_STEP_completed && status != WF_STEP_skipped) {
+        if (!is_settled(&state->steps[i])) {
             return false;
         }
     }
@@ -84,13 +117,10 @@ static void release(struct decision *decision, struct wf_bytes reason)
     struct wf_state *state = decision->state;
 
     for (uint16_t i = 0; i < state->step_count && !decision->status; i++) {
-        if (state->steps[i].status != WF_STEP_pending || !wf_state_released(state, i)) {
-            continue;
-        }
-        if (state->steps[i].kind == WF_STEP_AWAIT) {
-            request_input(decision, i);
-        } else {
-            schedule(decision, i, 1, false);
+        const struct wf_step *step = &state->steps[i];
+
+        if (step->status == WF_STEP_pending && !step->due_ms && wf_state_released(state, i)) {
+            begin_step(decision, i);
         }
     }
     if (all_settled(state)) {
@@ -164,7 +194,7 @@ static enum wf_status complete(struct decision *decision)
     event.attempt = command->attempt;
     event.fence = command->fence;
     event.payload = command->payload;
-    otherwise = decision->state->steps[command->step].otherwise;
+    otherwise = decision->state->steps[command->step].mode == WF_MODE_OTHERWISE;
     emit(decision, event);
     if (otherwise) {
         emit(decision, (struct wf_event){.kind = WF_KIND_run_expired});
@@ -186,6 +216,7 @@ static void fail_attempt(struct decision *decision, bool final, struct wf_bytes 
     event.error_class = command->error_class;
     event.error_message = command->error_message;
     event.error_where = command->error_where;
+    event.met = command->met;
     emit(decision, event);
 }
 
@@ -195,7 +226,7 @@ static enum wf_status fail(struct decision *decision)
     struct wf_step *step = &decision->state->steps[command->step];
     const struct wf_definition_step *options =
         wf_definition_find(command->definition, step->name, command->step);
-    uint32_t retries = options && !step->otherwise ? options->retries : 0;
+    uint32_t retries = options && !step->mode ? options->retries : 0;
     bool final = command->final || step->failures >= retries;
     struct wf_event event;
 
@@ -239,9 +270,54 @@ static enum wf_status lost(struct decision *decision)
         fail_attempt(decision, true, WF_BYTES("crashed"));
         release(decision, WF_BYTES("crashed"));
     } else {
-        schedule(decision, command->step, step->attempt + 1, step->otherwise);
+        schedule(decision, command->step, step->attempt + 1, step->mode);
     }
     return WF_OK;
+}
+
+static enum wf_status skip(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_event event = of_step(decision, command->step, WF_KIND_step_skipped);
+
+    if (!in_hand(decision)) {
+        return WF_STALE;
+    }
+    event.fence = command->fence;
+    event.reason = command->reason;
+    emit(decision, event);
+    release(decision, (struct wf_bytes){"", 0});
+    return WF_OK;
+}
+
+static enum wf_status open(struct decision *decision)
+{
+    int index = decision->command->step;
+
+    if (!in_hand(decision) || decision->state->steps[index].mode != WF_MODE_ASK) {
+        return WF_STALE;
+    }
+    request_input(decision, index);
+    return WF_OK;
+}
+
+/* The first of several awaits has its input: nobody waits for the others any more. */
+static void skip_others(struct decision *decision, int index)
+{
+    struct wf_state *state = decision->state;
+    struct wf_bytes name = state->steps[index].name;
+    char reason[WF_NAME_LEN_MAX + sizeof("either: ")];
+    int len = snprintf(reason, sizeof(reason), "either: %.*s", (int)name.len, name.ptr);
+
+    for (uint16_t i = 0; state->steps[index].either && i < state->step_count; i++) {
+        if (i != index && state->steps[i].either == state->steps[index].either &&
+            !is_settled(&state->steps[i])) {
+            struct wf_event event = of_step(decision, i, WF_KIND_step_skipped);
+
+            event.reason = (struct wf_bytes){reason, (size_t)len};
+            emit(decision, event);
+        }
+    }
 }
 
 static enum wf_status accept(struct decision *decision)
@@ -257,6 +333,7 @@ static enum wf_status accept(struct decision *decision)
     event = of_step(decision, command->step, WF_KIND_step_completed);
     event.fence = command->fence;
     emit(decision, event);
+    skip_others(decision, command->step);
     release(decision, (struct wf_bytes){"", 0});
     return WF_OK;
 }
@@ -284,7 +361,7 @@ static void expire(struct decision *decision)
 
     emit(decision, of_step(decision, index, WF_KIND_input_expired));
     if (step->method.len) {
-        schedule(decision, index, 1, true);
+        schedule(decision, index, 1, WF_MODE_OTHERWISE);
     } else {
         emit(decision, (struct wf_event){.kind = WF_KIND_run_expired});
     }
@@ -300,7 +377,11 @@ static enum wf_status fire(struct decision *decision)
     if (step->status == WF_STEP_waiting) {
         expire(decision);
     } else if (step->status == WF_STEP_retrying) {
-        schedule(decision, decision->command->step, step->attempt + 1, step->otherwise);
+        schedule(decision, decision->command->step, step->attempt + 1, step->mode);
+    } else if (step->status ==
+               WF_STEP_pending) { /* its delay is over; whether to ask is not known */
+        schedule(decision, decision->command->step, 1,
+                 step->kind == WF_STEP_AWAIT ? WF_MODE_ASK : WF_MODE_STEP);
     }
     return WF_OK;
 }
@@ -311,9 +392,16 @@ static enum wf_status hurry(struct decision *decision)
 
     switch (step->status) {
     case WF_STEP_ready:
-        return WF_OK;
+    case WF_STEP_running: /* somebody's: whoever wants to claim it will find that out */
+        return step->mode == WF_MODE_ASK ? WF_NOT_PENDING : WF_OK;
     case WF_STEP_retrying:
-        schedule(decision, decision->command->step, step->attempt + 1, step->otherwise);
+        schedule(decision, decision->command->step, step->attempt + 1, step->mode);
+        return WF_OK;
+    case WF_STEP_pending:
+        if (!step->due_ms || step->kind == WF_STEP_AWAIT) {
+            return WF_NOT_PENDING;
+        }
+        schedule(decision, decision->command->step, 1, WF_MODE_STEP);
         return WF_OK;
     default:
         return WF_NOT_PENDING;
@@ -323,17 +411,18 @@ static enum wf_status hurry(struct decision *decision)
 static void retry_step(struct decision *decision, int index)
 {
     struct wf_event event = of_step(decision, index, WF_KIND_step_retried);
-    bool otherwise = decision->state->steps[index].status == WF_STEP_failed &&
-                     decision->state->steps[index].otherwise;
+    const struct wf_step *step = &decision->state->steps[index];
+    bool otherwise = step->status == WF_STEP_failed && step->mode == WF_MODE_OTHERWISE;
 
     event.attempt = 1;
     event.round++;
     event.final = true;
     emit(decision, event);
-    if (decision->state->steps[index].kind == WF_STEP_AWAIT && !otherwise) {
-        request_input(decision, index);
+    if (step->kind == WF_STEP_AWAIT && !otherwise) {
+        open_await(decision, index,
+                   wf_definition_find(decision->command->definition, step->name, index));
     } else {
-        schedule(decision, index, 1, otherwise);
+        schedule(decision, index, 1, otherwise ? WF_MODE_OTHERWISE : WF_MODE_STEP);
     }
 }
 
@@ -384,6 +473,10 @@ static enum wf_status run_command(struct decision *decision)
         return hurry(decision);
     case WF_COMMAND_RETRY:
         return retry(decision);
+    case WF_COMMAND_SKIP:
+        return skip(decision);
+    case WF_COMMAND_OPEN:
+        return open(decision);
     }
     return WF_INVALID;
 }
@@ -413,12 +506,12 @@ enum wf_place wf_scheduler_place(const struct wf_state *state,
     const struct wf_step *step = &state->steps[index];
     const struct wf_definition_step *options = wf_definition_find(definition, step->name, index);
 
-    assert(step->kind != WF_STEP_AWAIT || step->otherwise);
-    if (step->otherwise) {
+    assert(step->kind != WF_STEP_AWAIT || step->mode);
+    if (step->mode == WF_MODE_OTHERWISE) {
         return WF_PLACE_LATER;
     }
-    if (state->place) {
-        return state->place;
+    if (state->place || step->mode == WF_MODE_ASK) {
+        return state->place ? state->place : WF_PLACE_NOW;
     }
     if (options && options->place) {
         return options->place;

@@ -21,6 +21,8 @@ enum wf_command_kind {
     WF_COMMAND_FIRE,     /* a timer is due */
     WF_COMMAND_HURRY,    /* a retrying step is wanted now: now(:step), later(:step) */
     WF_COMMAND_RETRY,    /* a person wants failed steps, or `step` and what follows, run again */
+    WF_COMMAND_SKIP,     /* its conditions say that the step in hand is not to run */
+    WF_COMMAND_OPEN,     /* an await's conditions are met: it asks for its input */
 };
 
 struct wf_command {
@@ -37,6 +39,7 @@ struct wf_command {
     uint32_t chance;     /* FAIL: a random number, for the jitter */
     int64_t delay_ms;    /* FAIL: until the next attempt; -1: by the definition's backoff */
     bool final, crashed; /* FAIL: no retry. LOST: with its process */
+    bool met;            /* FAIL: the conditions had been asked, and were met */
     struct wf_bytes payload, reason, error_class, error_message, error_where;
 };
 

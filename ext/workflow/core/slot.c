@@ -11,7 +11,7 @@ void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int i
     wf_buffer_put_bytes(buffer, state->name);
     wf_buffer_put_bytes(buffer, state->subject);
     wf_buffer_put_bytes(buffer, step->name);
-    wf_buffer_put_bytes(buffer, step->otherwise ? step->method : step->name);
+    wf_buffer_put_bytes(buffer, step->mode == WF_MODE_OTHERWISE ? step->method : step->name);
     wf_buffer_put_bytes(buffer, state->args);
     wf_buffer_put_bytes(buffer, by);
 }

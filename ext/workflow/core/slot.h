@@ -21,6 +21,9 @@ struct wf_claim {
     int step;
     bool await; /* an await's submit, not a step */
     bool alone;
+    bool met;   /* the step's conditions were asked, and are met */
+    bool keeps; /* this slot also holds `now` steps of the run that come next */
+    enum wf_mode mode;
     uint32_t attempt, round;
     int64_t fence;
     struct wf_buffer work; /* what to run, and who (wf_work_read) */

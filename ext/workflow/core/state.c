@@ -80,11 +80,14 @@ static void end_step(struct wf_state *state, struct wf_step *step, const struct 
 static void fold_scheduled(struct wf_state *state, struct wf_step *step,
                            const struct wf_event *event)
 {
-    step->status = WF_STEP_ready;
-    step->otherwise = event->method.len > 0;
-    step->attempt = event->attempt;
     step->scheduled_ms = event->at_ms;
-    step->due_ms = step->started_ms = step->ended_ms = 0;
+    step->due_ms = event->due_ms;
+    step->started_ms = step->ended_ms = 0;
+    if (!event->due_ms) {
+        step->status = WF_STEP_ready;
+        step->mode = event->mode;
+        step->attempt = event->attempt;
+    }
     step->by = (struct wf_bytes){"", 0};
     state->failed = false;
 }
@@ -99,8 +102,10 @@ static void fold_started(struct wf_state *state, struct wf_step *step, const str
 static void fold_completed(struct wf_state *state, struct wf_step *step,
                            const struct wf_event *event)
 {
-    end_step(state, step, event, step->otherwise ? WF_STEP_cancelled : WF_STEP_completed);
-    if (step->otherwise) {
+    bool otherwise = step->mode == WF_MODE_OTHERWISE;
+
+    end_step(state, step, event, otherwise ? WF_STEP_cancelled : WF_STEP_completed);
+    if (otherwise) {
         step->reason = keep(state, WF_BYTES("expired"));
     } else {
         set_error(state, step, event);
@@ -114,7 +119,16 @@ static void fold_failed(struct wf_state *state, struct wf_step *step, const stru
 {
     end_step(state, step, event, WF_STEP_failed);
     step->failures++;
+    step->met |= event->met;
     set_error(state, step, event);
+}
+
+/* Settled: what comes after it goes on. */
+static void fold_skipped(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
+{
+    end_step(state, step, event, WF_STEP_skipped);
+    set_error(state, step, event);
+    step->mode = WF_MODE_STEP;
 }
 
 /* A person's request opens a new round of the step and of all that comes after it. */
@@ -125,13 +139,14 @@ static void reopen(struct wf_state *state, int index, uint32_t round)
     step->status = WF_STEP_pending;
     step->round = round;
     step->attempt = step->failures = step->crashes = 0;
-    step->otherwise = false;
+    step->mode = WF_MODE_STEP;
+    step->met = false;
     step->due_ms = step->scheduled_ms = step->started_ms = step->ended_ms = 0;
     for (uint16_t i = 0; i < state->step_count; i++) {
         struct wf_step *later = &state->steps[i];
 
         for (uint16_t d = 0; d < later->dep_count; d++) {
-            if (later->deps[d] == index && later->status != WF_STEP_pending) {
+            if (later->deps[d] == index && (later->status != WF_STEP_pending || later->due_ms)) {
                 reopen(state, i, later->round + 1);
             }
         }
@@ -151,11 +166,11 @@ static void reopen_cut(struct wf_state *state)
 static void fold_retried(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
 {
     if (event->final) {
-        bool otherwise = step->otherwise;
+        enum wf_mode mode = step->mode;
 
         reopen(state, (int)(step - state->steps), event->round);
         reopen_cut(state);
-        step->otherwise = otherwise;
+        step->mode = mode;
         state->ended = WF_RUN_none;
         state->ended_ms = 0;
         state->reason = (struct wf_bytes){"", 0};
@@ -169,11 +184,14 @@ static void fold_requested(struct wf_state *state, struct wf_step *step,
                            const struct wf_event *event)
 {
     step->status = WF_STEP_waiting;
-    step->otherwise = false;
+    step->mode = WF_MODE_STEP;
     step->method = keep(state, event->method);
     step->scheduled_ms = event->at_ms;
     step->due_ms = event->due_ms;
     step->started_ms = step->ended_ms = 0;
+    if (event->fence > step->fence) {
+        step->fence = event->fence;
+    }
 }
 
 static void fold_expired(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
@@ -252,6 +270,9 @@ static enum wf_status fold_fact(struct wf_state *state, struct wf_step *step,
     case WF_KIND_step_failed:
         fold_failed(state, step, event);
         return WF_OK;
+    case WF_KIND_step_skipped:
+        fold_skipped(state, step, event);
+        return WF_OK;
     case WF_KIND_step_retried:
         fold_retried(state, step, event);
         return WF_OK;
@@ -280,10 +301,9 @@ static enum wf_status fold_fact(struct wf_state *state, struct wf_step *step,
 bool wf_step_sound(const struct wf_step *step)
 {
     if (step->kind == WF_STEP_AWAIT) {
-        return step->otherwise ||
-               (step->status != WF_STEP_ready && step->status != WF_STEP_running);
+        return step->mode || (step->status != WF_STEP_ready && step->status != WF_STEP_running);
     }
-    return !step->otherwise && step->status != WF_STEP_waiting;
+    return !step->mode && step->status != WF_STEP_waiting;
 }
 
 static enum wf_status fold_step(struct wf_state *state, struct wf_step *step,
@@ -328,10 +348,10 @@ enum wf_status wf_state_fold_row(struct wf_state *state, struct wf_bytes bytes)
     return status == WF_NOT_FOUND ? WF_OK : status;
 }
 
-/* The first that applies: running, retrying, waiting, failed. So failed says that nothing can move. */
+/* The first that applies: running, retrying, waiting, scheduled, failed. So failed says that nothing can move. */
 enum wf_run_status wf_state_status(const struct wf_state *state)
 {
-    bool retrying = false, waiting = false;
+    bool retrying = false, waiting = false, scheduled = false;
 
     if (state->ended || state->version == 0) {
         return state->ended;
@@ -344,11 +364,15 @@ enum wf_run_status wf_state_status(const struct wf_state *state)
         }
         retrying |= status == WF_STEP_retrying;
         waiting |= status == WF_STEP_waiting;
+        scheduled |= status == WF_STEP_pending && state->steps[i].due_ms;
     }
     if (retrying) {
         return WF_RUN_retrying;
     }
-    return waiting ? WF_RUN_waiting : WF_RUN_failed;
+    if (waiting) {
+        return WF_RUN_waiting;
+    }
+    return scheduled ? WF_RUN_scheduled : WF_RUN_failed;
 }
 
 int wf_state_find(const struct wf_state *state, struct wf_bytes name)
@@ -378,13 +402,18 @@ bool wf_state_released(const struct wf_state *state, int index)
 struct wf_projection wf_state_project(const struct wf_state *state, int index)
 {
     const struct wf_step *step = &state->steps[index];
-    struct wf_projection rows = {
-        .at_ms = step->scheduled_ms, .fence = step->fence, .round = step->round};
+    struct wf_projection rows = {.at_ms = step->scheduled_ms,
+                                 .fence = step->fence,
+                                 .round = step->round,
+                                 .attempt = step->attempt,
+                                 .mode = step->mode};
 
     assert(index < state->step_count);
     rows.ready = step->status == WF_STEP_ready || step->status == WF_STEP_running;
     rows.waits = step->status == WF_STEP_waiting;
-    rows.timer = (rows.waits || step->status == WF_STEP_retrying) && step->due_ms;
+    rows.timer =
+        (rows.waits || step->status == WF_STEP_retrying || step->status == WF_STEP_pending) &&
+        step->due_ms;
     rows.due_ms = rows.timer ? step->due_ms : 0;
     rows.alone = rows.ready && step->crashes + 1 == WF_CRASHES_MAX;
     return rows;

@@ -61,15 +61,18 @@ struct wf_step {
     enum wf_step_kind kind;
     const uint16_t *deps;
     uint16_t dep_count;
+    uint16_t either;
     /* Folded. */
     enum wf_step_status status;
-    bool otherwise;       /* an expired await: what runs, or ran, is its `otherwise` */
+    enum wf_mode mode;    /* what runs, or ran last */
+    bool met;             /* its conditions were asked in this round, and were met */
     uint32_t attempt;     /* the present or last one of this round; 0 before the first */
     uint32_t round;       /* from 1 */
     uint32_t failures;    /* attempts that failed in this round */
     uint32_t crashes;     /* attempts that took their process down in this round */
     int64_t scheduled_ms; /* ready, or waiting, since */
-    int64_t due_ms;       /* retrying: when again. waiting: when it expires. 0: no timer */
+    int64_t
+        due_ms; /* retrying: when again. waiting: when it expires. pending: its delay's end. 0: no timer */
     int64_t started_ms, ended_ms;
     int64_t fence;                         /* the last one reported */
     int64_t input_version, result_version; /* of the events that hold them; 0: none */
@@ -131,7 +134,9 @@ struct wf_projection {
     bool alone;
     int32_t priority;
     int64_t at_ms, due_ms, fence;
-    uint32_t round; /* in no row: one of another round is another row */
+    uint32_t round; /* in no row: one of another round, attempt or mode is another row */
+    uint32_t attempt;
+    enum wf_mode mode;
 };
 
 struct wf_projection wf_state_project(const struct wf_state *state, int step);

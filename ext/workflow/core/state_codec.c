@@ -6,7 +6,7 @@
 #include "arena.h"
 #include "state.h"
 
-#define FORMAT 1
+#define FORMAT 2
 
 enum step_field {
     STEP_STATUS = 1 << 0,
@@ -25,14 +25,15 @@ enum step_field {
     STEP_BY = 1 << 13,
     STEP_REASON = 1 << 14,
     STEP_ERROR = 1 << 15,
-    STEP_OTHERWISE = 1 << 16,
-    STEP_KNOWN = (1 << 17) - 1,
+    STEP_MODE = 1 << 16,
+    STEP_MET = 1 << 17,
+    STEP_KNOWN = (1 << 18) - 1,
 };
 
 enum run_flag { RUN_FAILED = 1 << 0, RUN_UNIQUE = 1 << 1, RUN_KNOWN = (1 << 2) - 1 };
 
 static void put_shape(struct wf_buffer *buffer, struct wf_bytes name, enum wf_step_kind kind,
-                      const uint16_t *deps, uint16_t dep_count)
+                      const uint16_t *deps, uint16_t dep_count, uint16_t either)
 {
     wf_buffer_put_bytes(buffer, name);
     wf_buffer_put_uint(buffer, kind);
@@ -40,6 +41,7 @@ static void put_shape(struct wf_buffer *buffer, struct wf_bytes name, enum wf_st
     for (uint16_t i = 0; i < dep_count; i++) {
         wf_buffer_put_uint(buffer, deps[i]);
     }
+    wf_buffer_put_uint(buffer, either);
 }
 
 void wf_birth_encode(const struct wf_birth *birth, struct wf_buffer *buffer)
@@ -57,7 +59,7 @@ void wf_birth_encode(const struct wf_birth *birth, struct wf_buffer *buffer)
     for (uint16_t i = 0; i < definition->step_count; i++) {
         const struct wf_definition_step *step = &definition->steps[i];
 
-        put_shape(buffer, step->name, step->kind, step->deps, step->dep_count);
+        put_shape(buffer, step->name, step->kind, step->deps, step->dep_count, step->either);
     }
 }
 
@@ -72,7 +74,7 @@ static uint32_t step_mask(const struct wf_step *step)
            (step->method.len ? STEP_METHOD : 0u) | (step->by.len ? STEP_BY : 0u) |
            (step->reason.len ? STEP_REASON : 0u) |
            (step->error_class.len || step->error_message.len ? STEP_ERROR : 0u) |
-           (step->otherwise ? STEP_OTHERWISE : 0u);
+           (step->mode ? STEP_MODE : 0u) | (step->met ? STEP_MET : 0u);
 }
 
 static void put_if(struct wf_buffer *buffer, uint32_t mask, uint32_t field, int64_t value)
@@ -94,7 +96,7 @@ static void put_step(struct wf_buffer *buffer, const struct wf_step *step)
 {
     uint32_t mask = step_mask(step);
 
-    put_shape(buffer, step->name, step->kind, step->deps, step->dep_count);
+    put_shape(buffer, step->name, step->kind, step->deps, step->dep_count, step->either);
     wf_buffer_put_uint(buffer, mask);
     put_if(buffer, mask, STEP_STATUS, step->status);
     put_if(buffer, mask, STEP_ATTEMPT, step->attempt);
@@ -113,6 +115,7 @@ static void put_step(struct wf_buffer *buffer, const struct wf_step *step)
     put_text_if(buffer, mask, STEP_REASON, step->reason);
     put_text_if(buffer, mask, STEP_ERROR, step->error_class);
     put_text_if(buffer, mask, STEP_ERROR, step->error_message);
+    put_if(buffer, mask, STEP_MODE, step->mode);
 }
 
 void wf_state_encode(const struct wf_state *state, struct wf_buffer *buffer)
@@ -142,7 +145,7 @@ void wf_state_encode(const struct wf_state *state, struct wf_buffer *buffer)
 static void get_shape(struct wf_state *state, struct wf_reader *reader, uint16_t index)
 {
     struct wf_step *step = &state->steps[index];
-    uint64_t kind, dep_count;
+    uint64_t kind, dep_count, either;
     uint16_t *deps;
 
     step->name = wf_reader_bytes(reader);
@@ -163,6 +166,9 @@ static void get_shape(struct wf_state *state, struct wf_reader *reader, uint16_t
     }
     step->deps = deps;
     step->dep_count = deps ? (uint16_t)dep_count : 0;
+    either = wf_reader_uint(reader);
+    reader->failed |= either > WF_STEPS_MAX;
+    step->either = (uint16_t)either;
 }
 
 static int64_t get_if(struct wf_reader *reader, uint64_t mask, uint32_t field)
@@ -199,9 +205,10 @@ static void get_step(struct wf_state *state, struct wf_reader *reader, uint16_t 
     step->reason = get_text_if(reader, mask, STEP_REASON);
     step->error_class = get_text_if(reader, mask, STEP_ERROR);
     step->error_message = get_text_if(reader, mask, STEP_ERROR);
-    step->otherwise = mask & STEP_OTHERWISE;
-    reader->failed |=
-        step->status > WF_STEP_cancelled || mask & ~(uint64_t)STEP_KNOWN || !wf_step_sound(step);
+    step->mode = (enum wf_mode)get_if(reader, mask, STEP_MODE);
+    step->met = mask & STEP_MET;
+    reader->failed |= step->status > WF_STEP_cancelled || step->mode > WF_MODE_ASK ||
+                      mask & ~(uint64_t)STEP_KNOWN || !wf_step_sound(step);
 }
 
 /* The number of steps, and room for them. */

@@ -99,7 +99,8 @@ static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op
     for (int i = 0; i < held->ready_count && !status; i++) {
         struct wf_ready_row *row = &held->ready[i];
 
-        if (op->entry && wf_liveness_entered(op->entry, row->slot, row->fence)) {
+        if (op->entry &&
+            wf_liveness_entered(op->entry, row->slot, wf_liveness_turn(row->step, row->fence))) {
             status = lose(engine, op, row, by, error);
         } else {
             status = engine->does->ready_release(store, row, error);

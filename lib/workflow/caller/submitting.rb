@@ -2,25 +2,51 @@
 
 module Workflow
   class Caller
-    # Submits an input to an await: claims it, has its method judge, records the verdict. Part of Caller.
+    # Submits an input to an await: reads it as the await's fields say, claims the await, has its method judge, records
+    # the verdict. Part of Caller.
     module Submitting
       # How long to wait for the verdict on another's submission.
       TURN_MS = 10_000
 
       # @return [Submission]
       def submit(step, **input)
-        bytes = Serializer.dump([ input ], "the input of #{step}") if input.any?
         run = run_for(step)
         Messages.clear(object)
         return refused(run, step) unless run.id
-        Breath.of(object) do |breath|
-          status, snapshot = breath.hand.submit(run.id, step.to_s, Role.by, TURN_MS)
-          next refused(snapshot ? Run.new(snapshot, subject: object) : run, step, status) unless status == :claimed
-          judge(breath, snapshot, step, input, bytes)
-        end
+        input, bytes, errors = read(run, step, input)
+        errors ? unfit(run, step, errors) : claim(run, step, input, bytes)
       end
 
       private
+        # Before anything is claimed: an input that does not fit leaves no trace.
+        # @return [Array(Hash, String, Hash)] the cast input, its bytes, and what is wrong with it, if anything is
+        def read(run, step, input)
+          fields = fields_of(run, step)
+          input, errors = fields.read(input) if fields
+          return [ nil, nil, errors ] if errors&.any?
+          [ input, (Serializer.dump([ input ], "the input of #{step}") if input.any?), nil ]
+        rescue PayloadTooLarge
+          raise unless fields
+          [ nil, nil, { base: [ "The input of #{step} is too large" ] } ]
+        end
+
+        # What the present code says of the input; nil: anything goes.
+        def fields_of(run, step) = declarations.workflow(run.name)&.step(step)&.fields
+
+        def unfit(run, step, errors)
+          run.reload if run.equal?(@run) # a copy of who knows when
+          awaited = run.steps.any? { |candidate| candidate.name == step.to_sym && candidate.waiting? }
+          awaited ? verdict(run, errors, Rejected) : refused(run, step)
+        end
+
+        def claim(run, step, input, bytes)
+          Breath.of(object) do |breath|
+            status, snapshot = breath.hand.submit(run.id, step.to_s, Role.by, TURN_MS)
+            next refused(snapshot ? Run.new(snapshot, subject: object) : run, step, status) unless status == :claimed
+            judge(breath, snapshot, step, input, bytes)
+          end
+        end
+
         def judge(breath, snapshot, step, input, bytes)
           work = Work.new(snapshot[:id], snapshot[:class_name], snapshot[:name].to_s, snapshot[:subject], step.to_s, step.to_s)
           execution = Execution.new(breath.hand, work, object, input: input)
@@ -61,7 +87,7 @@ module Workflow
         def verdict(run, reasons, error)
           errors = Messages.for(object, reasons)
           return Submission.new(run, errors, accepted: false) unless @raising
-          message = text(reasons)
+          message = text(reasons.is_a?(Hash) ? errors : reasons)
           raise error == Rejected ? Rejected.new(message, errors: errors) : error.new("#{message} (#{subject.class_name}, run #{run.id || "none"})")
         end
 

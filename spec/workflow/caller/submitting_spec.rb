@@ -127,12 +127,104 @@ RSpec.describe Workflow::Caller::Submitting do
     expect(late.new.submit(:go).errors.full_messages.first).to match(/already done|is expired/)
   end
 
+  context "with fields" do
+    let(:order) do
+      define("Parcel") do
+        include Workflow
+        attr_reader :seen
+        workflow do
+          now :pack
+          await :confirm, fields: { code: String, count: Integer, on: [ Date, nil ], size: [ :s, :m, nil ] }
+          await :receive, fields: { sure: [ true ] }
+        end
+        def pack; end
+        def confirm(code:, **rest)
+          reject "Not the code." unless code == "1"
+          @seen = { code: code, **rest }
+        end
+      end
+    end
+    let(:object) { order.start }
+
+    it "gives the method and the log what was cast" do
+      submission = object.submit(:confirm, code: "1", count: "12", on: "2026-02-28", "size" => "m")
+
+      expect(submission).to be_accepted
+      expect(object.seen).to eq(code: "1", count: 12, on: Date.new(2026, 2, 28), size: :m)
+      expect(submission.run.input(:confirm)).to eq object.seen
+      expect(object.submit(:receive, sure: "on").run).to be_done
+      expect(object.workflow.input(:receive)).to eq(sure: true)
+    end
+
+    it "returns what is wrong by field, and writes nothing" do
+      version = object.workflow.version
+      submission = object.submit(:confirm, coed: "1", count: "many")
+
+      expect(submission).not_to be_accepted
+      expect(submission.errors.to_hash).to eq(code: [ "is missing" ], count: [ "must be a whole number" ],
+        coed: [ "is not a field of confirm. Did you mean code?" ])
+      expect(submission.errors.full_messages.first(2)).to eq [ "Code is missing", "Count must be a whole number" ]
+      expect(submission.run).to be_waiting_for(:confirm)
+      expect(object.workflow.version).to eq version
+      expect(object.seen).to be_nil
+    end
+
+    it "is judged by the method after that" do
+      expect(object.submit(:confirm, code: "2", count: "1").errors.to_hash).to eq(base: [ "Not the code." ])
+      expect(object.submit(:confirm, code: "1", count: "1")).to be_accepted
+    end
+
+    it "raises with a bang" do
+      expect { object.submit!(:confirm, count: "1") }.to raise_error(Workflow::Rejected, "Code is missing") do |error|
+        expect(error.errors[:code]).to eq [ "is missing" ]
+      end
+      expect(object.submit!(:confirm, code: "1", count: 1)).to be_accepted
+    end
+
+    it "says first that a step is not awaited" do
+      expect(object.submit(:receive).errors.full_messages).to eq [ "receive is not awaited: the workflow waits for confirm." ]
+      expect { object.submit!(:receive) }.to raise_error(Workflow::NotWaiting, /waits for confirm/)
+      expect(order.new.submit(:confirm)).not_to be_accepted
+      run = object.workflow
+      object.submit(:confirm, code: "1", count: 1)
+      expect(object.submit(:confirm).errors.full_messages).to eq [ "confirm is already done." ]
+      expect(run.submit(:confirm).errors.full_messages).to eq [ "confirm is already done." ] # by a copy from before
+    end
+
+    it "does not wait for another's verdict to say what is wrong" do
+      object
+      inside, go = Queue.new, Queue.new
+      order.remove_method(:confirm)
+      order.define_method(:confirm) { |**| inside << true; go.pop }
+      other = Thread.new { order.new.submit(:confirm, code: "1", count: 1) }
+      inside.pop
+
+      expect(object.submit(:confirm, count: 1).errors[:code]).to eq [ "is missing" ]
+    ensure
+      go << true
+      expect(other.value).to be_accepted
+    end
+
+    it "returns errors for what is hostile" do
+      version = object.workflow.version
+      [ "\xff", "a\0b", "x" * (2 << 20) ].each do |text|
+        expect(object.submit(:confirm, code: text, count: text, on: text, size: text).errors.to_hash.keys)
+          .to eq %i[code count on size]
+      end
+      expect(object.submit(:confirm, code: "\u0001" * (1 << 19), count: 1).errors[:base]).to eq [ "The input of confirm is too large" ]
+      expect(object.submit(:confirm, "\xff" => 1, code: "1", count: 1).errors[:base].size).to eq 1
+      expect(object.workflow.version).to eq version
+    end
+  end
+
   context "with records", :records do
     before do
       table(:signups) { |t| t.string :email; t.string :code }.class_eval do
         include Workflow
         validates :email, presence: true
         workflow { await :activate; now :greet }
+        workflow(:survey) { await :answer, fields: { email: String, age: Integer, friend: [ Signup, nil ] } }
+        def answer(email:, age:, friend:) = update!(email: email)
         def activate(email: nil, code: nil, other: nil)
           reject "Not the code." if code == 2
           other && Account.create!(name: other)
@@ -170,6 +262,34 @@ RSpec.describe Workflow::Caller::Submitting do
 
       expect(submission.errors.full_messages).to eq [ "Name can't be blank" ]
       expect(record.errors.full_messages).to eq [ "Name can't be blank" ]
+    end
+
+    it "puts what is wrong with fields on the record's errors, whether it has the attribute or not" do
+      record.start(:survey)
+      version = record.workflow(:survey).version
+      submission = record.submit(:answer, age: "old", nmae: 1, base: 1, friend: "1", "no_symbol" => 1)
+
+      expect(submission).not_to be_accepted
+      expect(submission.errors).to be_a ActiveModel::Errors
+      expect(record.errors.to_hash).to eq submission.errors.to_hash
+      expect(submission.errors[:email]).to eq [ "is missing" ]
+      expect(submission.errors.full_messages).to eq [ "Email is missing", "Age must be a whole number", "Friend must be a Signup",
+        "Nmae is not a field of answer", "base is not a field of answer", "no_symbol is not a field of answer" ]
+      expect(record.workflow(:survey).version).to eq version
+      expect { record.submit!(:answer, email: "", age: "") }.to raise_error(Workflow::Rejected, "Age is missing") do |error|
+        expect(error.errors[:age]).to eq [ "is missing" ]
+      end
+    end
+
+    it "takes fields, and lets the record's own validations judge after that" do
+      record.start(:survey)
+
+      expect(record.submit(:answer, email: "", age: 3).errors.full_messages).to eq [ "Email can't be blank" ]
+      submission = record.submit(:answer, email: "d@e.f", age: "44", friend: "")
+      expect(submission).to be_accepted
+      expect(submission.errors).to be_empty
+      expect(record.reload.email).to eq "d@e.f"
+      expect(submission.run.input(:answer)).to eq(email: "d@e.f", age: 44, friend: nil)
     end
   end
 end

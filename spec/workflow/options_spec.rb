@@ -1,0 +1,45 @@
+# frozen_string_literal: true
+
+RSpec.describe Workflow::Options do
+  def check(kind, **given) = described_class.check(kind, given, "order.rb:5: a step")
+
+  {
+    after: [ nil, "a", [ "a" ], [ :a, :a ], {}, 5 ],
+    if: [ nil, true, [], "paid?", :"not a name", [ :paid?, nil ], ->(_a, _b) { }, ->(k:) { k } ],
+    unless: [ nil, [], { a: 1 } ],
+    wait: [ nil, 0, -1, "2 days", Float::NAN, 11 * 365 * 86_400 ]
+  }.each do |option, values|
+    values.each do |value|
+      it "refuses #{option}: #{value.is_a?(Proc) ? "a proc of #{value.parameters}" : value.inspect}" do
+        %i[step await].each do |kind|
+          expect { check(kind, option => value) }
+            .to raise_error(Workflow::DefinitionError, /\Aorder.rb:5: a step: #{option}: must be .* not #{Regexp.escape(value.inspect)}/)
+        end
+      end
+    end
+  end
+
+  it "takes the graph's options for steps and awaits" do
+    given = { after: %i[a b], if: [ :paid?, -> { true } ], unless: ->(order) { order }, wait: 0.5 }
+
+    expect(%i[step await].map { |kind| check(kind, **given) }).to all(eq(given))
+    expect(check(:step, after: [])).to eq(after: [])
+  end
+
+  it "takes result: for steps and single methods" do
+    expect([ check(:step, result: true), check(:method, result: false) ]).to eq [ { result: true }, { result: false } ]
+    expect { check(:step, result: :yes) }.to raise_error(Workflow::DefinitionError, /result: must be true or false, not :yes/)
+    expect { check(:await, result: true) }.to raise_error(Workflow::DefinitionError, /not built yet/)
+  end
+
+  it "takes fields: for awaits only" do
+    expect(check(:await, fields: { code: String })).to eq(fields: { code: String })
+    expect { check(:step, fields: {}) }.to raise_error(Workflow::DefinitionError, /takes no option fields:/)
+  end
+
+  it "has no graph for single methods" do
+    %i[after if unless wait].each do |option|
+      expect { check(:method, option => :a) }.to raise_error(Workflow::DefinitionError, /#{option}: is not built yet/)
+    end
+  end
+end
