@@ -27,7 +27,7 @@ static char take_next(struct wf_engine *engine, struct wf_hand *hand, int64_t wa
     }
 }
 
-/* o(pen), w(atch for a while), t(ake), n(othing to take?), e(nter the last), f(inish the first, and hear), c(lose). */
+/* o(pen), s(tart a run as its caller), w(atch for a while), t(ake), n(othing to take?), e(nter the last), f(inish the first, and hear), c(lose). */
 static void obey(const struct child *parent, void *context)
 {
     const struct order *order = context;
@@ -45,6 +45,9 @@ static void obey(const struct child *parent, void *context)
         } else if (word == 't' || word == 'n') {
             reply = take_next(engine, &hands[taken], word == 't' ? ANSWER_MS : 0);
             taken += reply != '-';
+        } else if (word == 's') {
+            hands[taken] = hand_of(engine);
+            start_run(engine, &hands[taken++], mail, "kept");
         } else if (word == 'w') {
             int64_t since_ms = now_ms();
 
@@ -147,6 +150,35 @@ TEST(what_a_killed_process_held_is_taken_over_and_only_what_was_entered_counts)
     }
     CHECK(now_ms() - since_ms < 1000);
     CHECK(lost == 1);
+    close_engine(engine);
+    finish_test();
+}
+
+TEST(what_a_killed_caller_kept_beside_its_step_goes_back_untouched)
+{
+    struct order order = {LEASE_MS, 0};
+    struct child child;
+    struct wf_engine *engine;
+    struct wf_hand hand;
+    struct answer answer;
+
+    begin("a! b!< c!<");
+    child = child_of(&order);
+    engine = open_engine(path);
+    hand = hand_of(engine);
+    CHECK(tell(&child, 'o') == 'o' && tell(&child, 's') == 's' && tell(&child, 'e') == 'e');
+    wf_engine_work(engine, 1, WF_BYTES("heir"));
+    CHECK(wf_hand_take(&hand, 0) == WF_TIMED_OUT);
+    end_by(&child, SIGKILL);
+    for (int i = 0; i < 3; i++) {
+        CHECK(wf_hand_claim(&hand) || wf_hand_take(&hand, ANSWER_MS) == WF_OK);
+        answer = look(engine, wf_hand_claim(&hand)->run_id);
+        finish(&hand, mail, WF_COMMAND_COMPLETE);
+    }
+    answer = look(engine, answer.id);
+    CHECK(answer.run == WF_RUN_done && answer.crashes[0] == 1 && answer.attempts[0] == 2);
+    CHECK(answer.crashes[1] + answer.crashes[2] == 0);
+    CHECK(answer.attempts[1] == 1 && answer.attempts[2] == 1);
     close_engine(engine);
     finish_test();
 }
