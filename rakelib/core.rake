@@ -20,7 +20,7 @@ class CoreBuild
   ONLY = { plain: "fork" }.freeze
   # The tests fork while threads run, which TSan would otherwise refuse to follow.
   ENVIRONMENT = { "TSAN_OPTIONS" => "die_after_fork=0" }.freeze
-  SECONDS = 600
+  SECONDS = Integer(ENV.fetch("CORE_SECONDS", 600))
 
   include Rake::DSL
 

@@ -38,7 +38,7 @@ module Workflow
     private
       def answer(object)
         return object.__send__(@asked) if method_name
-        [ 1, -2 ].include?(@asked.arity) ? @asked.call(object) : object.instance_exec(&@asked)
+        object.instance_exec(*([ object ] if [ 1, -2 ].include?(@asked.arity)), &@asked)
       end
 
       def a_proc

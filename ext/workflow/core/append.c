@@ -42,15 +42,6 @@ static void answer(struct wf_engine *engine, struct wf_op *op, bool appended)
     }
 }
 
-/* A `now` step that is ready to be run for the first time. */
-static bool is_next(const struct wf_engine *engine, const struct wf_op *op, int step)
-{
-    const struct wf_state *state = &engine->committer.state;
-
-    return state->steps[step].status == WF_STEP_ready && state->steps[step].attempt == 1 &&
-           wf_scheduler_place(state, op->definition, step) == WF_PLACE_NOW;
-}
-
 /* Whether the slot keeps that step of the loaded run beside what it holds. */
 static enum wf_status is_kept(struct wf_engine *engine, const struct wf_slot *slot,
                               struct wf_ready_row *row, bool *kept, struct wf_error *error)
@@ -62,7 +53,8 @@ static enum wf_status is_kept(struct wf_engine *engine, const struct wf_slot *sl
     return status == WF_NOT_FOUND ? WF_OK : status;
 }
 
-/* The step becomes this slot's if it is free, or is it already: OK, with the row's fence. BUSY: it is not. */
+/* The step becomes this slot's if the append released it as a `now` step, or is it already, whatever its
+ * place is by now: OK, with the row's fence. BUSY: it is not. */
 static enum wf_status claim_now(struct wf_engine *engine, struct wf_op *op,
                                 struct wf_ready_row *row, struct wf_error *error)
 {
@@ -76,13 +68,14 @@ static enum wf_status claim_now(struct wf_engine *engine, struct wf_op *op,
     if (status || kept) {
         return status;
     }
-    if (!is_new && !op->slot->worker) {
-        return WF_BUSY; /* somebody else's call released it */
+    if (!is_new ||
+        wf_scheduler_place(&committer->state, op->definition, row->step) != WF_PLACE_NOW) {
+        return WF_BUSY;
     }
     row->owner = committer->owner;
     row->slot = op->slot->index;
     status = engine->does->ready_claim(committer->store, row, error);
-    committer->released -= !status && is_new;
+    committer->released -= !status;
     return status;
 }
 
@@ -96,8 +89,8 @@ static enum wf_status claim_next(struct wf_engine *engine, struct wf_op *op, str
 
     for (int i = 0; i < state->step_count; i++) {
         struct wf_ready_row row = {.run_id = state->id, .step = i};
-        enum wf_status status =
-            is_next(engine, op, i) ? claim_now(engine, op, &row, error) : WF_BUSY;
+        bool first = state->steps[i].status == WF_STEP_ready && state->steps[i].attempt == 1;
+        enum wf_status status = first ? claim_now(engine, op, &row, error) : WF_BUSY;
 
         if (status && status != WF_BUSY) {
             return status;

@@ -58,6 +58,7 @@ static void request_input(struct decision *decision, int index)
     const struct wf_definition_step *options =
         wf_definition_find(decision->command->definition, event.step, index);
 
+    event.attempt = 0; /* an input is not attempted */
     event.fence = decision->command->kind == WF_COMMAND_OPEN ? decision->command->fence : 0;
     if (options && options->expires_ms) {
         event.due_ms = decision->command->now_ms + options->expires_ms;

@@ -131,34 +131,40 @@ static void fold_skipped(struct wf_state *state, struct wf_step *step, const str
     step->mode = WF_MODE_STEP;
 }
 
-/* A person's request opens a new round of the step and of all that comes after it. */
-static void reopen(struct wf_state *state, int index, uint32_t round)
+static void reopen_one(struct wf_step *step)
 {
-    struct wf_step *step = &state->steps[index];
-
     step->status = WF_STEP_pending;
-    step->round = round;
+    step->round++;
     step->attempt = step->failures = step->crashes = 0;
     step->mode = WF_MODE_STEP;
     step->met = false;
+    step->input_version = step->result_version = 0;
+    step->reason = step->error_class = step->error_message = (struct wf_bytes){"", 0};
     step->due_ms = step->scheduled_ms = step->started_ms = step->ended_ms = 0;
+}
+
+/* A person's request opens a new round of the step and of all that comes after it. */
+static void reopen(struct wf_state *state, int index)
+{
+    reopen_one(&state->steps[index]);
     for (uint16_t i = 0; i < state->step_count; i++) {
         struct wf_step *later = &state->steps[i];
 
         for (uint16_t d = 0; d < later->dep_count; d++) {
             if (later->deps[d] == index && (later->status != WF_STEP_pending || later->due_ms)) {
-                reopen(state, i, later->round + 1);
+                reopen(state, i);
             }
         }
     }
 }
 
-/* What the end of the run had cut off has its next round too: else the run could never be done. */
+/* What the end of the run had cut off has its next round too: else the run could never be done. Only that:
+ * what comes after it and was settled otherwise, stays so. */
 static void reopen_cut(struct wf_state *state)
 {
     for (uint16_t i = 0; state->ended && i < state->step_count; i++) {
         if (state->steps[i].status == WF_STEP_cancelled) {
-            reopen(state, i, state->steps[i].round + 1);
+            reopen_one(&state->steps[i]);
         }
     }
 }
@@ -168,7 +174,8 @@ static void fold_retried(struct wf_state *state, struct wf_step *step, const str
     if (event->final) {
         enum wf_mode mode = step->mode;
 
-        reopen(state, (int)(step - state->steps), event->round);
+        reopen(state, (int)(step - state->steps));
+        step->round = event->round;
         reopen_cut(state);
         step->mode = mode;
         state->ended = WF_RUN_none;
@@ -176,6 +183,7 @@ static void fold_retried(struct wf_state *state, struct wf_step *step, const str
         state->reason = (struct wf_bytes){"", 0};
     }
     state->failed = false;
+    step->fence += !event->final; /* the attempt is over: its claim is good for nothing more */
     step->status = WF_STEP_retrying;
     step->due_ms = event->due_ms;
 }
@@ -185,6 +193,7 @@ static void fold_requested(struct wf_state *state, struct wf_step *step,
 {
     step->status = WF_STEP_waiting;
     step->mode = WF_MODE_STEP;
+    step->attempt = 0;
     step->method = keep(state, event->method);
     step->scheduled_ms = event->at_ms;
     step->due_ms = event->due_ms;

@@ -1,0 +1,411 @@
+# frozen_string_literal: true
+
+require "fileutils"
+require "tmpdir"
+require "workflow"
+require_relative "reference"
+require_relative "invention"
+
+Workflow::Store.load_core
+
+# Runs the model and the core side by side, and compares all that can be seen after each operation.
+module Differential
+  Native = Workflow::Native
+  MEMORY = "/dev/shm"
+
+  # Model and core do not agree, or the core does not get on.
+  class Difference < StandardError; end
+
+  # Where a store costs no disk.
+  def self.root = File.writable?(MEMORY) ? MEMORY : Dir.tmpdir
+
+  # One hand: the core's, and what the model says is in it.
+  Hand = Struct.new(:native, :claim)
+
+  # One store, one world, and operations on both. An operation is an Array, so that a list of them can be shortened and
+  # run again; one that makes no sense at this moment (its hand is empty, its run is not there) does nothing.
+  class Session
+    LEASE_MS = 60_000
+    HANDS = 4
+    WAIT_S = 1
+    CALLER = "caller"
+    WORKER = "worker"
+    FIELDS = %i[kind step attempt round reason due by].freeze
+
+    # @return [Hash{Symbol=>Integer}] how often each kind of operation did something
+    attr_reader :succeeded
+    # @return [Reference::World]
+    attr_reader :world
+
+    def self.run(designs)
+      Dir.mktmpdir("workflow-model", Differential.root) { |directory| yield new(directory, designs) }
+    end
+
+    # @param designs [Array<Hash>] of one workflow, as its code changes: see Invention
+    def initialize(directory, designs)
+      @engine = Native::Engine.new(File.join(directory, "store.sqlite3"), LEASE_MS, "model")
+      @natives = designs.map { |design| native(design) }
+      @models = designs.map { |design| Reference::Design.new(design[:parts], design[:unique]) }
+      @world = Reference::World.new
+      @hands = Array.new(HANDS) { Hand.new(@engine.hand, nil) }
+      @present, @position, @travelled, @ids = 0, 0, 0, []
+      @told = {}
+      @succeeded = Hash.new(0)
+    end
+
+    def close
+      @hands.each { |hand| hand.native.give_back }
+      @engine.stop(2_000)
+    end
+
+    # @return [Integer] the definition that counts now
+    attr_reader :present
+
+    # @return [Array<Hand>]
+    attr_reader :hands
+
+    # @param operation [Array] its name and arguments
+    # @raise [Difference]
+    def perform(operation)
+      name, *arguments = operation
+      @world.now = moment
+      done = send(:"do_#{name}", *arguments)
+      @succeeded[name] += 1 if done
+      compare(operation) if done
+    end
+
+    private
+      # ---- Operations: each does it to the core, tells the model the moment, does it there, compares the answers ----
+
+      def do_start(at, key, place)
+        hand = at && hands[at]
+        return if hand&.claim
+        status, snapshot, events, work = @engine.start(hand&.native, native_now, "subject", "Model/#{key}", nil, place, CALLER)
+        moment_of(events)
+        expected, run, claim = @world.start(model_now, key, place: place, here: !hand.nil?, by: CALLER)
+        @ids << snapshot[:id] if status == :started
+        same("start", [ expected, expected == :existing ? @ids[run.number] : @ids.last ], [ status, snapshot[:id] ])
+        hold(hand, claim, work)
+      end
+
+      def do_take(at)
+        hand = hands[at]
+        return if hand.claim
+        do_tick unless @world.due.empty?
+        claim = @world.take(WORKER)
+        return unless claim
+        hold(hand, claim, worker_takes(hand))
+      end
+
+      def do_now(at, number, name)
+        return unless idle(at) && (run = run(number))
+        status, snapshot, work = hands[at].native.now(@ids[number], name, CALLER)
+        moment_of_step(snapshot, name)
+        expected, claim = @world.now_here(run, name, CALLER)
+        same("now", expected, status)
+        hold(hands[at], claim, work)
+        status == :claimed
+      end
+
+      def do_later(number, name)
+        return unless (run = run(number))
+        status, snapshot, = @engine.later(@ids[number], name)
+        moment_of_step(snapshot, name)
+        expected = @world.later(run, name)
+        same("later", expected, expected == :busy && status == :ok ? :busy : status) # held: unchanged, whichever it says
+        status == :ok
+      end
+
+      def do_submit(at, number, name)
+        return unless idle(at) && (run = run(number))
+        status, = hands[at].native.submit(@ids[number], name, CALLER, 0)
+        expected, claim = @world.submit(run, name, CALLER)
+        same("submit", expected, status)
+        hands[at].claim = claim
+        status == :claimed
+      end
+
+      def do_complete(at, wait)
+        step_in_hand(at) { |hand, claim| ended(hand, wait, hand.complete(native_now, nil, wait)) { @world.complete(claim, model_now) } }
+      end
+
+      def do_fail(at, final, delay, wait)
+        step_in_hand(at, ask: true) do |hand, claim|
+          answer = hand.fail(native_now, "Error", "broken", "here", final, delay, nil, wait)
+          ended(hand, wait, answer) { @world.fail(claim, model_now, "broken", final: final, delay: delay) }
+        end
+      end
+
+      def do_skip(at, wait)
+        step_in_hand(at, ask: true) do |hand, claim|
+          next if claim.met || claim.step.mode == :otherwise
+          ended(hand, wait, hand.skip(native_now, "if: ready?", wait)) { @world.skip(claim, model_now, "if: ready?") }
+        end
+      end
+
+      def do_open(at, wait)
+        step_in_hand(at, only_ask: true) { |hand, claim| ended(hand, wait, hand.open(native_now, wait)) { @world.open(claim, model_now) } }
+      end
+
+      def do_met(at)
+        step_in_hand(at, ask: true) do |hand, claim|
+          hand.met
+          claim.met = true
+        end
+      end
+
+      def do_accept(at)
+        await_in_hand(at) { |hand, claim| ended(hand, true, hand.accept(native_now, "input")) { @world.accept(claim, model_now) } }
+      end
+
+      def do_reject(at, fault)
+        await_in_hand(at) do |hand, claim|
+          answer = hand.reject(fault ? "Error" : nil, "no")
+          ended(hand, true, answer) { @world.reject(claim, "no", fault: fault) && nil }
+        end
+      end
+
+      # Entered or not, nobody ends it.
+      def do_give_back(at, entered)
+        claim = hands[at].claim or return
+        enter(hands[at]) if entered
+        hands[at].native.give_back
+        hands[at].claim = nil
+        barrier
+        moment_of(peek)
+        @world.give_back(claim)
+        true
+      end
+
+      def do_retry(number, name)
+        return unless (run = run(number))
+        status, _, events = @engine.retry(@ids[number], native_now, name, CALLER)
+        moment_of(events)
+        same("retry", @world.retry(run, name, model_now, CALLER), status)
+        status == :ok
+      end
+
+      # The code changes: from now on another definition is handed in.
+      def do_redefine(index)
+        return if index == @present || index >= @models.size
+        @present = index
+        true
+      end
+
+      def do_travel(hours)
+        @engine.travel(hours * Invention::HOUR_MS)
+        @travelled += hours * Invention::HOUR_MS
+        true
+      end
+
+      # A worker's process looks at the clock.
+      def do_tick
+        before = @world.runs.map { |run| run.journal.size }
+        @world.fire(WORKER)
+        told = @world.runs.each_with_index.sum { |run, index| run.journal.size - before[index] }
+        return if told.zero?
+        working(1) { wait_for_events(told) }
+        compare([ :tick ])
+        true
+      end
+
+      # Longer than the core keeps to itself that an attempt has begun.
+      def do_dwell(at)
+        return unless hands[at].claim
+        enter(hands[at])
+        @engine.wait_log(@engine.last_position, 50) # it is told then, or it is nobody's any more
+        true
+      end
+
+      # ---- Hands ----
+
+      def idle(at) = hands[at].claim.nil?
+      def run(number) = @world.runs[number]
+      def native_now = @natives[@present]
+      def model_now = @models[@present]
+
+      def step_in_hand(at, ask: false, only_ask: false)
+        hand = hands[at]
+        claim = hand.claim
+        return if claim.nil? || hand_kind(hand) == :await
+        asking = hand_kind(hand) == :ask
+        return if asking ? !(ask || only_ask) : only_ask
+        enter(hand)
+        !!yield(hand.native, claim)
+      end
+
+      def await_in_hand(at)
+        hand = hands[at]
+        return unless hand.claim && hand_kind(hand) == :await
+        enter(hand)
+        yield hand.native, hand.claim
+        true
+      end
+
+      # What the core put into the hand, whatever the model thinks of it by now.
+      def hand_kind(hand) = hand.claim.handed
+
+      def enter(hand)
+        hand.native.enter
+        hand.claim.entered = true
+      end
+
+      def ended(native, wait, answer)
+        hand = hands.find { |candidate| candidate.native.equal?(native) }
+        superseded = hand.claim.superseded?
+        hand.claim = nil
+        _, events, work = answer
+        wait ? moment_of(events) : settle
+        following = yield
+        same("events of what was superseded", [], events) if wait && superseded
+        return unkept(following) unless wait
+        hold(hand, following, work)
+      end
+
+      # A worker that does not wait goes on by the mailbox, which was emptied: nobody has it.
+      def unkept(following)
+        following && @world.give_back(following)
+        true
+      end
+
+      def hold(hand, claim, work)
+        same("work", claim && work_of(claim), work && [ @ids.index(work[0]), *work.values_at(4, 5, 6, 7, 10, 11) ])
+        hand.claim = claim if hand
+        true
+      end
+
+      def work_of(claim) = claim.work
+
+      # ---- Workers: claims are made only while the core is allowed to, and what nobody took is given back ----
+
+      def working(threads)
+        @engine.work(threads, WORKER)
+        yield
+      ensure
+        @engine.work(0, WORKER)
+        settle
+      end
+
+      # After the barrier the core has claimed whatever it is going to claim.
+      def worker_takes(hand)
+        held = hands.count(&:claim)
+        working(held + 1) do
+          barrier
+          hand.native.take(WAIT_S * 1000)
+        end
+      end
+
+      def settle
+        barrier
+        spare = (@spare ||= @engine.hand)
+        while spare.take(0)
+          spare.give_back
+          emptied = true
+        end
+        barrier if emptied
+        moment_of(peek)
+      end
+
+      # An answer from the committer: all that was posted before is done.
+      def barrier = @engine.later("0000000000000", "none")
+
+      # ---- Time ----
+
+      def moment = Process.clock_gettime(Process::CLOCK_REALTIME, :millisecond) + @travelled
+
+      def moment_of(events)
+        @world.now = events.last[7] unless events.nil? || events.empty?
+      end
+
+      def moment_of_step(snapshot, name)
+        at = snapshot && snapshot[:steps].find { |step| step[:name] == name.to_sym }[:scheduled_ms]
+        @world.now = at if at
+      end
+
+      def peek = @engine.log(@position, 1000)
+
+      def wait_for_events(count)
+        deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + WAIT_S
+        while peek.size < count
+          raise Difference, "the core fired #{peek.size} events of #{count} expected" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
+          @engine.wait_log(peek.last&.first || @position, 20)
+        end
+      end
+
+      # ---- Definitions ----
+
+      def native(design)
+        names = design[:parts].map { |part| part[:name] }
+        steps = design[:parts].map { |part| native_step(part, names) }
+        Native::Definition.new("Model", "workflow", design[:unique], steps)
+      end
+
+      def native_step(part, names)
+        { name: part[:name], kind: part[:kind], deps: part[:after].map { |name| names.index(name) }, place: part[:place],
+          retries: part[:retries] || 0, backoff: part[:backoff], expires_ms: part[:expires], otherwise: part[:otherwise],
+          wait_ms: part[:wait], asks: part[:asks] || false, either: part[:either] }.compact
+      end
+
+      # ---- Comparing ----
+
+      def same(what, expected, actual)
+        return if expected == actual
+        raise Difference, "#{what}:\n  the model says #{expected.inspect}\n  the core says  #{actual.inspect}"
+      end
+
+      def compare(_operation)
+        compare_events
+        @world.runs.each { |run| compare_run(run, @engine.find(@ids[run.number])) }
+      end
+
+      # That an attempt began may be told at once, later, or with its end: compared as a set.
+      def compare_events
+        fresh = peek
+        @position = fresh.last.first unless fresh.empty?
+        by_run = fresh.group_by { |event| event[1] }
+        @world.runs.each do |run|
+          actual = (by_run[@ids[run.number]] || []).reject { |event| begun(run, event) }
+          expected = run.journal.slice!(0..)
+          same("events of run #{run.number}", expected.map(&:to_a), actual.map { |event| seen(event) })
+        end
+      end
+
+      def begun(run, event)
+        return false unless event[3] == :step_started
+        key = [ run.number, event[4], event[5], event[6] ]
+        raise Difference, "step_started twice: #{key.inspect}" if @told[key]
+        @told[key] = true
+      end
+
+      def seen(event)
+        _, _, _, kind, step, attempt, round, _, by, due, reason = event
+        ended = attempt && %i[step_completed step_failed lease_lost].include?(kind)
+        [ kind, step&.to_s, attempt, step ? round : nil, reason, due, by ].tap { started_before(event) if ended }
+      end
+
+      def started_before(event)
+        key = [ @ids.index(event[1]), event[4], event[5], event[6] ]
+        raise Difference, "#{event[3]} of an attempt that did not start: #{key.inspect}" unless @told[key]
+      end
+
+      def compare_run(run, snapshot)
+        same("state of run #{run.number}", run.state, snapshot[:state])
+        run.steps.zip(snapshot[:steps]) do |step, facts|
+          step.since = facts[:scheduled_ms] if step.ready?
+          same("step #{step.name} of run #{run.number}", facts_of(step), facts_from(facts, step))
+        end
+      end
+
+      def facts_of(step)
+        { state: step.state, attempts: step.attempts, round: step.round, reason: step.reason, due: step.due, error: step.error,
+          mode: step.mode }
+      end
+
+      def facts_from(facts, step)
+        state = facts[:state]
+        state = :ready if state == :running && step.claim&.entered
+        { state: state, attempts: facts[:attempts], round: facts[:round], reason: facts[:reason], due: facts[:due_ms],
+          error: facts[:error_message], mode: facts[:mode] }
+      end
+  end
+end

@@ -1,0 +1,122 @@
+# frozen_string_literal: true
+
+module Differential
+  # Makes up definitions and operations out of one seed.
+  class Invention
+    HOUR_MS = 3_600_000
+    STEPS_MAX = 7
+    KEYS = 2
+    RUNS_MAX = 4
+
+    def initialize(random)
+      @random = random
+    end
+
+    # @return [Array<Hash>] a workflow as its code changes: names, kinds, order and groups stay
+    def designs
+      unique = chance(70)
+      first = Array.new(1 + @random.rand(STEPS_MAX)) { |index| shape(index) }
+      group(first)
+      Array.new(1 + @random.rand(3)) { { unique: unique, parts: first.map { |part| part.merge(options(part)) } } }
+    end
+
+    # @param session [Session] what may be done depends on what is there, four times in five
+    # @return [Array]
+    def operation(session)
+      chance(80) && sensible(session) || anything(session)
+    end
+
+    private
+      def chance(percent) = @random.rand(100) < percent
+      def one(list) = list[@random.rand(list.size)]
+
+      def shape(index)
+        before = (0...index).to_a
+        after = chance(60) ? before.last(1) : before.shuffle(random: @random).first(@random.rand(3))
+        { name: "s#{index}", kind: one(%i[now now later later await]), after: after.map { |number| "s#{number}" } }
+      end
+
+      # Awaits that come after the same steps, now and then, are a group of which one is enough.
+      def group(parts)
+        awaits = parts.select { |part| part[:kind] == :await }
+        return unless awaits.size > 1 && chance(60)
+        chosen = awaits.first(2 + @random.rand(awaits.size - 1))
+        chosen.each { |part| part.update(after: chosen.first[:after], either: 1) }
+        inner = chosen.map { |part| part[:name] }
+        parts.each { |part| part[:after] -= inner if chosen.include?(part) }
+      end
+
+      def options(part)
+        part[:kind] == :await ? await_options : step_options
+      end
+
+      def step_options
+        { retries: chance(50) ? 0 : 1 + @random.rand(2), backoff: HOUR_MS * (1 + @random.rand(3)), place: one([ nil, nil, :now, :later ]),
+          wait: delay }.compact
+      end
+
+      def await_options
+        { expires: chance(50) ? HOUR_MS * (1 + @random.rand(5)) : nil, otherwise: chance(50) ? "otherwise" : nil, wait: delay,
+          asks: chance(25) }.compact
+      end
+
+      def delay = chance(15) ? HOUR_MS * (1 + @random.rand(4)) : nil
+
+      def sensible(session)
+        held = session.hands.each_index.select { |at| session.hands[at].claim }
+        return ending(session, one(held)) if held.any? && chance(55)
+        at = (session.hands.each_index.to_a - held).first
+        return if at.nil?
+        claiming(session, at)
+      end
+
+      def ending(session, at)
+        case session.hands[at].claim.handed
+        when :await then one([ [ :accept, at ], [ :accept, at ], [ :reject, at, chance(50) ], [ :give_back, at, chance(50) ] ])
+        when :ask then one([ [ :open, at, true ], [ :open, at, chance(50) ], [ :skip, at, chance(80) ], unhappy(at) ])
+        else one([ [ :complete, at, true ], [ :complete, at, chance(70) ], [ :complete, at, true ], [ :skip, at, chance(80) ], unhappy(at) ])
+        end
+      end
+
+      def unhappy(at)
+        case @random.rand(12)
+        when 0..6 then [ :fail, at, chance(20), chance(30) ? HOUR_MS * 2 : nil, chance(80) ]
+        when 7..8 then [ :met, at ]
+        when 9..11 then [ :give_back, at, chance(50) ]
+        end
+      end
+
+      def claiming(session, at)
+        steps = session.world.runs.flat_map { |run| run.steps.map { |step| [ run.number, step ] } }
+        waiting = steps.select { |_, step| step.waiting? }
+        return submission(at, one(waiting)) if waiting.any? && chance(35)
+        failed = steps.select { |_, step| step.failed? }
+        return again(one(failed)) if failed.any? && chance(40)
+        hurried = steps.select { |_, step| step.retrying? || step.delayed? || step.ready? }
+        return hurry(at, one(hurried)) if hurried.any? && chance(25)
+        return [ :take, at ] if hurried.any? && chance(75)
+        beginning(session, at)
+      end
+
+      def submission(at, found) = [ :submit, at, found.first, found.last.name ]
+      def again(found) = [ :retry, found.first, chance(60) ? nil : found.last.name ]
+      def hurry(at, found) = chance(60) ? [ :now, at, found.first, found.last.name ] : [ :later, found.first, found.last.name ]
+
+      def beginning(session, at)
+        return [ :tick ] if session.world.runs.size >= RUNS_MAX && chance(50)
+        return passing if session.world.runs.size >= RUNS_MAX
+        [ :start, chance(70) ? at : nil, @random.rand(KEYS), one([ nil, nil, nil, :now, :later ]) ]
+      end
+
+      def passing = one([ [ :travel, 1 + @random.rand(6) ], [ :travel, 1 + @random.rand(6) ], [ :travel, -1 - @random.rand(3) ], [ :redefine, @random.rand(3) ] ])
+
+      def anything(session)
+        number = @random.rand([ session.world.runs.size, 1 ].max)
+        name = session.world.runs.empty? ? "s0" : one(session.world.runs[number].steps).name
+        at = @random.rand(session.hands.size)
+        one([ [ :now, at, number, name ], [ :later, number, name ], [ :submit, at, number, name ], [ :retry, number, one([ nil, name ]) ],
+          [ :give_back, at, chance(50) ], [ :take, at ], [ :tick ], passing, passing, [ :start, one([ nil, at ]), @random.rand(KEYS), nil ],
+          chance(2) ? [ :dwell, at ] : [ :tick ] ])
+      end
+  end
+end

@@ -1,0 +1,443 @@
+# frozen_string_literal: true
+
+require "set"
+
+# What a run is to do, in plain Ruby: the second opinion that spec/model/driver.rb compares the core with. Written
+# from the documents, not from the core, and in other shapes: a step is an object, a run keeps a journal, and what is
+# asked of them are predicates. No clock, no store, no chance: the moment and the author come in with each command.
+module Reference
+  # One fact of a run's journal. Attempt is nil where nothing was tried: of the run, and of an await.
+  Entry = Struct.new(:kind, :step, :attempt, :round, :reason, :due, :by)
+
+  # Who holds a step. A step that is claimed again, reopened or ended otherwise forgets it: it is superseded.
+  # A caller's has a breath: what became ready by its own call and is kept for it; a worker's has none.
+  Claim = Struct.new(:run, :step, :by, :breath, :handed, :entered, :met) do
+    def superseded? = !step.claim.equal?(self)
+    def work = [ run.number, step.name, step.way, step.attempts, step.round, handed, met ]
+  end
+
+  # What the code says at this moment. Names, kinds, order and groups are pinned when a run starts; the rest is asked again.
+  class Design
+    Part = Struct.new(:name, :kind, :after, :either, :place, :retries, :backoff, :expires, :otherwise, :wait, :asks,
+      keyword_init: true)
+
+    attr_reader :parts, :unique
+
+    # @param parts [Array<Hash>] `after` holds names
+    def initialize(parts, unique)
+      @parts = parts.to_h { |part| [ part[:name], Part.new(retries: 0, **part) ] }
+      @unique = unique
+    end
+
+    def [](name) = @parts.fetch(name)
+  end
+
+  # One step of one run.
+  class Step
+    SETTLED = %i[completed skipped].freeze
+
+    attr_reader :name, :kind, :after, :either
+    attr_accessor :failures, :state, :attempts, :round, :reason, :due, :error, :mode, :way, :since, :claim, :met, :breath, :otherwise
+
+    def initialize(part)
+      @name, @kind, @after, @either = part.name, part.kind, part.after.to_set, part.either
+      @state, @attempts, @failures, @round, @way = :pending, 0, 0, 1, part.name
+    end
+
+    def await? = kind == :await
+    def settled? = SETTLED.include?(state)
+    def delayed? = state == :pending && !due.nil?
+    def untouched? = state == :pending && due.nil?
+    def ready? = state == :ready
+    def retrying? = state == :retrying
+    def waiting? = state == :waiting
+    def failed? = state == :failed
+    # Whether something will still come of it by itself.
+    def moving? = ready? || retrying? || waiting? || delayed?
+    def ended? = settled? || failed? || state == :cancelled
+
+    # A delayed one has not been tried.
+    def next_attempt = attempts + 1
+
+    # A time at which something happens to it. What somebody holds is not disturbed.
+    def due?(now) = !due.nil? && due <= now && claim.nil?
+
+    # Neither held nor kept for a caller.
+    def free? = claim.nil? && breath.nil?
+
+    # Leaves whatever it was doing; nobody holds it any more.
+    def become(state, **facts)
+      @state, @due, @claim, @since, @breath = state, nil, nil, nil, nil
+      facts.each { |fact, value| public_send(:"#{fact}=", value) }
+    end
+
+    # A person asks for it again: as if it had never been reached, in another round.
+    def reopen
+      become(:pending, attempts: 0, failures: 0, round: round + 1, mode: nil, way: name, met: false, reason: nil, error: nil)
+    end
+  end
+
+  # One execution: steps, and the journal of what happened to them.
+  class Run
+    attr_reader :number, :key, :unique, :place, :steps, :journal, :ending
+
+    def initialize(number, key, design, place)
+      @number, @key, @unique, @place = number, key, design.unique, place
+      @steps = design.parts.values.map { |part| Step.new(part) }
+      @journal = []
+    end
+
+    def step(name) = @steps.find { |step| step.name == name }
+    def ended? = !@ending.nil?
+    def open? = !ended?
+
+    # The first that applies.
+    def state
+      return @ending if ended?
+      return :running if @steps.any?(&:ready?)
+      return :retrying if @steps.any?(&:retrying?)
+      return :waiting if @steps.any?(&:waiting?)
+      return :scheduled if @steps.any?(&:delayed?)
+      :failed
+    end
+
+    def tell(kind, step = nil, by:, attempt: step&.attempts, reason: nil, due: nil)
+      attempt = nil if attempt&.zero?
+      @journal << Entry.new(kind, step&.name, attempt, step ? step.round : nil, reason, due, by)
+    end
+
+    # The run is over; what has not ended is not going to happen.
+    def finish(ending, by)
+      @ending = ending
+      @steps.reject(&:settled?).each { |step| step.become(:cancelled) }
+      tell(:"run_#{ending}", by: by)
+    end
+
+    # It goes on after its end: what was cut off may happen after all.
+    def resume
+      return unless ended?
+      @ending = nil
+      @steps.select { |step| step.state == :cancelled }.each(&:reopen)
+    end
+
+    # Everything that comes after a step, near and far.
+    def followers(step)
+      near = @steps.select { |other| other.after.include?(step.name) }
+      near.to_set | near.flat_map { |other| followers(other).to_a }
+    end
+  end
+
+  # All runs, and every command that there is. A command answers as the native API does, in names instead of bytes.
+  class World
+    attr_reader :runs
+    attr_accessor :now
+
+    def initialize
+      @runs = []
+      @now = 0
+    end
+
+    # ---- Starting ----
+
+    def open_run(key) = @runs.find { |run| run.key == key && run.unique && run.open? }
+
+    # @return [Array] :started or :existing, the run, the claim of the first step to run here
+    def start(design, key, place: nil, here: false, by:)
+      existing = design.unique && open_run(key)
+      return [ :existing, existing, nil ] if existing
+      @runs << run = Run.new(@runs.size, key, design, place)
+      run.tell(:run_started, by: by)
+      fresh = go_on(run, design, by)
+      [ :started, run, here ? breathe(run, [], fresh, design, by) : nil ]
+    end
+
+    # ---- Who gets what ----
+
+    # In the order of being ready. Priorities are all the same yet.
+    def queue
+      steps = @runs.flat_map { |run| run.steps.each_with_index.map { |step, place| [ run, step, place ] } }
+      steps.select { |_, step,| step.ready? && step.free? }
+        .sort_by { |run, step, place| [ step.since, run.number, place ] }
+    end
+
+    # A worker takes what has been ready for longest.
+    def take(by)
+      run, step, = queue.first
+      step && claim(run, step, by, nil)
+    end
+
+    # now(:step)
+    def now_here(run, name, by)
+      status = movable(run, step = run.step(name))
+      return [ status, nil ] unless status == :ok
+      hurry(run, step, by)
+      [ :claimed, claim(run, step, by, []) ]
+    end
+
+    # later(:step)
+    def later(run, name)
+      status = movable(run, step = run.step(name))
+      hurry(run, step, nil) if status == :ok
+      status
+    end
+
+    def submit(run, name, by)
+      step = run.step(name)
+      return [ :not_waiting, nil ] unless step.waiting? && (step.due.nil? || step.due > @now)
+      return [ :busy, nil ] if step.claim
+      [ :claimed, claim(run, step, by, []) ]
+    end
+
+    # ---- How an attempt ends ----
+
+    def complete(claim, design)
+      ending(claim) do |run, step, by|
+        attempt_ended(:step_completed, claim)
+        next expired(run, step, by) if step.mode == :otherwise
+        step.become(:completed, error: nil, reason: nil, mode: nil)
+        follow(claim, design, go_on(run, design, by))
+      end
+    end
+
+    def fail(claim, design, message, final: false, delay: nil, reason: nil)
+      ending(claim) do |run, step, by|
+        attempt_ended(:step_failed, claim, reason: reason)
+        step.error = message
+        step.met ||= claim.met
+        step.failures += 1 # an attempt that was interrupted uses up no retry
+        again = !final && step.mode.nil? && step.failures <= design[step.name].retries
+        again ? retry_later(run, step, @now + (delay || design[step.name].backoff), by) : step.become(:failed, reason: reason)
+        follow(claim, design, go_on(run, design, by))
+      end
+    end
+
+    # Its condition is not met.
+    def skip(claim, design, reason)
+      ending(claim) do |run, step, by|
+        skipped(run, step, reason, by)
+        follow(claim, design, go_on(run, design, by))
+      end
+    end
+
+    # The condition of an await is met.
+    def open(claim, design)
+      ending(claim) do |run, step, by|
+        request(run, step, design[step.name], by)
+        follow(claim, design, go_on(run, design, by))
+      end
+    end
+
+    def accept(claim, design)
+      ending(claim) do |run, step, by|
+        %i[input_accepted step_completed].each { |kind| run.tell(kind, step, attempt: nil, by: by) }
+        step.become(:completed, error: nil, reason: nil)
+        rivals(run, step).each { |rival| skipped(run, rival, "either: #{step.name}", by) }
+        follow(claim, design, go_on(run, design, by))
+      end
+    end
+
+    # A fault is an error of the application's; else it is a reason for the person.
+    def reject(claim, message, fault:)
+      ending(claim) do |run, step, by|
+        run.tell(:input_rejected, step, attempt: nil, reason: fault ? nil : message, by: by)
+        step.reason, step.error = fault ? [ nil, message ] : [ message, nil ]
+        step.claim = nil
+      end
+    end
+
+    # Untouched it goes back as it was; what had been entered was an attempt.
+    def give_back(claim)
+      ending(claim) do |run, step, by|
+        exhale(claim.breath)
+        step.claim = nil
+        next if step.waiting? || !claim.entered
+        run.tell(:lease_lost, step, reason: "interrupted", by: by)
+        ready(run, step, step.attempts + 1, by)
+      end
+    end
+
+    # ---- Again, by a person ----
+
+    # @return [Symbol] :ok, :busy or :not_pending
+    def retry(run, name, design, by)
+      wanted = name ? [ run.step(name) ] : run.steps.select(&:failed?)
+      return :busy if run.ended? && run.unique && open_run(run.key)
+      return :not_pending if wanted.empty? || run.ended? && name.nil? || wanted.any? { |step| !again?(step) || !reached?(run, step) }
+      whole = name && !(wanted.first.failed? && wanted.first.mode == :otherwise)
+      whole ? reopen(run, wanted.first, design, by) : wanted.each { |step| rerun(run, step, design, by) }
+      go_on(run, design, by)
+      :ok
+    end
+
+    # ---- Time ----
+
+    # What is due and may happen, in order.
+    def due
+      found = @runs.flat_map { |run| run.steps.each_with_index.map { |step, place| [ run, step, place ] } }
+      found.select { |run, step,| run.open? && step.due?(@now) }
+        .sort_by { |run, step, place| [ step.due, run.number, place ] }
+    end
+
+    # A worker's process does what is due: once each.
+    def fire(by)
+      while (run, step, = due.first)
+        step.waiting? ? expire(run, step, by) : ready(run, step, step.next_attempt, by)
+      end
+    end
+
+    private
+      # ---- Claims ----
+
+      def claim(run, step, by, breath)
+        step.breath = nil
+        step.claim = Claim.new(run, step, by, breath, step.waiting? ? :await : step.mode || :step, false, step.met || false)
+      end
+
+      def ending(claim)
+        return exhale(claim.breath) if claim.superseded?
+        yield claim.run, claim.step, claim.by
+      end
+
+      def movable(run, step)
+        return :not_pending if step.await? && step.mode != :otherwise # its input is what it needs
+        return :not_pending unless step.ready? || step.retrying? || step.delayed?
+        step.free? ? :ok : :busy
+      end
+
+      def hurry(run, step, by)
+        ready(run, step, step.next_attempt, by) unless step.ready?
+      end
+
+      # ---- Going on ----
+
+      # Everything whose turn has come gets it; then the run may be over.
+      # @return [Array<Step>] what became ready
+      def go_on(run, design, by)
+        fresh = turns(run).each { |step| turn(run, step, design[step.name], by) }
+        if run.steps.all?(&:settled?)
+          run.finish(:done, by)
+        elsif run.steps.none?(&:moving?)
+          run.tell(:run_failed, by: by)
+        end
+        fresh.select(&:ready?)
+      end
+
+      def turns(run)
+        run.steps.select { |step| step.untouched? && reached?(run, step) }
+      end
+
+      def reached?(run, step) = step.after.all? { |name| run.step(name).settled? }
+
+      def turn(run, step, part, by)
+        part.wait ? delay(run, step, part, by) : arrive(run, step, part, by)
+      end
+
+      def arrive(run, step, part, by)
+        return request(run, step, part, by) if step.await? && !part.asks
+        ready(run, step, 1, by)
+      end
+
+      def delay(run, step, part, by)
+        step.due = @now + part.wait
+        run.tell(:step_scheduled, step, attempt: nil, due: step.due, by: by)
+      end
+
+      # An await is ready only to be asked, but for its otherwise.
+      def ready(run, step, attempt, by)
+        step.mode ||= :ask if step.await?
+        step.become(:ready, attempts: attempt, since: @now)
+        run.tell(:step_scheduled, step, by: by)
+      end
+
+      def request(run, step, part, by)
+        due = part.expires && @now + part.expires
+        step.become(:waiting, attempts: 0, mode: nil, otherwise: part.otherwise, due: due)
+        run.tell(:input_requested, step, attempt: nil, due: due, by: by)
+      end
+
+      def retry_later(run, step, due, by)
+        step.become(:retrying, due: due)
+        run.tell(:step_retried, step, attempt: step.attempts + 1, due: due, by: by)
+        step.since = nil
+      end
+
+      def skipped(run, step, reason, by)
+        step.become(:skipped, reason: reason, error: nil, mode: nil)
+        run.tell(:step_skipped, step, reason: reason, by: by)
+      end
+
+      def rivals(run, step)
+        return [] unless step.either
+        run.steps.select { |other| other.either == step.either && other != step && !other.settled? }
+      end
+
+      def attempt_ended(kind, claim, reason: nil)
+        claim.run.tell(kind, claim.step, reason: reason, by: claim.by)
+      end
+
+      # ---- The same breath ----
+
+      # A caller runs what became ready by its call, one after another in the order written; nobody else meanwhile.
+      # @return [Claim, nil]
+      def breathe(run, breath, fresh, design, by)
+        mine = fresh.select { |step| place(run, step, design) == :now }
+        mine.each { |step| step.breath = breath }
+        breath.concat(mine)
+        following = run.steps.find { |step| step.ready? && step.breath.equal?(breath) }
+        following && claim(run, following, by, breath)
+      end
+
+      def follow(claim, design, fresh)
+        return breathe(claim.run, claim.breath, fresh, design, claim.by) if claim.breath
+        step = fresh.find { |candidate| place(claim.run, candidate, design) == :now }
+        step && claim(claim.run, step, claim.by, nil)
+      end
+
+      # Nobody goes on: what was kept is everybody's.
+      def exhale(breath)
+        breath&.each { |step| step.breath = nil if step.breath.equal?(breath) }
+        nil
+      end
+
+      def place(run, step, design)
+        run.place || design[step.name].place || (step.kind == :later ? :later : :now)
+      end
+
+      # ---- Expiry ----
+
+      def expire(run, step, by)
+        run.tell(:input_expired, step, attempt: nil, by: by)
+        return expired(run, step, by) unless step.otherwise
+        step.mode, step.way, step.reason, step.error = :otherwise, step.otherwise, "expired", nil
+        ready(run, step, 1, by)
+      end
+
+      def expired(run, step, by)
+        step.become(:cancelled, reason: "expired", error: nil)
+        run.finish(:expired, by)
+        nil # nobody goes on
+      end
+
+      # ---- Retry ----
+
+      def again?(step) = step.ended? || step.retrying? || step.waiting?
+
+      def reopen(run, step, design, by)
+        following = run.followers(step)
+        run.resume
+        [ step, *following ].each { |other| other.reopen unless other.untouched? }
+        run.tell(:step_retried, step, attempt: 1, by: by)
+        arrive(run, step, design[step.name], by) # whoever asks for it does not want it delayed again
+      end
+
+      # A failed step, by itself: what comes after it was never reached.
+      def rerun(run, step, design, by)
+        mode, way, reason = step.mode, step.way, step.reason
+        step.reopen
+        run.tell(:step_retried, step, attempt: 1, by: by)
+        return arrive(run, step, design[step.name], by) unless mode == :otherwise
+        step.mode, step.way, step.reason = mode, way, reason
+        ready(run, step, 1, by)
+      end
+  end
+end
