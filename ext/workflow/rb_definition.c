@@ -101,6 +101,24 @@ static void read_deps(VALUE list, uint16_t *deps, long step_count)
     }
 }
 
+/* The names that a step had before; their array is a Ruby String, kept with what they are borrowed from. */
+static void read_was(VALUE list, struct wf_definition_step *step, VALUE kept)
+{
+    long count = NIL_P(list) ? 0 : (Check_Type(list, T_ARRAY), RARRAY_LEN(list));
+    VALUE memory = rb_str_new(NULL, count * (long)sizeof(struct wf_bytes));
+    struct wf_bytes *was = (struct wf_bytes *)RSTRING_PTR(memory);
+
+    if (count > (long)WF_STEPS_MAX) {
+        rb_wf_refuse("a step had at most %u names before, not %ld", WF_STEPS_MAX, count);
+    }
+    rb_ary_push(kept, memory);
+    for (long i = 0; i < count; i++) {
+        was[i] = name_of(rb_ary_entry(list, i), kept, "step");
+    }
+    step->was = was;
+    step->was_count = (uint16_t)count;
+}
+
 /* `deps` has room for them all: it is a Ruby String, so that a raise on the way frees it. */
 static void read_step(VALUE hash, struct wf_definition_step *step, uint16_t *deps, long step_count,
                       VALUE kept)
@@ -108,7 +126,7 @@ static void read_step(VALUE hash, struct wf_definition_step *step, uint16_t *dep
     static const char *const kinds[] = {"now", "later", "await"};
     static const char *const places[] = {"any", "now", "later"};
     VALUE list = (Check_Type(hash, T_HASH), fetch(hash, "deps")),
-          otherwise = fetch(hash, "otherwise");
+          otherwise = fetch(hash, "otherwise"), remind = fetch(hash, "remind");
     int kind = word(fetch(hash, "kind"), kinds, 3, "kind of step");
     int place = word(fetch(hash, "place"), places, 3, "place");
 
@@ -124,6 +142,11 @@ static void read_step(VALUE hash, struct wf_definition_step *step, uint16_t *dep
         .backoff_ms = number(hash, "backoff", MS_MAX, WF_BACKOFF_EXPONENTIAL),
         .expires_ms = number(hash, "expires_ms", MS_MAX, 0),
         .wait_ms = number(hash, "wait_ms", MS_MAX, 0),
+        .timeout_ms = number(hash, "timeout_ms", MS_MAX, 0),
+        .once = RTEST(fetch(hash, "once")),
+        .remind_ms = number(hash, "remind_ms", MS_MAX, 0),
+        .remind = NIL_P(remind) ? rb_wf_bytes(Qnil) : name_of(remind, kept, "method"),
+        .early = RTEST(fetch(hash, "early")),
         .asks = RTEST(fetch(hash, "asks")),
         .either = (uint16_t)number(hash, "either", WF_STEPS_MAX, 0),
         .otherwise = NIL_P(otherwise) ? rb_wf_bytes(Qnil) : name_of(otherwise, kept, "method"),
@@ -131,6 +154,7 @@ static void read_step(VALUE hash, struct wf_definition_step *step, uint16_t *dep
         .dep_count = (uint16_t)RARRAY_LEN(list),
     };
     read_deps(list, deps, step_count);
+    read_was(fetch(hash, "was"), step, kept);
 }
 
 static bool has_name(const struct wf_definition_step *steps, long count, struct wf_bytes name)

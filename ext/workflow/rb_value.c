@@ -86,7 +86,7 @@ static VALUE place(enum wf_place place)
 
 static VALUE mode(enum wf_mode mode)
 {
-    static const char *const modes[] = {"step", "otherwise", "ask"};
+    static const char *const modes[] = {"step", "otherwise", "ask", "remind", "judge"};
 
     return symbol(modes[mode]);
 }
@@ -116,6 +116,12 @@ static VALUE step_value(const struct wf_step *step)
     set(hash, "result_version", number(step->result_version));
     set(hash, "mode", step->mode ? mode(step->mode) : Qnil);
     set(hash, "either", number(step->either));
+    set(hash, "held", step->held ? Qtrue : Qfalse);
+    set(hash, "once", step->once ? Qtrue : Qfalse);
+    set(hash, "remind_ms", number(step->remind_ms));
+    set(hash, "reminding", number(step->reminding));
+    set(hash, "kept_version", number(step->kept_version));
+    set(hash, "progress", step->progress.len ? rb_wf_string(step->progress) : Qnil);
     set(hash, "deps", deps);
     return hash;
 }
@@ -137,6 +143,8 @@ static VALUE state_value(const struct wf_state *state)
     set(hash, "args", state->args.len ? rb_wf_string(state->args) : Qnil);
     set(hash, "place", place(state->place));
     set(hash, "unique", state->unique ? Qtrue : Qfalse);
+    set(hash, "cancelling", state->cancelling ? Qtrue : Qfalse);
+    set(hash, "tags", state->tags.len ? rb_wf_string(state->tags) : Qnil);
     set(hash, "started_ms", number(state->started_ms));
     set(hash, "ended_ms", number(state->ended_ms));
     set(hash, "reason", rb_wf_text(state->reason));
@@ -235,6 +243,7 @@ VALUE rb_wf_work(const struct wf_claim *claim)
             UINT2NUM(claim->attempt),    UINT2NUM(claim->round),
             LL2NUM(claim->fence),        work.args.len ? rb_wf_string(work.args) : Qnil,
             mode(claim->mode),           claim->met ? Qtrue : Qfalse,
+            number(work.kept_version),   work.progress.len ? rb_wf_string(work.progress) : Qnil,
         };
 
         return rb_ary_new_from_values(sizeof(values) / sizeof(values[0]), values);

@@ -4,7 +4,7 @@ module Workflow
   # A step in hand, as the core gives it. Its mode is :step, :otherwise (of an await that expired) or :ask (an await
   # that is to be opened); nil of an input that is being judged. Met: its conditions held in an earlier attempt.
   Work = Struct.new(:run_id, :class_name, :name, :subject, :step, :method_name, :attempt, :round, :fence, :args,
-    :mode, :met) do
+    :mode, :met, :kept_version, :progress) do
     # @param row [Array, nil] as the core gives it
     # @return [Work, nil]
     def self.of(row) = row && new(*row)

@@ -22,7 +22,11 @@ static struct wf_event full(enum wf_kind kind)
                              .final = true,
                              .crashed = true,
                              .met = true,
-                             .mode = WF_MODE_ASK,
+                             .once = true,
+                             .mode = WF_MODE_JUDGE,
+                             .remind_ms = AT_MS + 500,
+                             .remind = WF_BYTES("nudge"),
+                             .held = WF_BYTES("\x05\x80"),
                              .method = WF_BYTES("otherwise"),
                              .reason = WF_BYTES("because"),
                              .error_class = WF_BYTES("Oops"),
@@ -43,7 +47,9 @@ static void check_equal(const struct wf_event *a, const struct wf_event *b)
     CHECK(a->final == b->final && a->crashed == b->crashed && same(a->method, b->method));
     CHECK(same(a->reason, b->reason) && same(a->error_class, b->error_class));
     CHECK(same(a->error_message, b->error_message) && same(a->error_where, b->error_where));
-    CHECK(same(a->payload, b->payload));
+    CHECK(same(a->payload, b->payload) && a->met == b->met && a->mode == b->mode);
+    CHECK(a->once == b->once && a->remind_ms == b->remind_ms && same(a->remind, b->remind));
+    CHECK(same(a->held, b->held));
 }
 
 TEST(every_kind_comes_back_with_all_its_fields_and_with_none)

@@ -11,7 +11,11 @@ static size_t memory_len(struct wf_bytes class_name, struct wf_bytes name,
     size_t len = step_count * sizeof(*steps) + class_name.len + name.len;
 
     for (uint16_t i = 0; i < step_count; i++) {
-        len += steps[i].dep_count * sizeof(uint16_t) + steps[i].name.len + steps[i].otherwise.len;
+        len += steps[i].dep_count * sizeof(uint16_t) + steps[i].was_count * sizeof(struct wf_bytes);
+        len += steps[i].name.len + steps[i].otherwise.len + steps[i].remind.len;
+        for (uint16_t old = 0; old < steps[i].was_count; old++) {
+            len += steps[i].was[old].len;
+        }
     }
     return len;
 }
@@ -27,16 +31,22 @@ static struct wf_bytes copy(char **at, struct wf_bytes bytes)
     return kept;
 }
 
-/* Steps first, then all dependencies, then all text: so that everything is aligned. */
+/* Steps first, then all earlier names, all dependencies, all text: so that everything is aligned. */
 static void fill(struct wf_definition *definition, struct wf_bytes class_name, struct wf_bytes name,
                  const struct wf_definition_step *steps)
 {
     struct wf_definition_step *kept = definition->memory;
-    uint16_t *deps = (uint16_t *)(kept + definition->step_count);
+    struct wf_bytes *was = (struct wf_bytes *)(kept + definition->step_count), *old = was;
+    uint16_t *deps;
     char *text;
 
     for (uint16_t i = 0; i < definition->step_count; i++) {
         kept[i] = steps[i];
+        kept[i].was = was;
+        was += steps[i].was_count;
+    }
+    deps = (uint16_t *)was;
+    for (uint16_t i = 0; i < definition->step_count; i++) {
         kept[i].deps = deps;
         if (steps[i].dep_count) {
             memcpy(deps, steps[i].deps, steps[i].dep_count * sizeof(uint16_t));
@@ -47,6 +57,10 @@ static void fill(struct wf_definition *definition, struct wf_bytes class_name, s
     for (uint16_t i = 0; i < definition->step_count; i++) {
         kept[i].name = copy(&text, steps[i].name);
         kept[i].otherwise = copy(&text, steps[i].otherwise);
+        kept[i].remind = copy(&text, steps[i].remind);
+        for (uint16_t name = 0; name < steps[i].was_count; name++) {
+            *old++ = copy(&text, steps[i].was[name]);
+        }
     }
     definition->class_name = copy(&text, class_name);
     definition->name = copy(&text, name);
@@ -90,6 +104,16 @@ void wf_definition_release(struct wf_definition *definition)
     }
 }
 
+static bool was_named(const struct wf_definition_step *step, struct wf_bytes name)
+{
+    for (uint16_t i = 0; i < step->was_count; i++) {
+        if (wf_bytes_equal(step->was[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct wf_definition_step *wf_definition_find(const struct wf_definition *definition,
                                                     struct wf_bytes name, int guess)
 {
@@ -102,6 +126,11 @@ const struct wf_definition_step *wf_definition_find(const struct wf_definition *
     }
     for (uint16_t i = 0; i < definition->step_count; i++) {
         if (wf_bytes_equal(definition->steps[i].name, name)) {
+            return &definition->steps[i];
+        }
+    }
+    for (uint16_t i = 0; i < definition->step_count; i++) {
+        if (was_named(&definition->steps[i], name)) {
             return &definition->steps[i];
         }
     }

@@ -28,12 +28,19 @@ struct wf_definition_step {
     int64_t backoff_ms; /* constant, or WF_BACKOFF_EXPONENTIAL */
     int64_t expires_ms; /* of an await, from when it opens; 0: never */
     struct wf_bytes otherwise;
-    int64_t wait_ms; /* between its turn and its start */
-    bool asks;       /* an await with conditions, which somebody has to ask before it opens */
+    int64_t wait_ms;        /* between its turn and its start */
+    int64_t timeout_ms;     /* of an attempt, from when it is entered; 0: none */
+    bool once;              /* never entered twice */
+    int64_t remind_ms;      /* of an await, from when it opens; 0: nobody is reminded */
+    struct wf_bytes remind; /* the method that reminds */
+    bool early;             /* an await that keeps an input which comes before its turn */
+    bool asks; /* an await with conditions, which somebody has to ask before it opens */
     uint16_t
         either; /* awaits of one number, from 1: the first accepted skips the others; 0: none */
     const uint16_t *deps; /* indexes of the steps that this one comes after */
     uint16_t dep_count;
+    const struct wf_bytes *was; /* names that it had in earlier code, which open runs still use */
+    uint16_t was_count;
 };
 
 struct wf_definition {
@@ -52,7 +59,8 @@ struct wf_definition *wf_definition_new(struct wf_bytes class_name, struct wf_by
 struct wf_definition *wf_definition_retain(struct wf_definition *definition); /* NULL is allowed */
 void wf_definition_release(struct wf_definition *definition);                 /* NULL is allowed */
 
-/* The step of that name, or NULL; `guess` is looked at first. NULL definitions have no steps. */
+/* The step that has that name, or had it, or NULL; `guess` is looked at first. NULL definitions have no
+ * steps. */
 const struct wf_definition_step *wf_definition_find(const struct wf_definition *definition,
                                                     struct wf_bytes name, int guess);
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define FORMAT 2
+#define FORMAT 3
 
 enum field {
     HAS_STEP = 1 << 0,
@@ -24,7 +24,10 @@ enum field {
     IS_CRASHED = 1 << 11,
     IS_MET = 1 << 12,
     HAS_MODE = 1 << 13,
-    KNOWN = (1 << 14) - 1
+    IS_ONCE = 1 << 14,
+    HAS_REMINDER = 1 << 15,
+    HAS_HELD = 1 << 16,
+    KNOWN = (1 << 17) - 1
 };
 
 static const char *const kind_names[] = {
@@ -59,7 +62,8 @@ static uint64_t mask_of(const struct wf_event *event, int64_t row_at_ms)
                                                                                          : 0u) |
            (event->payload.len ? HAS_PAYLOAD : 0u) | (event->final ? IS_FINAL : 0u) |
            (event->crashed ? IS_CRASHED : 0u) | (event->met ? IS_MET : 0u) |
-           (event->mode ? HAS_MODE : 0u);
+           (event->mode ? HAS_MODE : 0u) | (event->once ? IS_ONCE : 0u) |
+           (event->remind_ms ? HAS_REMINDER : 0u) | (event->held.len ? HAS_HELD : 0u);
 }
 
 void wf_row_add(struct wf_buffer *row, const struct wf_event *event, int64_t row_at_ms)
@@ -102,6 +106,13 @@ void wf_row_add(struct wf_buffer *row, const struct wf_event *event, int64_t row
     }
     if (mask & HAS_MODE) {
         wf_buffer_put_uint(row, event->mode);
+    }
+    if (mask & HAS_REMINDER) {
+        wf_buffer_put_int(row, event->remind_ms);
+        wf_buffer_put_bytes(row, event->remind);
+    }
+    if (mask & HAS_HELD) {
+        wf_buffer_put_bytes(row, event->held);
     }
 }
 
@@ -154,12 +165,20 @@ static void read_fields(struct wf_reader *reader, uint64_t mask, struct wf_event
     if (mask & HAS_MODE) {
         uint64_t mode = wf_reader_uint(reader);
 
-        reader->failed |= mode > WF_MODE_ASK;
+        reader->failed |= mode > WF_MODE_JUDGE;
         event->mode = (enum wf_mode)mode;
+    }
+    if (mask & HAS_REMINDER) {
+        event->remind_ms = wf_reader_int(reader);
+        event->remind = wf_reader_bytes(reader);
+    }
+    if (mask & HAS_HELD) {
+        event->held = wf_reader_bytes(reader);
     }
     event->final = mask & IS_FINAL;
     event->crashed = mask & IS_CRASHED;
     event->met = mask & IS_MET;
+    event->once = mask & IS_ONCE;
 }
 
 enum wf_status wf_row_next(struct wf_row *row, struct wf_event *event)

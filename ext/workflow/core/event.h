@@ -36,13 +36,16 @@
     X(run_cancelled)                                                                               \
     X(run_expired)                                                                                 \
     X(run_done)                                                                                    \
-    X(lease_lost)
+    X(lease_lost)                                                                                  \
+    X(input_kept)
 
 /* What is run when a step is run. Stored: never renumber. */
 enum wf_mode {
     WF_MODE_STEP = 0,      /* its own method */
     WF_MODE_OTHERWISE = 1, /* of an expired await: its `otherwise` */
     WF_MODE_ASK = 2,       /* of an await: its conditions, before it opens */
+    WF_MODE_REMIND = 3,    /* of an await that goes on waiting: its reminder */
+    WF_MODE_JUDGE = 4,     /* of an await: its own method, with the input that came early */
 };
 
 enum wf_kind {
@@ -68,8 +71,14 @@ struct wf_event {
     bool final;    /* step_failed: no retry follows. step_retried: a person asked for a new round */
     bool crashed;  /* lease_lost: the process went down with the step entered */
     bool met;      /* step_failed: its conditions had been asked, and were met */
+    bool
+        once; /* step_started: committed before the method was entered, never to be entered again */
     enum wf_mode mode;      /* step_scheduled */
     struct wf_bytes method; /* input_requested: its `otherwise` */
+    int64_t remind_ms;      /* input_requested, reminded: when somebody is to be reminded (again) */
+    struct wf_bytes remind; /* input_requested: the method that does */
+    struct wf_bytes
+        held; /* cancel_requested, run_paused: a bit for each step that somebody holds */
     struct wf_bytes reason; /* a word or a sentence */
     struct wf_bytes
         error_class; /* of the exception, with its message and place in the application */

@@ -14,6 +14,8 @@ void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int i
     wf_buffer_put_bytes(buffer, step->mode == WF_MODE_OTHERWISE ? step->method : step->name);
     wf_buffer_put_bytes(buffer, state->args);
     wf_buffer_put_bytes(buffer, by);
+    wf_buffer_put_bytes(buffer, step->progress);
+    wf_buffer_put_int(buffer, step->kept_version);
 }
 
 enum wf_status wf_work_read(const struct wf_claim *claim, struct wf_work *work)
@@ -27,6 +29,8 @@ enum wf_status wf_work_read(const struct wf_claim *claim, struct wf_work *work)
     work->method = wf_reader_bytes(&reader);
     work->args = wf_reader_bytes(&reader);
     work->by = wf_reader_bytes(&reader);
+    work->progress = wf_reader_bytes(&reader);
+    work->kept_version = wf_reader_int(&reader);
     return reader.failed ? WF_STORE_CORRUPT : WF_OK;
 }
 

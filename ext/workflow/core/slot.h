@@ -91,7 +91,8 @@ struct wf_slot {
 
 /* What a claim's work says. Borrows from it. OK | STORE_CORRUPT */
 struct wf_work {
-    struct wf_bytes class_name, name, subject, step, method, args, by;
+    struct wf_bytes class_name, name, subject, step, method, args, by, progress;
+    int64_t kept_version;
 };
 
 void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int step,

@@ -64,8 +64,10 @@ struct wf_step {
     uint16_t either;
     /* Folded. */
     enum wf_step_status status;
-    enum wf_mode mode;    /* what runs, or ran last */
-    bool met;             /* its conditions were asked in this round, and were met */
+    enum wf_mode mode; /* what runs, or ran last */
+    bool met;          /* its conditions were asked in this round, and were met */
+    bool once;         /* its start was told before it was entered: it is not to be entered again */
+    bool held; /* somebody held it when the run was paused or cancelled, and has not ended it */
     uint32_t attempt;     /* the present or last one of this round; 0 before the first */
     uint32_t round;       /* from 1 */
     uint32_t failures;    /* attempts that failed in this round */
@@ -77,6 +79,12 @@ struct wf_step {
     int64_t fence;                         /* the last one reported */
     int64_t input_version, result_version; /* of the events that hold them; 0: none */
     struct wf_bytes method;                /* of an await with `otherwise`: that method */
+    uint32_t
+        reminding;     /* waiting: the try at its reminder that is ready or runs, from 1; 0: none */
+    int64_t remind_ms; /* waiting: when somebody is to be reminded; 0: not (any more) */
+    struct wf_bytes remind;   /* the method that does */
+    int64_t kept_version;     /* of the event with the input that came before its turn; 0: none */
+    struct wf_bytes progress; /* what its attempts last told of how far they are */
     struct wf_bytes by, reason, error_class, error_message;
 };
 
@@ -86,10 +94,13 @@ struct wf_state {
     int64_t id, version;
     enum wf_run_status ended; /* done, expired or cancelled; else none */
     bool failed;              /* nothing can move until somebody retries */
+    bool paused;              /* nothing begins until somebody resumes it */
+    bool cancelling;          /* nothing begins; over when nobody holds a step of it any more */
     bool unique;
     enum wf_place place; /* asked for by start(place:) */
     int64_t started_ms, ended_ms;
     struct wf_bytes class_name, name, key, subject, args, reason;
+    struct wf_bytes tags; /* pairs of names and values, as the buffer's bytes, one after another */
     uint16_t step_count;
     struct wf_step *steps;
     struct wf_arena *arena; /* private to state.c */
@@ -97,7 +108,7 @@ struct wf_state {
 
 /* What run_started carries: who is born and the pinned graph. Borrows. */
 struct wf_birth {
-    struct wf_bytes class_name, name, key, subject, args;
+    struct wf_bytes class_name, name, key, subject, args, tags;
     enum wf_place place;
     bool unique;
     const struct wf_definition *definition; /* its names, kinds and dependencies are pinned */

@@ -6,7 +6,7 @@
 #include "arena.h"
 #include "state.h"
 
-#define FORMAT 2
+#define FORMAT 3
 
 enum step_field {
     STEP_STATUS = 1 << 0,
@@ -27,10 +27,22 @@ enum step_field {
     STEP_ERROR = 1 << 15,
     STEP_MODE = 1 << 16,
     STEP_MET = 1 << 17,
-    STEP_KNOWN = (1 << 18) - 1,
+    STEP_ONCE = 1 << 18,
+    STEP_HELD = 1 << 19,
+    STEP_REMINDER = 1 << 20,
+    STEP_REMINDING = 1 << 21,
+    STEP_KEPT = 1 << 22,
+    STEP_PROGRESS = 1 << 23,
+    STEP_KNOWN = (1 << 24) - 1,
 };
 
-enum run_flag { RUN_FAILED = 1 << 0, RUN_UNIQUE = 1 << 1, RUN_KNOWN = (1 << 2) - 1 };
+enum run_flag {
+    RUN_FAILED = 1 << 0,
+    RUN_UNIQUE = 1 << 1,
+    RUN_PAUSED = 1 << 2,
+    RUN_CANCELLING = 1 << 3,
+    RUN_KNOWN = (1 << 4) - 1
+};
 
 static void put_shape(struct wf_buffer *buffer, struct wf_bytes name, enum wf_step_kind kind,
                       const uint16_t *deps, uint16_t dep_count, uint16_t either)
@@ -53,6 +65,7 @@ void wf_birth_encode(const struct wf_birth *birth, struct wf_buffer *buffer)
     wf_buffer_put_bytes(buffer, birth->key);
     wf_buffer_put_bytes(buffer, birth->subject);
     wf_buffer_put_bytes(buffer, birth->args);
+    wf_buffer_put_bytes(buffer, birth->tags);
     wf_buffer_put_uint(buffer, birth->place);
     wf_buffer_put_uint(buffer, birth->unique);
     wf_buffer_put_uint(buffer, definition->step_count);
@@ -74,7 +87,11 @@ static uint32_t step_mask(const struct wf_step *step)
            (step->method.len ? STEP_METHOD : 0u) | (step->by.len ? STEP_BY : 0u) |
            (step->reason.len ? STEP_REASON : 0u) |
            (step->error_class.len || step->error_message.len ? STEP_ERROR : 0u) |
-           (step->mode ? STEP_MODE : 0u) | (step->met ? STEP_MET : 0u);
+           (step->mode ? STEP_MODE : 0u) | (step->met ? STEP_MET : 0u) |
+           (step->once ? STEP_ONCE : 0u) | (step->held ? STEP_HELD : 0u) |
+           (step->remind_ms || step->remind.len ? STEP_REMINDER : 0u) |
+           (step->reminding ? STEP_REMINDING : 0u) | (step->kept_version ? STEP_KEPT : 0u) |
+           (step->progress.len ? STEP_PROGRESS : 0u);
 }
 
 static void put_if(struct wf_buffer *buffer, uint32_t mask, uint32_t field, int64_t value)
@@ -116,6 +133,11 @@ static void put_step(struct wf_buffer *buffer, const struct wf_step *step)
     put_text_if(buffer, mask, STEP_ERROR, step->error_class);
     put_text_if(buffer, mask, STEP_ERROR, step->error_message);
     put_if(buffer, mask, STEP_MODE, step->mode);
+    put_if(buffer, mask, STEP_REMINDER, step->remind_ms);
+    put_text_if(buffer, mask, STEP_REMINDER, step->remind);
+    put_if(buffer, mask, STEP_REMINDING, step->reminding);
+    put_if(buffer, mask, STEP_KEPT, step->kept_version);
+    put_text_if(buffer, mask, STEP_PROGRESS, step->progress);
 }
 
 void wf_state_encode(const struct wf_state *state, struct wf_buffer *buffer)
@@ -124,8 +146,9 @@ void wf_state_encode(const struct wf_state *state, struct wf_buffer *buffer)
     wf_buffer_put_uint(buffer, FORMAT);
     wf_buffer_put_int(buffer, state->version);
     wf_buffer_put_uint(buffer, state->ended);
-    wf_buffer_put_uint(buffer,
-                       (state->failed ? RUN_FAILED : 0u) | (state->unique ? RUN_UNIQUE : 0u));
+    wf_buffer_put_uint(
+        buffer, (state->failed ? RUN_FAILED : 0u) | (state->unique ? RUN_UNIQUE : 0u) |
+                    (state->paused ? RUN_PAUSED : 0u) | (state->cancelling ? RUN_CANCELLING : 0u));
     wf_buffer_put_uint(buffer, state->place);
     wf_buffer_put_int(buffer, state->started_ms);
     wf_buffer_put_int(buffer, state->ended_ms);
@@ -134,6 +157,7 @@ void wf_state_encode(const struct wf_state *state, struct wf_buffer *buffer)
     wf_buffer_put_bytes(buffer, state->key);
     wf_buffer_put_bytes(buffer, state->subject);
     wf_buffer_put_bytes(buffer, state->args);
+    wf_buffer_put_bytes(buffer, state->tags);
     wf_buffer_put_bytes(buffer, state->reason);
     wf_buffer_put_uint(buffer, state->step_count);
     for (uint16_t i = 0; i < state->step_count; i++) {
@@ -206,8 +230,15 @@ static void get_step(struct wf_state *state, struct wf_reader *reader, uint16_t 
     step->error_class = get_text_if(reader, mask, STEP_ERROR);
     step->error_message = get_text_if(reader, mask, STEP_ERROR);
     step->mode = (enum wf_mode)get_if(reader, mask, STEP_MODE);
+    step->remind_ms = get_if(reader, mask, STEP_REMINDER);
+    step->remind = get_text_if(reader, mask, STEP_REMINDER);
+    step->reminding = (uint32_t)get_if(reader, mask, STEP_REMINDING);
+    step->kept_version = get_if(reader, mask, STEP_KEPT);
+    step->progress = get_text_if(reader, mask, STEP_PROGRESS);
     step->met = mask & STEP_MET;
-    reader->failed |= step->status > WF_STEP_cancelled || step->mode > WF_MODE_ASK ||
+    step->once = mask & STEP_ONCE;
+    step->held = mask & STEP_HELD;
+    reader->failed |= step->status > WF_STEP_cancelled || step->mode > WF_MODE_JUDGE ||
                       mask & ~(uint64_t)STEP_KNOWN || !wf_step_sound(step);
 }
 
@@ -258,6 +289,8 @@ enum wf_status wf_state_decode(struct wf_state *state, int64_t id, struct wf_byt
     flags = wf_reader_uint(&reader);
     state->failed = flags & RUN_FAILED;
     state->unique = flags & RUN_UNIQUE;
+    state->paused = flags & RUN_PAUSED;
+    state->cancelling = flags & RUN_CANCELLING;
     state->place = (enum wf_place)wf_reader_uint(&reader);
     state->started_ms = wf_reader_int(&reader);
     state->ended_ms = wf_reader_int(&reader);
@@ -266,6 +299,7 @@ enum wf_status wf_state_decode(struct wf_state *state, int64_t id, struct wf_byt
     state->key = wf_reader_bytes(&reader);
     state->subject = wf_reader_bytes(&reader);
     state->args = wf_reader_bytes(&reader);
+    state->tags = wf_reader_bytes(&reader);
     state->reason = wf_reader_bytes(&reader);
     reader.failed |= state->version < 1 || flags & ~(uint64_t)RUN_KNOWN ||
                      (state->ended && state->ended < WF_RUN_done) ||
@@ -283,6 +317,7 @@ enum wf_status wf_birth_decode(struct wf_state *state, struct wf_bytes bytes)
     state->key = wf_reader_bytes(&reader);
     state->subject = wf_reader_bytes(&reader);
     state->args = wf_reader_bytes(&reader);
+    state->tags = wf_reader_bytes(&reader);
     state->place = (enum wf_place)wf_reader_uint(&reader);
     state->unique = wf_reader_uint(&reader);
     reader.failed |= state->place > WF_PLACE_LATER;
