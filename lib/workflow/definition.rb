@@ -39,6 +39,7 @@ module Workflow
       @by_name = steps.to_h { |step| [ step.name, step ] }.freeze
       @dependencies = steps.map { |step| indexes_before(step) }.freeze
       refuse_circles
+      refuse_rivals_in_line
       @blueprints = {}
       freeze
     end
@@ -74,6 +75,16 @@ module Workflow
           "step #{name.inspect}.#{Suggestion.for(name, @by_name.keys - [ step.name ])}"
         return index unless name == step.name
         raise DefinitionError, "#{step.location}: #{step}: after: names the step itself. Name what comes before it."
+      end
+
+      # Of an either's awaits one is enough, so that none of them can come after another.
+      def refuse_rivals_in_line
+        steps.each_with_index do |step, index|
+          rival = dependencies[index].map { |before| steps[before] }.find { |before| step.either && before.either == step.either }
+          next unless rival
+          raise DefinitionError, "#{step.location}: #{step}: after: names #{rival.name.inspect} of the same either, of which the " \
+            "first accepted skips the others. Write one of the two below the block."
+        end
       end
 
       # Settles steps in the order written, again and again, until none is left or none can be settled.

@@ -111,6 +111,7 @@ RSpec.describe Workflow::Dsl do
     expect(error_of { either { together { await :a } } }.message).to start_with(here).and include("no together")
     expect(error_of { either { either { await :a } } }.message).to start_with(here).and include("no other either")
     expect(error_of { either { await :a } }.message).to start_with(here).and include("two awaits or more")
+    expect(error_of { either { await :a; await :b, after: :a } }.message).to start_with(here).and include("of the same either")
   end
 
   it "suggests the block that was meant" do
