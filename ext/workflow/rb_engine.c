@@ -498,6 +498,43 @@ static VALUE engine_quiet(VALUE self)
     return Qnil;
 }
 
+static VALUE engine_hurry(VALUE self)
+{
+    wf_engine_hurry(rb_wf_engine(self));
+    return Qnil;
+}
+
+/* ---- Threads that a step keeps beyond its limit ---- */
+
+static bool written_off_run(void *context, int64_t wait_ms)
+{
+    struct call *call = context;
+
+    call->status = wf_mailbox_written_off(&call->engine->mailbox, &call->taker, (int)call->number,
+                                          wait_ms, &call->limit);
+    return call->status == WF_OK || call->status == WF_CLOSED;
+}
+
+static void written_off_interrupt(void *context)
+{
+    struct call *call = context;
+
+    wf_mailbox_interrupt(&call->engine->mailbox, &call->taker);
+}
+
+static VALUE engine_written_off(VALUE self, VALUE seen, VALUE timeout_ms)
+{
+    struct call call = {.engine = rb_wf_engine(self), .number = NUM2INT(seen)};
+    struct rb_wf_wait wait = {.run = written_off_run,
+                              .interrupt = written_off_interrupt,
+                              .reset = log_reset,
+                              .context = &call,
+                              .until_ms = rb_wf_until_ms(timeout_ms)};
+
+    rb_wf_leave(&wait);
+    return call.status == WF_CLOSED ? Qnil : INT2NUM(call.limit);
+}
+
 static enum wf_status call_stop(struct call *call)
 {
     call->result = wf_engine_stop(call->engine, call->number);
@@ -576,6 +613,8 @@ void rb_wf_init_engine(VALUE native)
     rb_define_method(class, "retry", engine_retry, 4);
     rb_define_method(class, "work", engine_work, 2);
     rb_define_method(class, "quiet", engine_quiet, 0);
+    rb_define_method(class, "hurry", engine_hurry, 0);
+    rb_define_method(class, "written_off", engine_written_off, 2);
     rb_define_method(class, "stop", engine_stop, 1);
     rb_define_method(class, "alive?", engine_is_alive, 0);
     rb_define_method(class, "in_hand", engine_in_hand, 0);

@@ -69,8 +69,13 @@ struct wf_hand *rb_wf_hand(VALUE value)
     return hand ? &hand->hand : NULL;
 }
 
+struct wf_hand *rb_wf_hand_even_closed(VALUE value)
+{
+    return &hand_of(value)->hand;
+}
+
 /* Hands begin with what the core knows of them. */
-static bool *away_of(struct wf_hand *hand)
+bool *rb_wf_hand_away(struct wf_hand *hand)
 {
     return hand ? &((struct hand *)hand)->away : NULL;
 }
@@ -124,7 +129,7 @@ static VALUE hand_take(VALUE self, VALUE timeout_ms)
                               .reset = take_reset,
                               .context = &taking,
                               .until_ms = rb_wf_until_ms(timeout_ms),
-                              .away = away_of(taking.hand)};
+                              .away = rb_wf_hand_away(taking.hand)};
 
     check_empty(taking.hand);
     rb_wf_leave(&wait);
@@ -139,15 +144,6 @@ static const struct wf_claim *claim_of(struct wf_hand *hand)
         rb_wf_refuse("this hand holds nothing");
     }
     return claim;
-}
-
-static VALUE hand_enter(VALUE self)
-{
-    struct wf_hand *hand = rb_wf_hand(self);
-
-    claim_of(hand);
-    wf_hand_enter(hand);
-    return Qnil;
 }
 
 static VALUE hand_met(VALUE self)
@@ -211,7 +207,7 @@ static enum wf_status answer(struct wf_engine *engine, struct wf_hand *hand, str
     int raised = 0;
 
     *told = (struct told){.op = op, .hand = hand, .snapshot = Qnil, .events = Qnil, .work = Qnil};
-    rb_wf_answer(engine, hand, op, away_of(hand));
+    rb_wf_answer(engine, hand, op, rb_wf_hand_away(hand));
     rb_protect(tell, (VALUE)told, &raised);
     status = op->status;
     error = op->error;
@@ -508,7 +504,7 @@ static void wait_for_verdict(struct verdict_wait *context, struct wf_hand *hand,
                               .reset = verdict_reset,
                               .context = context,
                               .until_ms = moment_ms < until_ms ? moment_ms : until_ms,
-                              .away = away_of(hand)};
+                              .away = rb_wf_hand_away(hand)};
 
     rb_wf_leave(&wait);
 }
@@ -540,7 +536,6 @@ void rb_wf_init_hand(VALUE native)
     rb_undef_alloc_func(class);
     rb_define_method(engine, "start", engine_start, 7);
     rb_define_method(class, "take", hand_take, 1);
-    rb_define_method(class, "enter", hand_enter, 0);
     rb_define_method(class, "complete", hand_complete, 3);
     rb_define_method(class, "fail", hand_fail, 8);
     rb_define_method(class, "submit", hand_submit, 4);
@@ -552,4 +547,5 @@ void rb_wf_init_hand(VALUE native)
     rb_define_method(class, "met", hand_met, 0);
     rb_define_method(class, "give_back", hand_give_back, 0);
     rb_define_method(class, "held?", hand_is_held, 0);
+    rb_wf_init_attempt(class);
 }

@@ -56,6 +56,12 @@ void rb_wf_engine_drop(void *held);
 void rb_wf_init_hand(VALUE native);
 VALUE rb_wf_hand_new(VALUE engine);
 struct wf_hand *rb_wf_hand(VALUE value); /* NULL for nil */
+struct wf_hand *
+rb_wf_hand_even_closed(VALUE value);         /* its engine may be stopped, or another process's */
+bool *rb_wf_hand_away(struct wf_hand *hand); /* true while a thread waits with it */
+
+/* ---- rb_attempt.c: what a hand does while an attempt runs ---- */
+void rb_wf_init_attempt(VALUE hand);
 
 /* ---- rb_value.c ---- */
 VALUE rb_wf_snapshot(int64_t run_id, struct wf_bytes state); /* a Hash */

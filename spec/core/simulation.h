@@ -57,6 +57,8 @@ static inline int never_wait(const struct timespec *until)
 #define wf_committer_wait simulated_committer_wait
 #define wf_committer_poke simulated_committer_poke
 #define wf_committer_name simulated_committer_name
+#define wf_committer_alarm simulated_committer_alarm
+#define wf_committer_give_back simulated_committer_give_back
 #define run committer_run
 #include "../../ext/workflow/core/committer.c"
 #undef run

@@ -190,8 +190,8 @@ static enum wf_status start(struct wf_engine *engine, struct wf_op *op, struct w
 
 /* Whether the slot's claim on a step of the loaded run still stands: STALE once the step was claimed again,
  * is over, or has another round or mode (whose fences begin anew). An expired lease alone refuses nothing. */
-static enum wf_status check_claim(struct wf_engine *engine, const struct wf_claim *claim,
-                                  enum wf_status *refused, struct wf_error *error)
+enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_claim *claim,
+                                     enum wf_status *refused, struct wf_error *error)
 {
     struct wf_store *store = engine->committer.store;
     struct wf_ready_row ready = {.run_id = claim->run_id, .step = claim->step};
@@ -247,6 +247,16 @@ static enum wf_status release_all(struct wf_engine *engine, struct wf_op *op,
     return status ? status : release(engine, &op->slot->claim, error);
 }
 
+/* A `once` step was given up while it ran: its own result says what became of it. */
+static bool is_doubtful(const struct wf_engine *engine, const struct wf_op *op)
+{
+    const struct wf_claim *claim = &op->slot->claim;
+    const struct wf_step *step = &engine->committer.state.steps[claim->step];
+
+    return (op->command.kind == WF_COMMAND_COMPLETE || op->command.kind == WF_COMMAND_FAIL) &&
+           step->round == claim->round && wf_scheduler_in_doubt(step, claim->attempt, claim->fence);
+}
+
 static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
     const struct wf_claim *claim = &op->slot->claim;
@@ -255,11 +265,11 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
     if (status || op->status) {
         return status;
     }
-    status = check_claim(engine, claim, &refused, error);
+    status = wf_append_check_claim(engine, claim, &refused, error);
     if (status) {
         return status;
     }
-    if (refused) {
+    if (refused && !is_doubtful(engine, op)) {
         answer(engine, op, false);
         op->status = refused;
         return release_kept(engine, op->slot, error);
@@ -276,6 +286,29 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
     if (!status && !op->claim.run_id) {
         status = release_kept(engine, op->slot, error);
     }
+    return status;
+}
+
+/* A fact of what the slot holds and goes on holding. */
+static enum wf_status tell(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    const struct wf_claim *claim = &op->slot->claim;
+    enum wf_status status = wf_append_load(engine, claim->run_id, &op->status, error);
+
+    if (status || op->status) {
+        return status;
+    }
+    op->cancelling = committer->state.cancelling;
+    status = wf_append_check_claim(engine, claim, &op->status, error);
+    if (!status && !op->status) {
+        op->command.step = claim->step;
+        op->command.attempt = claim->attempt;
+        op->command.fence = claim->fence;
+        status = wf_append_command(engine, &op->command, &op->status, error);
+    }
+    op->answered_id = committer->state.id;
+    op->version = committer->state.version;
     return status;
 }
 
@@ -403,6 +436,8 @@ enum wf_status wf_append(struct wf_engine *engine, struct wf_op *op, struct wf_e
         return change(engine, op, error);
     case WF_OP_TAKEOVER:
         return wf_upkeep_takeover(engine, op, error);
+    case WF_OP_TELL:
+        return tell(engine, op, error);
     }
     return WF_OK;
 }

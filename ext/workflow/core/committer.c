@@ -89,6 +89,20 @@ void wf_committer_poke(struct wf_engine *engine)
     pthread_mutex_unlock(&committer->mutex);
 }
 
+void wf_committer_alarm(struct wf_engine *engine, int64_t mono_ms)
+{
+    struct wf_committer *committer = &engine->committer;
+
+    pthread_mutex_lock(&committer->mutex);
+    if (mono_ms < committer->alarm_mono_ms) {
+        committer->alarm_mono_ms = mono_ms;
+    }
+    if (mono_ms < committer->wakes_mono_ms) {
+        pthread_cond_signal(&committer->work);
+    }
+    pthread_mutex_unlock(&committer->mutex);
+}
+
 void wf_committer_name(struct wf_engine *engine, struct wf_bytes name)
 {
     struct wf_committer *committer = &engine->committer;
@@ -120,6 +134,26 @@ static void post_release(struct wf_engine *engine, struct wf_slot *slot)
     wf_committer_post(engine, &slot->op);
 }
 
+void wf_committer_give_back(struct wf_engine *engine, struct wf_slot *slot)
+{
+    bool entered = atomic_load(&slot->entered_ms) != 0;
+    struct wf_work work;
+
+    wf_mailbox_ending(&engine->mailbox, slot);
+    wf_op_clear(&slot->op);
+    slot->op.kind = WF_OP_RELEASE;
+    if (entered && !slot->claim.await) {
+        slot->op.kind = WF_OP_FINISH;
+        slot->op.command.kind = WF_COMMAND_LOST;
+        slot->op.command.started_ms = atomic_load(&slot->entered_ms);
+        slot->op.command.reason = WF_BYTES("interrupted");
+        if (wf_work_read(&slot->claim, &work) == WF_OK) {
+            slot->op.command.by = wf_op_keep(&slot->op, work.by);
+        }
+    }
+    wf_committer_post(engine, &slot->op);
+}
+
 /* The store could not take it: whether the step is over is not decided. */
 static bool store_failed(const struct wf_op *op)
 {
@@ -131,7 +165,9 @@ static void hold_claim(struct wf_slot *slot, struct wf_op *op)
 {
     move_claim(&slot->claim, &op->claim);
     atomic_store(&slot->entered_ms, 0);
-    slot->told = false;
+    atomic_store(&slot->timed_out, false);
+    slot->told = slot->overdue = false;
+    slot->checked_mono_ms = 0;
 }
 
 /* Nobody waits for this op: a worker's finished step, or a caller that was interrupted. */
@@ -148,6 +184,8 @@ static void settle_unwatched(struct wf_engine *engine, struct wf_op *op, bool st
         if (!slot->worker || !wf_mailbox_put(&engine->mailbox, slot, true)) {
             post_release(engine, slot);
         }
+    } else if (op->kind == WF_OP_TELL && slot->claim.run_id) {
+        wf_committer_give_back(engine, slot); /* who told it has gone away */
     } else if (ends && store_failed(op) && !stopping) {
         engine->committer.posted_again =
             true; /* a finished step is never dropped, nor one given back */
@@ -259,6 +297,7 @@ static void tell_holding(struct wf_engine *engine)
 static void publish(struct wf_engine *engine, struct wf_op *ops)
 {
     ring(engine);
+    wf_upkeep_timed_out(engine);
     hand_out_claims(engine);
     while (ops) {
         struct wf_op *next = ops->next;
@@ -362,15 +401,28 @@ static void end(struct wf_engine *engine)
     wf_turnstile_give(&engine->turnstile);
 }
 
+/* Before the next thing to do is looked for: a limit that is given meanwhile is not missed. */
+static void set_alarm(struct wf_committer *committer)
+{
+    pthread_mutex_lock(&committer->mutex);
+    committer->alarm_mono_ms = INT64_MAX;
+    committer->wakes_mono_ms = INT64_MIN;
+    pthread_mutex_unlock(&committer->mutex);
+}
+
 /* Sleeps until something is to be done. false: the engine stops and the queue is empty. */
 static bool await_work(struct wf_engine *engine, struct wf_op **ops)
 {
     struct wf_committer *committer = &engine->committer;
-    int64_t next_ms = wf_upkeep_next_mono_ms(engine);
     bool go_on, due = false;
+    int64_t next_ms;
 
+    set_alarm(committer);
+    next_ms = wf_upkeep_next_mono_ms(engine);
     pthread_mutex_lock(&committer->mutex);
     while (!committer->first && !committer->poked && !committer->stopping && !due) {
+        next_ms = committer->alarm_mono_ms < next_ms ? committer->alarm_mono_ms : next_ms;
+        committer->wakes_mono_ms = next_ms;
         if (next_ms == INT64_MAX) {
             pthread_cond_wait(&committer->work, &committer->mutex);
         } else {

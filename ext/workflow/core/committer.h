@@ -31,6 +31,9 @@ struct wf_committer {
     int queued_count;
     size_t queued_len;
     bool poked, stopping, started;
+    int64_t
+        alarm_mono_ms; /* the first limit that was given since it was last looked for the next */
+    int64_t wakes_mono_ms;                /* when it wakes by itself */
     char name_asked[WF_NAME_LEN_MAX + 1]; /* of the process: "worker:4712@host" */
     pthread_t thread;
     _Atomic int64_t commits, appends; /* since the start: how well the group commit works */
@@ -64,6 +67,8 @@ struct wf_committer {
     struct wf_buffer witness;
     struct wf_claim
         witness_claim; /* its first claim, where it appended nothing; without the work */
+    struct wf_slot
+        *overdue; /* failed at their limits in this transaction, linked by overdue_next */
 };
 
 void wf_committer_init(struct wf_engine *engine);
@@ -80,6 +85,10 @@ void wf_committer_post(struct wf_engine *engine, struct wf_op *op); /* never wai
 enum wf_status wf_committer_wait(struct wf_engine *engine, struct wf_op *op, bool *interrupted,
                                  int64_t wait_ms);
 void wf_committer_poke(struct wf_engine *engine); /* look for claims and timers */
+/* Something is due then: it wakes, if it would have slept longer. */
+void wf_committer_alarm(struct wf_engine *engine, int64_t mono_ms);
+/* A slot's claim goes back: as lost if it was entered, else untouched. */
+void wf_committer_give_back(struct wf_engine *engine, struct wf_slot *slot);
 void wf_committer_name(struct wf_engine *engine, struct wf_bytes name);
 
 /* ---- transaction.c: one commit of `ops` (linked by next) and of what is due, with the turnstile held and
@@ -103,6 +112,14 @@ enum wf_status wf_append_load(struct wf_engine *engine, int64_t run_id, enum wf_
 /* Says what is held from now on, of the loaded run. */
 void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int step, int64_t fence,
                           struct wf_bytes by);
+
+/* Whether a claim on a step of the loaded run still stands. *refused: OK | STALE. append.c */
+enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_claim *claim,
+                                     enum wf_status *refused, struct wf_error *error);
+
+/* ---- timeout.c: attempts past their limits, inside the transaction; and what is told after the commit ---- */
+enum wf_status wf_upkeep_timeouts(struct wf_engine *engine, struct wf_error *error);
+void wf_upkeep_timed_out(struct wf_engine *engine);
 
 /* ---- upkeep.c: what is due, inside the transaction ---- */
 enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error);

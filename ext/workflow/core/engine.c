@@ -241,6 +241,11 @@ void wf_engine_quiet(struct wf_engine *engine)
     wf_mailbox_quiet(&engine->mailbox);
 }
 
+void wf_engine_hurry(struct wf_engine *engine)
+{
+    wf_mailbox_hurry(&engine->mailbox);
+}
+
 void wf_engine_travel(struct wf_engine *engine, int64_t ms)
 {
     atomic_fetch_add(&engine->clock.offset_ms, ms);
@@ -305,32 +310,16 @@ void wf_hand_give_back(struct wf_hand *hand)
 {
     struct wf_engine *engine = hand->engine;
     struct wf_slot *slot;
-    bool entered;
 
     if (forget_after_fork(engine, hand) || !hand->slot) {
         return;
     }
-    entered = atomic_load(&hand->slot->entered_ms) != 0;
     slot = let_go(hand);
-    if (!slot->claim.run_id) {
+    if (slot->claim.run_id) {
+        wf_committer_give_back(engine, slot);
+    } else {
         wf_mailbox_free(&engine->mailbox, slot);
-        return;
     }
-    wf_mailbox_ending(&engine->mailbox, slot);
-    wf_op_clear(&slot->op);
-    slot->op.kind = WF_OP_RELEASE;
-    if (entered && !slot->claim.await) {
-        struct wf_work work;
-
-        slot->op.kind = WF_OP_FINISH;
-        slot->op.command.kind = WF_COMMAND_LOST;
-        slot->op.command.started_ms = atomic_load(&slot->entered_ms);
-        slot->op.command.reason = WF_BYTES("interrupted");
-        if (wf_work_read(&slot->claim, &work) == WF_OK) {
-            slot->op.command.by = wf_op_keep(&slot->op, work.by);
-        }
-    }
-    wf_committer_post(engine, &slot->op);
 }
 
 /* ---- Ops ---- */
@@ -415,6 +404,9 @@ void wf_op_finish(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *
         free_op(op);
         return;
     }
+    if (op->kind == WF_OP_TELL) {
+        return; /* it changed nothing of what the hand holds */
+    }
     if (!atomic_load(&op->slot->entered_ms)) {
         wf_liveness_exit(&engine->liveness, op->slot->index);
     }
@@ -443,9 +435,9 @@ void wf_op_abandon(struct wf_engine *engine, struct wf_hand *hand, struct wf_op 
     if (committers) {
         return;
     }
-    if (op->slot) {
+    if (op->slot && (op->kind != WF_OP_TELL || !op->done)) {
         wf_hand_give_back(hand);
-    } else {
+    } else if (!op->slot) {
         free_op(op);
     }
 }

@@ -65,6 +65,7 @@ enum wf_status wf_engine_usable(const struct wf_engine *engine, struct wf_error 
 /* Begins to claim for so many threads, also after quiet; 0 ends claiming. */
 void wf_engine_work(struct wf_engine *engine, int threads, struct wf_bytes name);
 void wf_engine_quiet(struct wf_engine *engine);
+void wf_engine_hurry(struct wf_engine *engine); /* workers' steps that ask are to give back */
 void wf_engine_travel(struct wf_engine *engine, int64_t ms); /* moves the wall clock */
 
 /* ---- What one thread of control holds: at most one claim ---- */
@@ -83,6 +84,22 @@ void wf_hand_enter(struct wf_hand *hand);
 void wf_hand_met(struct wf_hand *hand);
 /* What is held: its claim, or NULL. Valid until the hand ends it. */
 const struct wf_claim *wf_hand_claim(const struct wf_hand *hand);
+/* How long the attempt may take, from when it was entered: then the committer fails it. Takes the limit's
+ * reference; timeout_ms and what follows a failure are to be filled. attempt.c, as are the next ones. */
+void wf_hand_limit(struct wf_hand *hand, struct wf_limit limit);
+
+/* Why an attempt is to end now. */
+enum wf_halt {
+    WF_HALT_NONE,
+    WF_HALT_TIMEOUT,   /* it has been failed at its limit */
+    WF_HALT_LOST,      /* the step was claimed again, or is over */
+    WF_HALT_CANCELLED, /* the run is being cancelled */
+    WF_HALT_STOPPING,  /* the worker, or the engine, stops */
+};
+/* What is known without the store; whether it is time to ask the store; its answer, which waits. */
+enum wf_halt wf_hand_hear(const struct wf_hand *hand);
+bool wf_hand_asks(struct wf_hand *hand);
+enum wf_halt wf_hand_ask(struct wf_hand *hand);
 /* Gives back what is held, if anything; never waits, never fails. */
 void wf_hand_give_back(struct wf_hand *hand);
 
@@ -101,7 +118,8 @@ enum wf_status wf_op_wait(struct wf_engine *engine, struct wf_op *op, struct wf_
 void wf_op_interrupt(struct wf_engine *engine, struct wf_op *op, struct wf_taker *taker);
 /* Answered and read: frees it, or gives its slot to the hand (if it claimed) or back to the mailbox. */
 void wf_op_finish(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op);
-/* Not answered and no longer wanted: it may still commit; what it then claims is given back. */
+/* Not answered and no longer wanted: it may still commit; what it then claims is given back, and so is what
+ * a TELL's slot holds. */
 void wf_op_abandon(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op);
 
 /* ---- Reads; all wait ---- */
@@ -109,6 +127,9 @@ void wf_op_abandon(struct wf_engine *engine, struct wf_hand *hand, struct wf_op 
 /* OK | NOT_FOUND | STORE_*. The state's bytes are copied to `state`. */
 enum wf_status wf_engine_find(struct wf_engine *engine, int64_t run_id, struct wf_buffer *state,
                               struct wf_error *error);
+/* Whether the claim still stands, and whether its run is being cancelled. */
+enum wf_status wf_engine_claim_stands(struct wf_engine *engine, const struct wf_claim *claim,
+                                      bool *stands, bool *cancelling, struct wf_error *error);
 enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, int64_t *run_id,
                                  struct wf_buffer *state, struct wf_error *error);
 /* Rows one after another: id and state, or position, run, version and events, each as the buffer's ints

@@ -71,6 +71,49 @@ enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, 
     return status;
 }
 
+static enum wf_status look_at_claim(struct wf_engine *engine, struct wf_store *store,
+                                    const struct wf_claim *claim, struct wf_state *state,
+                                    bool *stands, struct wf_error *error)
+{
+    struct wf_ready_row ready = {.run_id = claim->run_id, .step = claim->step};
+    struct wf_wait_row wait = {.run_id = claim->run_id, .step = claim->step};
+    enum wf_status status = claim->await ? engine->does->wait_get(store, &wait, error)
+                                         : engine->does->ready_get(store, &ready, error);
+    struct wf_run_row row;
+
+    *stands = false;
+    if (status || (claim->await ? wait.fence : ready.fence) != claim->fence) {
+        return status == WF_NOT_FOUND ? WF_OK : status;
+    }
+    status = engine->does->run_load(store, claim->run_id, &row, error);
+    if (!status) {
+        status = wf_state_decode(state, row.id, row.state);
+    }
+    *stands = !status && state->steps[claim->step].round == claim->round &&
+              state->steps[claim->step].mode == claim->mode;
+    return status == WF_NOT_FOUND ? WF_OK : status;
+}
+
+enum wf_status wf_engine_claim_stands(struct wf_engine *engine, const struct wf_claim *claim,
+                                      bool *stands, bool *cancelling, struct wf_error *error)
+{
+    struct wf_state state;
+    struct wf_store *store;
+    enum wf_status status;
+
+    wf_state_init(&state);
+    do {
+        status = lend(engine, &store, error);
+        if (!status) {
+            status = look_at_claim(engine, store, claim, &state, stands, error);
+            wf_readers_give(&engine->readers, store);
+        }
+    } while (again(status, NULL, 0));
+    *cancelling = !status && state.cancelling;
+    wf_state_destroy(&state);
+    return status;
+}
+
 static bool put_run(void *context, const struct wf_run_row *row)
 {
     struct wf_buffer *rows = context;

@@ -14,6 +14,7 @@ void wf_mailbox_init(struct wf_mailbox *mailbox)
     pthread_mutex_init(&mailbox->mutex, NULL);
     wf_cond_init(&mailbox->filled);
     wf_cond_init(&mailbox->emptied);
+    wf_cond_init(&mailbox->replaced);
 }
 
 void wf_mailbox_destroy(struct wf_mailbox *mailbox)
@@ -21,10 +22,12 @@ void wf_mailbox_destroy(struct wf_mailbox *mailbox)
     for (int i = 0; i < mailbox->slot_count; i++) {
         wf_op_destroy(&mailbox->slots[i]->op);
         wf_claim_destroy(&mailbox->slots[i]->claim);
+        wf_limit_clear(&mailbox->slots[i]->limit);
         free(mailbox->slots[i]);
     }
     pthread_cond_destroy(&mailbox->filled);
     pthread_cond_destroy(&mailbox->emptied);
+    pthread_cond_destroy(&mailbox->replaced);
     pthread_mutex_destroy(&mailbox->mutex);
 }
 
@@ -56,8 +59,10 @@ static struct wf_slot *reserve_locked(struct wf_mailbox *mailbox, bool worker)
         slot->next = NULL;
         slot->place = WF_SLOT_RESERVED;
         slot->worker = worker;
-        slot->told = false;
+        slot->told = slot->overdue = false;
+        slot->checked_mono_ms = 0;
         atomic_store(&slot->entered_ms, 0);
+        atomic_store(&slot->timed_out, false);
         mailbox->worker_count += worker;
     }
     return slot;
@@ -73,10 +78,17 @@ struct wf_slot *wf_mailbox_reserve(struct wf_mailbox *mailbox)
     return slot;
 }
 
+/* Threads that are written off are replaced, once each. */
+static int capacity_locked(const struct wf_mailbox *mailbox)
+{
+    return mailbox->threads +
+           (mailbox->written_off < mailbox->threads ? mailbox->written_off : mailbox->threads);
+}
+
 /* A step that is to run alone fills the process: nothing is claimed beside it. */
 static int room_locked(const struct wf_mailbox *mailbox)
 {
-    int room = mailbox->threads + mailbox->prefetch - mailbox->worker_count;
+    int room = capacity_locked(mailbox) + mailbox->prefetch - mailbox->worker_count;
 
     if (mailbox->quiet || mailbox->closed || mailbox->threads == 0 || mailbox->alone) {
         return 0;
@@ -94,6 +106,16 @@ struct wf_slot *wf_mailbox_reserve_worker(struct wf_mailbox *mailbox)
     return slot;
 }
 
+/* The slot's thread is heard of again: it has left what it was written off for. */
+static void back_locked(struct wf_mailbox *mailbox, struct wf_slot *slot)
+{
+    if (slot->written_off) {
+        slot->written_off = false;
+        mailbox->written_off--;
+        pthread_cond_broadcast(&mailbox->replaced);
+    }
+}
+
 static void leave_worker_locked(struct wf_mailbox *mailbox, struct wf_slot *slot)
 {
     if (slot->worker && slot->place != WF_SLOT_ENDING) {
@@ -105,6 +127,8 @@ static void leave_worker_locked(struct wf_mailbox *mailbox, struct wf_slot *slot
     if (mailbox->alone == slot) {
         mailbox->alone = NULL;
     }
+    back_locked(mailbox, slot);
+    wf_limit_clear(&slot->limit);
 }
 
 void wf_mailbox_free(struct wf_mailbox *mailbox, struct wf_slot *slot)
@@ -146,6 +170,7 @@ void wf_mailbox_threads(struct wf_mailbox *mailbox, int threads)
     mailbox->threads = threads;
     mailbox->prefetch = threads;
     mailbox->quiet &= threads == 0; /* a worker after one that went quiet works */
+    mailbox->hurried &= threads == 0;
     pthread_mutex_unlock(&mailbox->mutex);
 }
 
@@ -172,6 +197,7 @@ bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first
         mailbox->worker_count++; /* a `now` step after the one that just ended, in the same slot */
     }
     mailbox->busy_count -= slot->worker && slot->place == WF_SLOT_TAKEN;
+    back_locked(mailbox, slot);
     slot->place = WF_SLOT_QUEUED;
     slot->queued_mono_ms = wf_clock_mono_ms();
     if (slot->claim.alone) {
@@ -237,6 +263,7 @@ void wf_mailbox_interrupt(struct wf_mailbox *mailbox, struct wf_taker *taker)
     pthread_mutex_lock(&mailbox->mutex);
     taker->interrupted = true;
     pthread_cond_broadcast(&mailbox->filled);
+    pthread_cond_broadcast(&mailbox->replaced);
     pthread_mutex_unlock(&mailbox->mutex);
 }
 
@@ -244,6 +271,7 @@ void wf_mailbox_hold(struct wf_mailbox *mailbox, struct wf_slot *slot)
 {
     pthread_mutex_lock(&mailbox->mutex);
     slot->place = WF_SLOT_TAKEN;
+    back_locked(mailbox, slot);
     pthread_mutex_unlock(&mailbox->mutex);
 }
 
@@ -255,7 +283,70 @@ void wf_mailbox_ending(struct wf_mailbox *mailbox, struct wf_slot *slot)
         mailbox->busy_count -= slot->place == WF_SLOT_TAKEN;
     }
     slot->place = WF_SLOT_ENDING;
+    back_locked(mailbox, slot);
     pthread_mutex_unlock(&mailbox->mutex);
+}
+
+void wf_mailbox_limit(struct wf_mailbox *mailbox, struct wf_slot *slot, struct wf_limit *limit)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    wf_limit_clear(&slot->limit);
+    slot->limit = *limit;
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+void wf_mailbox_write_off(struct wf_mailbox *mailbox, struct wf_slot *slot)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    if (slot->place == WF_SLOT_TAKEN) { /* else its thread has come back meanwhile */
+        atomic_store(&slot->timed_out, true);
+        if (slot->worker && !slot->written_off) {
+            slot->written_off = true;
+            mailbox->written_off++;
+            mailbox->alone = mailbox->alone == slot ? NULL : mailbox->alone;
+            pthread_cond_broadcast(&mailbox->replaced);
+        }
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+enum wf_status wf_mailbox_written_off(struct wf_mailbox *mailbox, struct wf_taker *taker, int seen,
+                                      int64_t wait_ms, int *written_off)
+{
+    struct timespec until = wf_clock_timespec(wf_clock_mono_ms() + wait_ms);
+    enum wf_status status = WF_OK;
+    bool late = wait_ms <= 0;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    while (mailbox->written_off == seen && !taker->interrupted && !mailbox->closed &&
+           !mailbox->quiet && !late) {
+        late = pthread_cond_timedwait(&mailbox->replaced, &mailbox->mutex, &until) != 0;
+    }
+    *written_off = mailbox->written_off;
+    if (mailbox->written_off == seen) {
+        status = taker->interrupted                  ? WF_INTERRUPTED
+                 : mailbox->closed || mailbox->quiet ? WF_CLOSED
+                                                     : WF_TIMED_OUT;
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
+    return status;
+}
+
+void wf_mailbox_hurry(struct wf_mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    mailbox->hurried = true;
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+bool wf_mailbox_hurried(struct wf_mailbox *mailbox)
+{
+    bool hurried;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    hurried = mailbox->hurried;
+    pthread_mutex_unlock(&mailbox->mutex);
+    return hurried;
 }
 
 void wf_mailbox_quiet(struct wf_mailbox *mailbox)
@@ -263,6 +354,7 @@ void wf_mailbox_quiet(struct wf_mailbox *mailbox)
     pthread_mutex_lock(&mailbox->mutex);
     mailbox->quiet = true;
     pthread_cond_broadcast(&mailbox->filled);
+    pthread_cond_broadcast(&mailbox->replaced);
     pthread_mutex_unlock(&mailbox->mutex);
 }
 
@@ -276,6 +368,7 @@ struct wf_slot *wf_mailbox_close(struct wf_mailbox *mailbox)
     mailbox->first = mailbox->last = NULL;
     mailbox->queued_count = 0;
     pthread_cond_broadcast(&mailbox->filled);
+    pthread_cond_broadcast(&mailbox->replaced);
     pthread_mutex_unlock(&mailbox->mutex);
     return queued;
 }
@@ -285,7 +378,7 @@ struct wf_slot *wf_mailbox_stale(struct wf_mailbox *mailbox, int64_t mono_ms)
     struct wf_slot *stale = NULL;
 
     pthread_mutex_lock(&mailbox->mutex);
-    while (mailbox->busy_count >= mailbox->threads && mailbox->first &&
+    while (mailbox->busy_count >= capacity_locked(mailbox) && mailbox->first &&
            mailbox->first->queued_mono_ms < mono_ms) {
         struct wf_slot *slot = shift_locked(mailbox);
 
@@ -335,6 +428,16 @@ int wf_mailbox_in_hand(struct wf_mailbox *mailbox)
 
     pthread_mutex_lock(&mailbox->mutex);
     count = in_hand_locked(mailbox);
+    pthread_mutex_unlock(&mailbox->mutex);
+    return count;
+}
+
+int wf_mailbox_counted(struct wf_mailbox *mailbox)
+{
+    int count;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    count = in_hand_locked(mailbox) - mailbox->written_off;
     pthread_mutex_unlock(&mailbox->mutex);
     return count;
 }

@@ -23,6 +23,9 @@ struct wf_mailbox {
     int threads, prefetch;
     struct wf_slot *alone; /* the one whose step runs with nothing beside it, or NULL */
     bool quiet, closed;
+    int written_off;         /* threads of workers that a step keeps beyond its limit */
+    bool hurried;            /* steps of workers are asked to give back at once */
+    pthread_cond_t replaced; /* written_off changed, or nobody is to wait for that any more */
 };
 
 void wf_mailbox_init(struct wf_mailbox *mailbox);
@@ -59,6 +62,17 @@ void wf_mailbox_hold(struct wf_mailbox *mailbox, struct wf_slot *slot);
 /* Taken → ending: the slot's thread is free again, its memory is not. */
 void wf_mailbox_ending(struct wf_mailbox *mailbox, struct wf_slot *slot);
 
+/* Gives what the slot holds a limit; the definition's reference becomes the slot's. */
+void wf_mailbox_limit(struct wf_mailbox *mailbox, struct wf_slot *slot, struct wf_limit *limit);
+/* The attempt in the slot is over, but its code is not: a worker's thread is not counted on until it is back. */
+void wf_mailbox_write_off(struct wf_mailbox *mailbox, struct wf_slot *slot);
+/* Waits until the number of threads written off is not `seen`. OK | TIMED_OUT | INTERRUPTED | CLOSED (also quiet) */
+enum wf_status wf_mailbox_written_off(struct wf_mailbox *mailbox, struct wf_taker *taker, int seen,
+                                      int64_t wait_ms, int *written_off);
+/* Workers' steps that ask are to give back at once; also until there are threads again. */
+void wf_mailbox_hurry(struct wf_mailbox *mailbox);
+bool wf_mailbox_hurried(struct wf_mailbox *mailbox);
+
 /* Nothing more is to be claimed; takers drain what is queued. */
 void wf_mailbox_quiet(struct wf_mailbox *mailbox);
 /* Also takes back what is queued: the list, linked by `next`, is the caller's. */
@@ -76,6 +90,8 @@ int wf_mailbox_claims(struct wf_mailbox *mailbox);
 int wf_mailbox_in_hand(struct wf_mailbox *mailbox);
 /* Waits until that is 0 or until `mono_ms`. */
 bool wf_mailbox_drained(struct wf_mailbox *mailbox, int64_t mono_ms);
+/* Slots that are not free, without those whose threads are written off. */
+int wf_mailbox_counted(struct wf_mailbox *mailbox);
 
 /* Calls `each` for every slot that is not free, with the mutex held: it may read, and set `told`. */
 void wf_mailbox_each(struct wf_mailbox *mailbox, void (*each)(void *context, struct wf_slot *slot),

@@ -173,6 +173,15 @@ static bool in_hand(const struct decision *decision)
     return status == WF_STEP_ready || status == WF_STEP_running;
 }
 
+/* The holder's own result, after its `once` step was given up: it says what nobody else can know. */
+static bool settles_doubt(const struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+
+    return wf_scheduler_in_doubt(&decision->state->steps[command->step], command->attempt,
+                                 command->fence);
+}
+
 static enum wf_status started(struct decision *decision)
 {
     if (in_hand(decision)) {
@@ -187,7 +196,7 @@ static enum wf_status complete(struct decision *decision)
     struct wf_event event;
     bool otherwise;
 
-    if (!in_hand(decision)) {
+    if (!in_hand(decision) && !settles_doubt(decision)) {
         return WF_STALE;
     }
     tell_start(decision);
@@ -228,10 +237,10 @@ static enum wf_status fail(struct decision *decision)
     const struct wf_definition_step *options =
         wf_definition_find(command->definition, step->name, command->step);
     uint32_t retries = options && !step->mode ? options->retries : 0;
-    bool final = command->final || step->failures >= retries;
+    bool final = command->final || step->failures >= retries || step->once;
     struct wf_event event;
 
-    if (!in_hand(decision)) {
+    if (!in_hand(decision) && !settles_doubt(decision)) {
         return WF_STALE;
     }
     tell_start(decision);
@@ -248,6 +257,24 @@ static enum wf_status fail(struct decision *decision)
                                : wf_scheduler_backoff(options, step->failures, command->chance));
     emit(decision, event);
     return WF_OK;
+}
+
+/* A `once` step that was begun is not begun again: what it did is not known. */
+static void interrupt_attempt(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_event event = of_step(decision, command->step, WF_KIND_step_failed);
+
+    event.attempt = command->attempt;
+    event.fence = command->fence;
+    event.final = true;
+    event.reason = WF_BYTES("interrupted");
+    event.error_class = WF_BYTES("Workflow::Interrupted");
+    event.error_message =
+        WF_BYTES("it was begun and did not end, and runs once: whether it had its effect "
+                 "is not known. Look, then retry it if it had not");
+    emit(decision, event);
+    release(decision, event.reason);
 }
 
 /* Three crashes park the step; before that it is ready again at once. */
@@ -267,7 +294,9 @@ static enum wf_status lost(struct decision *decision)
     event.crashed = command->crashed;
     event.reason = command->reason;
     emit(decision, event);
-    if (step->crashes >= WF_CRASHES_MAX) {
+    if (step->once) {
+        interrupt_attempt(decision);
+    } else if (step->crashes >= WF_CRASHES_MAX) {
         fail_attempt(decision, true, WF_BYTES("crashed"));
         release(decision, WF_BYTES("crashed"));
     } else {
@@ -299,6 +328,40 @@ static enum wf_status open(struct decision *decision)
         return WF_STALE;
     }
     request_input(decision, index);
+    return WF_OK;
+}
+
+/* Durable before the method is entered; from then on the step is not begun again in this round. */
+static enum wf_status begin(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    const struct wf_step *step = &decision->state->steps[command->step];
+    struct wf_event event = of_step(decision, command->step, WF_KIND_step_started);
+
+    if (!in_hand(decision) || step->once || step->mode) {
+        return WF_STALE;
+    }
+    event.once = true;
+    emit(decision, event);
+    return WF_OK;
+}
+
+/* A fact in the middle of an attempt, or of the judging of an input. */
+static enum wf_status tell(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_event event = of_step(decision, command->step, command->tells);
+
+    if (command->tells != WF_KIND_progressed && command->tells != WF_KIND_noted) {
+        return WF_INVALID;
+    }
+    if (!in_hand(decision) && decision->state->steps[command->step].status != WF_STEP_waiting) {
+        return WF_STALE;
+    }
+    tell_start(decision);
+    event.reason = command->reason;
+    event.payload = command->payload;
+    emit(decision, event);
     return WF_OK;
 }
 
@@ -478,6 +541,10 @@ static enum wf_status run_command(struct decision *decision)
         return skip(decision);
     case WF_COMMAND_OPEN:
         return open(decision);
+    case WF_COMMAND_BEGIN:
+        return begin(decision);
+    case WF_COMMAND_TELL:
+        return tell(decision);
     }
     return WF_INVALID;
 }
@@ -518,6 +585,12 @@ enum wf_place wf_scheduler_place(const struct wf_state *state,
         return options->place;
     }
     return step->kind == WF_STEP_NOW ? WF_PLACE_NOW : WF_PLACE_LATER;
+}
+
+bool wf_scheduler_in_doubt(const struct wf_step *step, uint32_t attempt, int64_t fence)
+{
+    return step->once && step->status == WF_STEP_failed && step->attempt == attempt &&
+           step->fence == fence && wf_bytes_equal(step->reason, WF_BYTES("interrupted"));
 }
 
 /* 3 s x 2^n, a quarter up or down by chance, at most an hour. */

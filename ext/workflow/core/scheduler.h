@@ -23,6 +23,8 @@ enum wf_command_kind {
     WF_COMMAND_RETRY,    /* a person wants failed steps, or `step` and what follows, run again */
     WF_COMMAND_SKIP,     /* its conditions say that the step in hand is not to run */
     WF_COMMAND_OPEN,     /* an await's conditions are met: it asks for its input */
+    WF_COMMAND_BEGIN,    /* a `once` step is about to be entered */
+    WF_COMMAND_TELL,     /* its holder tells of its progress, or notes something; it goes on */
 };
 
 struct wf_command {
@@ -41,6 +43,7 @@ struct wf_command {
     bool final, crashed; /* FAIL: no retry. LOST: with its process */
     bool met;            /* FAIL: the conditions had been asked, and were met */
     struct wf_bytes payload, reason, error_class, error_message, error_where;
+    enum wf_kind tells; /* TELL: progressed or noted */
 };
 
 /* OK: events were written to `row` (begun here) and folded into `state`; *count says how many, and may be
@@ -52,6 +55,10 @@ enum wf_status wf_decide(struct wf_state *state, const struct wf_command *comman
 /* Where a step runs: as start(place:) asked, else as the present definition says, else as was pinned. */
 enum wf_place wf_scheduler_place(const struct wf_state *state,
                                  const struct wf_definition *definition, int step);
+
+/* Whether that attempt of a `once` step was begun and given up as interrupted: only its own late result can
+ * say what became of it. Of its round; that the caller looks at. */
+bool wf_scheduler_in_doubt(const struct wf_step *step, uint32_t attempt, int64_t fence);
 
 /* The delay before the next attempt, after `failures` (from 1) of them. */
 int64_t wf_scheduler_backoff(const struct wf_definition_step *options, uint32_t failures,

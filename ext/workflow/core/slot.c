@@ -34,6 +34,22 @@ enum wf_status wf_work_read(const struct wf_claim *claim, struct wf_work *work)
     return reader.failed ? WF_STORE_CORRUPT : WF_OK;
 }
 
+int64_t wf_slot_deadline(const struct wf_slot *slot)
+{
+    const struct wf_limit *limit = &slot->limit;
+    const struct wf_claim *claim = &slot->claim;
+    bool meant = limit->run_id == claim->run_id && limit->step == claim->step &&
+                 limit->fence == claim->fence;
+
+    return slot->place == WF_SLOT_TAKEN && !slot->overdue && meant ? limit->deadline_mono_ms : 0;
+}
+
+void wf_limit_clear(struct wf_limit *limit)
+{
+    wf_definition_release(limit->definition);
+    *limit = (struct wf_limit){0};
+}
+
 void wf_claim_clear(struct wf_claim *claim)
 {
     struct wf_buffer work = claim->work;
@@ -64,6 +80,7 @@ void wf_op_clear(struct wf_op *op)
     op->definition = NULL;
     op->next = NULL;
     op->wait = op->posted = op->done = op->abandoned = op->more = op->dead = false;
+    op->cancelling = false;
     op->run_id = op->answered_id = op->version = op->owner = 0;
     op->entry = NULL;
     op->step = (struct wf_bytes){"", 0};

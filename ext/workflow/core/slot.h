@@ -37,6 +37,7 @@ enum wf_op_kind {
     WF_OP_CLAIM_WAIT, /* submit(:await) */
     WF_OP_CHANGE,     /* HURRY or RETRY: a command that needs no claim */
     WF_OP_TAKEOVER,   /* what a dead or expired process held becomes ready again */
+    WF_OP_TELL,       /* BEGIN or TELL of what the slot holds, and goes on holding */
 };
 
 struct wf_op {
@@ -63,6 +64,7 @@ struct wf_op {
     int64_t version;       /* of the row's last event */
     struct wf_claim claim; /* what the slot holds from now on, staged until the commit */
     bool more;             /* TAKEOVER: not all was reached */
+    bool cancelling;       /* TELL: the run is being cancelled */
     /* private to committer.c, under its mutex */
     bool posted, done, abandoned; /* abandoned: nobody waits any more, the committer frees it */
     pthread_cond_t settled;
@@ -76,6 +78,18 @@ enum wf_slot_place {
     WF_SLOT_ENDING
 };
 
+/* How long an attempt may take, and what follows if it takes longer: all that Ruby had to be asked for. */
+struct wf_limit {
+    int64_t deadline_mono_ms; /* 0: none */
+    int64_t timeout_ms;
+    struct wf_definition *definition; /* a reference */
+    int64_t delay_ms;                 /* as in a FAIL command, and so are these */
+    uint32_t chance;
+    bool final;
+    int64_t run_id, fence; /* of the claim that it is meant for: a slot's next one has none */
+    int step;
+};
+
 struct wf_slot {
     int index; /* of its entered byte */
     enum wf_slot_place place;
@@ -85,8 +99,14 @@ struct wf_slot {
     _Atomic int64_t entered_mono_ms;
     bool told; /* step_started is in the log already. Committer only */
     int64_t queued_mono_ms;
-    struct wf_op op;      /* its own: op.slot is this slot, always */
-    struct wf_slot *next; /* free list or queue */
+    struct wf_limit limit;   /* under the mailbox's mutex */
+    bool overdue;            /* past its limit, and dealt with. Committer only */
+    bool written_off;        /* its thread is not counted on any more. Under the mailbox's mutex */
+    _Atomic bool timed_out;  /* for the attempt to hear of, if it asks */
+    int64_t checked_mono_ms; /* when it last asked the store. The hand's thread only */
+    struct wf_slot *overdue_next; /* staged in this transaction */
+    struct wf_op op;              /* its own: op.slot is this slot, always */
+    struct wf_slot *next;         /* free list or queue */
 };
 
 /* What a claim's work says. Borrows from it. OK | STORE_CORRUPT */
@@ -98,6 +118,11 @@ struct wf_work {
 void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int step,
                    struct wf_bytes by);
 enum wf_status wf_work_read(const struct wf_claim *claim, struct wf_work *work);
+
+/* When what the slot holds is to be failed; 0: never, or it has been. With the mailbox's mutex. */
+int64_t wf_slot_deadline(const struct wf_slot *slot);
+/* Drops the reference. */
+void wf_limit_clear(struct wf_limit *limit);
 
 void wf_claim_clear(struct wf_claim *claim); /* keeps the buffer's memory */
 void wf_claim_destroy(struct wf_claim *claim);

@@ -95,6 +95,7 @@ static void fold_scheduled(struct wf_state *state, struct wf_step *step,
 static void fold_started(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
 {
     step->status = WF_STEP_running;
+    step->once |= event->once;
     step->started_ms = event->at_ms;
     step->by = keep(state, event->by);
 }
@@ -137,7 +138,8 @@ static void reopen_one(struct wf_step *step)
     step->round++;
     step->attempt = step->failures = step->crashes = 0;
     step->mode = WF_MODE_STEP;
-    step->met = false;
+    step->met = step->once = false;
+    step->progress = (struct wf_bytes){"", 0};
     step->input_version = step->result_version = 0;
     step->reason = step->error_class = step->error_message = (struct wf_bytes){"", 0};
     step->due_ms = step->scheduled_ms = step->started_ms = step->ended_ms = 0;
@@ -201,6 +203,7 @@ static void fold_requested(struct wf_state *state, struct wf_step *step,
     if (event->fence > step->fence) {
         step->fence = event->fence;
     }
+    state->failed = false; /* a late result may have settled what the run had failed of */
 }
 
 static void fold_expired(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
@@ -301,6 +304,9 @@ static enum wf_status fold_fact(struct wf_state *state, struct wf_step *step,
         fold_lost(step, event);
         return WF_OK;
     case WF_KIND_noted:
+        return WF_OK;
+    case WF_KIND_progressed:
+        step->progress = keep(state, event->payload);
         return WF_OK;
     default:
         return WF_STORE_CORRUPT;

@@ -90,6 +90,18 @@ static enum wf_status lose(struct wf_engine *engine, const struct wf_op *op,
     return wf_append_command(engine, &command, &refused, error);
 }
 
+/* A `once` step whose start was told: whatever the mark says, it is not untouched. */
+static enum wf_status was_begun(struct wf_engine *engine, const struct wf_ready_row *row,
+                                bool *begun, struct wf_error *error)
+{
+    const struct wf_state *state = &engine->committer.state;
+    enum wf_status refused, status = wf_append_load(engine, row->run_id, &refused, error);
+
+    *begun = !status && !refused && row->step < state->step_count && state->steps[row->step].once &&
+             state->steps[row->step].status == WF_STEP_running;
+    return status;
+}
+
 static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op, struct held *held,
                                 struct wf_bytes by, struct wf_error *error)
 {
@@ -98,11 +110,15 @@ static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op
 
     for (int i = 0; i < held->ready_count && !status; i++) {
         struct wf_ready_row *row = &held->ready[i];
+        bool entered = op->entry && wf_liveness_entered(op->entry, row->slot,
+                                                        wf_liveness_turn(row->step, row->fence));
 
-        if (op->entry &&
-            wf_liveness_entered(op->entry, row->slot, wf_liveness_turn(row->step, row->fence))) {
+        if (!entered) {
+            status = was_begun(engine, row, &entered, error);
+        }
+        if (!status && entered) {
             status = lose(engine, op, row, by, error);
-        } else {
+        } else if (!status) {
             status = engine->does->ready_release(store, row, error);
         }
         engine->committer.released++;
@@ -175,7 +191,9 @@ enum wf_status wf_upkeep_orphans(struct wf_engine *engine, struct wf_error *erro
 {
     struct wf_committer *committer = &engine->committer;
     struct orphans orphans = {.engine = engine, .held = {.ready_count = 0}};
-    struct wf_op op = {.owner = committer->owner};
+    struct wf_op op = {.owner = committer->owner,
+                       .command = {.now_ms = wf_clock_wall_ms(&engine->clock)}};
+    struct wf_bytes by = {committer->name, strlen(committer->name)};
     enum wf_status status =
         engine->does->ready_owned(committer->store, committer->owner, (int)WF_SLOTS_MAX + ROWS_MAX,
                                   collect_orphan, &orphans, error);
@@ -185,7 +203,7 @@ enum wf_status wf_upkeep_orphans(struct wf_engine *engine, struct wf_error *erro
                                           (int)WF_SLOTS_MAX + ROWS_MAX, collect_orphan_wait,
                                           &orphans, error);
     }
-    return status ? status : give_back(engine, &op, &orphans.held, (struct wf_bytes){"", 0}, error);
+    return status ? status : give_back(engine, &op, &orphans.held, by, error);
 }
 
 /* ---- Owners that left no entry in the shared file: it was lost, or the machine was started again ---- */

@@ -42,6 +42,7 @@ static void forget(struct wf_engine *engine)
     committer->renewing_mono_ms = 0;
     committer->more_ready = false;
     committer->witness_claim.run_id = 0;
+    committer->overdue = NULL;
 }
 
 static enum wf_status begin(struct wf_engine *engine, struct wf_error *error)

@@ -325,7 +325,7 @@ static enum wf_status claim(struct wf_engine *engine, struct wf_ready_row *row,
 static bool may_claim(struct wf_engine *engine, const struct wf_ready_row *row)
 {
     return !row->alone ||
-           (engine->committer.claimed_count == 0 && wf_mailbox_in_hand(&engine->mailbox) == 0);
+           (engine->committer.claimed_count == 0 && wf_mailbox_counted(&engine->mailbox) == 0);
 }
 
 static enum wf_status claim_rows(struct wf_engine *engine, struct claimable *claimable,
@@ -385,6 +385,9 @@ enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error)
     if (!status) {
         status = tell_starts(engine, error);
     }
+    if (!status) {
+        status = wf_upkeep_timeouts(engine, error);
+    }
     if (!status && committer->works) {
         status = claim_ready(engine, error);
     }
@@ -395,12 +398,17 @@ enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error)
 
 struct pending {
     bool untold, held;
+    int64_t deadline_mono_ms;
 };
 
 static void look_pending(void *context, struct wf_slot *slot)
 {
     struct pending *pending = context;
+    int64_t deadline_mono_ms = wf_slot_deadline(slot);
 
+    if (deadline_mono_ms && deadline_mono_ms < pending->deadline_mono_ms) {
+        pending->deadline_mono_ms = deadline_mono_ms;
+    }
     pending->held = true;
     pending->untold |= !slot->told && slot->place != WF_SLOT_ENDING && !slot->claim.await;
 }
@@ -408,7 +416,7 @@ static void look_pending(void *context, struct wf_slot *slot)
 int64_t wf_upkeep_next_mono_ms(struct wf_engine *engine)
 {
     struct wf_committer *committer = &engine->committer;
-    struct pending pending = {false, false};
+    struct pending pending = {.deadline_mono_ms = INT64_MAX};
     int64_t now_ms = wf_clock_mono_ms(), next_ms = INT64_MAX;
 
     wf_mailbox_each(&engine->mailbox, look_pending, &pending);
@@ -417,6 +425,9 @@ int64_t wf_upkeep_next_mono_ms(struct wf_engine *engine)
     }
     if (pending.untold && now_ms + TELL_MS < next_ms) {
         next_ms = now_ms + TELL_MS;
+    }
+    if (pending.deadline_mono_ms < next_ms) {
+        next_ms = pending.deadline_mono_ms;
     }
     if (committer->works) {
         int64_t poll_ms = committer->polled_mono_ms + WF_POLL_MS;

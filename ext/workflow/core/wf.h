@@ -52,6 +52,7 @@ struct wf_bytes {
 #define WF_NAME_LEN_MAX 200u          /* a step's, a class's, a process's name */
 #define WF_SUBJECT_LEN_MAX (64u << 10)
 #define WF_ERROR_TEXT_LEN_MAX 500u /* of an error's message, as kept in a run's state */
+#define WF_PROGRESS_LEN_MAX 4096u  /* what a step's state keeps of how far it is */
 #define WF_STEPS_MAX 200u
 #define WF_CRASHES_MAX 3u /* after so many a step is parked as failed */
 #define WF_PROCESSES_MAX 1024u
