@@ -28,7 +28,8 @@ module Workflow
       definition.steps.zip(definition.dependencies).map do |step, deps|
         { name: step.name.to_s, kind: step.kind, deps: deps, place: place(step, places),
           retries: step.retries, backoff: step.constant_ms, expires_ms: step.expires_ms,
-          otherwise: step.otherwise&.to_s, wait_ms: step.wait_ms, asks: step.asks?, either: step.either }
+          otherwise: step.otherwise&.to_s, wait_ms: step.wait_ms, asks: step.asks?, either: step.either,
+          timeout_ms: step.timeout_ms, once: step.once? }
       end
     end
 

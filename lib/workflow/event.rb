@@ -45,13 +45,14 @@ module Workflow
     def error = @error_class && Failure.new(@error_class, @error_message)
 
     # What the event carries beside its place: `round`, `reason`, `message`, `error`, `where`, `due_at`, `input`,
-    # `result`; only those that it has.
+    # `result`, `progress` (a {Progress}), `kind` and `facts` (of a note); only those that it has.
     # @return [Hash{Symbol=>Object}]
     # @example
     #   event.data[:input]  # => { code: "1234" }
     def data
-      { round: round, reason: reason, error: error, message: @error_message, where: @error_where, due_at: due_at,
-        input: (payload if kind == :input_accepted), result: (payload if kind == :step_completed) }.compact
+      { round: round, reason: (reason unless noted?), error: error, message: @error_message, where: @error_where, due_at: due_at,
+        input: (payload if kind == :input_accepted), result: (payload if kind == :step_completed), progress: progress,
+        kind: (reason.to_sym if noted?), facts: (payload if noted?) }.compact
     end
 
     # @return [Array] what the four ways of running a step must have in common
@@ -65,5 +66,9 @@ module Workflow
     end
 
     def inspect = "#<#{self.class} #{run_id} v#{version} #{kind}#{" #{step}" if step}#{" ##{attempt}" if attempt}>"
+
+    private
+      def noted? = kind == :noted
+      def progress = kind == :progressed ? Progress.load(@payload) : nil
   end
 end

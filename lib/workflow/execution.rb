@@ -1,10 +1,14 @@
 # frozen_string_literal: true
 
+require_relative "execution/telling"
+
 module Workflow
   # One attempt at a step: calls its method, and tells the core how it ended. Callers and workers share it, so that a
   # step ends the same way wherever it runs. What is no failure of the step (a killed thread, a signal) records
   # nothing here: whoever owns the hand gives it back.
   class Execution
+    include Telling
+
     CURRENT = :workflow_execution
     FAILURES = [ StandardError, ScriptError, SystemStackError ].freeze
     MESSAGE_LEN_MAX = 10_000
@@ -14,9 +18,13 @@ module Workflow
       def current = Thread.current[CURRENT]
 
       # @raise [Error] outside a step
-      def reject(message)
-        raise Error, "reject is for inside a step, and this code is not in one." unless current
-        throw current, message
+      def reject(message) = throw(inside("reject"), message)
+
+      # @param word [String] what was said, for the error
+      # @return [Execution] the one that this thread of control is in
+      # @raise [Error] outside a step
+      def inside(word)
+        current or raise Error, "#{word} is for inside a step, and this code is not in one."
       end
     end
 
@@ -38,6 +46,8 @@ module Workflow
     # @return [Array(Hash, Array, Array), nil] snapshot, events, the next work; nil unless `wait`
     def perform(wait:)
       attempt
+      return leave(wait) if left?
+      @error ||= overtime
       return fail(wait) if @error
       return @hand.skip(blueprint, @unmet.reason, wait) if @unmet
       work.ask? ? @hand.open(blueprint, wait) : @hand.complete(blueprint, @result, wait)
@@ -48,6 +58,7 @@ module Workflow
     def attempt
       @hand.enter
       prepare
+      limit
       message = catch(self) { during { act }; return }
       @error = @rejection = Rejected.new(message)
     rescue *FAILURES => error
@@ -99,6 +110,7 @@ module Workflow
       def act
         @unmet = unmet if work.conditional?
         return if @unmet || work.ask?
+        begin_once
         call
         @result = kept if step.result?
       end

@@ -23,10 +23,15 @@ module Workflow
         ->(value) { value.is_a?(Symbol) || value.is_a?(Array) && value.all?(Symbol) && value.uniq == value } ],
       conditions: [ "the name of a method, a proc that takes at most the subject, or an array of these",
         ->(value) { (list = Array(value)).any? && list.all? { |asked| Condition.askable?(asked) } } ],
+      timeout: [ "a number of seconds, more than 0 and at most 31 days (30, or 30.seconds; leave it out for no limit)",
+        ->(value) { seconds?(value, 0.001, 31 * 86_400) } ],
       fields: [ "names and their types", ->(_) { true } ] # Fields looks at them
     }.freeze
 
-    ATTEMPTS = { retries: :count, backoff: :backoff, retry_on: :errors, give_up_on: :errors }.freeze
+    ATTEMPTS = { retries: :count, backoff: :backoff, retry_on: :errors, give_up_on: :errors, timeout: :timeout, once: :flag }.freeze
+
+    # What says that a step may be started again, and so contradicts `once: true`.
+    AGAIN = %i[retries backoff retry_on].freeze
 
     GRAPH = { after: :after, if: :conditions, unless: :conditions, wait: :duration }.freeze
 
@@ -38,7 +43,7 @@ module Workflow
     }.freeze
 
     PLANNED_OF_STEPS = %i[
-      timeout once transaction undo each priority queue at_once per at_most within between zone coalesce via
+      transaction undo each priority queue at_once per at_most within between zone coalesce via
     ].freeze
 
     PLANNED = {
@@ -56,6 +61,7 @@ module Workflow
     def self.check(kind, given, what)
       given.each { |name, value| check_one(kind, name, value, what) }
       pair(given, what) if kind == :await
+      exclude(given, what)
       given.freeze
     end
 
@@ -79,6 +85,13 @@ module Workflow
           known = BUILT[kind].keys + PLANNED[kind]
           raise DefinitionError, "#{what} takes no option #{name}:.#{Suggestion.for(name, known)} " \
             "It takes #{BUILT[kind].keys.map { |key| "#{key}:" }.join(", ")}."
+        end
+
+        def exclude(given, what)
+          again = AGAIN.find { |name| given.key?(name) } if given[:once]
+          return unless again
+          raise DefinitionError, "#{what}: once: true says that it is never started twice, and #{again}: when it is started again. " \
+            "Leave out one of the two; a person can always retry."
         end
 
         def pair(given, what)

@@ -106,6 +106,11 @@ module Workflow
     # @return [Integer, nil] inside a step: a number that only grows, to refuse a superseded holder elsewhere
     def fence = @execution&.work&.fence
 
+    # @return [Object, nil] inside a step: what an attempt of this round last told `progress` as its cursor
+    # @example
+    #   rows.where("id > ?", workflow.cursor || 0)
+    def cursor = @execution&.cursor
+
     # Reads the run again.
     # @return [Run] itself
     def reload

@@ -35,6 +35,11 @@ module Workflow
     # @return [Failure, nil] of the last failed attempt
     def error = @facts[:error_class] && Failure.new(@facts[:error_class], @facts[:error_message])
 
+    # @return [Progress, nil] how far it last said it is, in this round
+    # @example
+    #   run.step(:import).progress&.percent  # => 40
+    def progress = Progress.load(@facts[:progress])
+
     STATES.each { |state| define_method(:"#{state}?") { self.state == state } }
 
     # @return [Integer, nil] the version of the event that holds the input
@@ -48,7 +53,7 @@ module Workflow
     # @return [Hash{Symbol=>Object}]
     def to_h
       { name: name, kind: kind, state: state, attempts: attempts, round: round, reason: reason, by: by,
-        started_at: started_at, ended_at: ended_at, due_at: due_at, error: error&.to_s }.compact
+        started_at: started_at, ended_at: ended_at, due_at: due_at, error: error&.to_s, progress: progress&.to_s }.compact
     end
 
     def inspect = "#<#{self.class} #{name} #{state}#{" ##{attempts}" if attempts > 0}>"

@@ -41,6 +41,10 @@ module Workflow
     def otherwise = options[:otherwise]
     def expires_ms = milliseconds(:expires_in)
     def wait_ms = milliseconds(:wait)
+    # How long an attempt may take.
+    def timeout_ms = milliseconds(:timeout)
+    # Whether it is never started twice.
+    def once? = options.fetch(:once, false)
     # Whether what the method returns is kept in the log.
     def result? = options.fetch(:result, false)
     # Whether it is an await that asks its conditions before it opens.

@@ -2,7 +2,8 @@
 
 module Workflow
   # Threads that take steps and run them: in a process of their own, or inside any other. Each holds one step at a
-  # time and gives back what it holds however it ends; one that is killed is replaced.
+  # time and gives back what it holds however it ends; one that is killed is replaced. So is, by the foreman, one that a
+  # step keeps beyond its timeout; when it comes back after all, it ends. There are never more than twice as many.
   class Worker
     TAKE_MS = 10_000
     PAUSE_S = 1
@@ -31,6 +32,7 @@ module Workflow
       claiming
       @runtime.employ(self)
       1.upto(@count) { |number| hire(number) }
+      oversee
       self
     end
 
@@ -41,14 +43,17 @@ module Workflow
         @quiet = true
         @paused.broadcast
       end
+      @foreman&.kill
       @runtime.engine.quiet if @runtime.open?
     end
 
-    # Takes no more steps and waits for those in hand. What is not done by then is given back and run again.
+    # Takes no more steps and waits for those in hand. Those that ask (`checkpoint`, `progress`) are given back at once;
+    # what is not done by then is given back too, and run again.
     # @param timeout [Numeric] seconds
     # @return [Boolean] whether all ended in time
     def stop(timeout: 25)
       quiet
+      @runtime.engine.hurry if @runtime.open?
       deadline = now + timeout
       threads = @threads.values
       threads.each { |thread| thread.join([ deadline - now, 0 ].max) }
@@ -76,16 +81,19 @@ module Workflow
 
       def employ(number)
         Role.work
-        serve until @quiet
+        dismissed = false
+        dismissed = serve == :surplus until @quiet || dismissed
       ensure
-        hire(number)
+        hire(number) unless dismissed
       end
 
       # Takes and runs until told to be quiet, or the store fails.
+      # @return [Symbol, nil] :surplus: the thread is one too many
       def serve
         hand = claiming.hand
         while (row = hand.take(TAKE_MS)) || !@quiet
           perform(hand, row) if row
+          return :surplus if row && surplus?
         end
       rescue StandardError => error
         Report.error(error, handled: true)
@@ -98,6 +106,49 @@ module Workflow
         @runtime.configuration.wrapper.call { Execution.new(hand, Work.of(row)).perform(wait: false) }
       ensure
         hand.give_back
+      end
+
+      # Waits for threads that are written off, and hires others for them.
+      def oversee
+        @foreman = Thread.new do
+          seen = 0
+          seen = replace(seen) until @quiet
+        end
+        @foreman.name = "workflow-foreman"
+      end
+
+      # @param seen [Integer] how many were written off when it last looked
+      # @return [Integer] how many are
+      def replace(seen)
+        count = claiming.written_off(seen, TAKE_MS) or pause
+        return seen unless count
+        warn_of(count) if count > @count && seen <= @count
+        [ wanted(count) - @threads.size, 0 ].max.times { hire(free_number) }
+        count
+      rescue StandardError => error
+        Report.error(error, handled: true)
+        pause
+        seen
+      end
+
+      def wanted(written_off) = @count + [ written_off, @count ].min
+      def free_number = (1..2 * @count).find { |number| !@threads.key?(number) }
+
+      def warn_of(count)
+        Workflow.configuration.logger&.warn do
+          "workflow: #{count} steps run on beyond their timeouts; only #{@count} threads are replaced, so fewer steps are run at a time. " \
+            "Call checkpoint in them, or set time limits on what they wait for."
+        end
+      end
+
+      # Whether a thread that had been replaced is back: one is too many then, and it is this one.
+      def surplus?
+        return false unless @threads.size > @count
+        @lock.synchronize do
+          surplus = @threads.size > wanted(@engine.written_off(-1, 0) || 0)
+          @threads.delete_if { |_, thread| thread.equal?(Thread.current) } if surplus
+          surplus
+        end
       end
 
       # The engine, told once that this process claims steps.

@@ -50,7 +50,9 @@ module Workflow
         def judge(breath, snapshot, step, input, bytes)
           work = Work.new(snapshot[:id], snapshot[:class_name], snapshot[:name].to_s, snapshot[:subject], step.to_s, step.to_s)
           execution = Execution.new(breath.hand, work, object, input: input)
-          return accept(breath, execution, step, bytes) unless execution.attempt
+          failed = execution.attempt
+          raise failed || Interrupted.new("#{work} was given back: what it waited for was interrupted.") unless breath.hand.held?
+          return accept(breath, execution, step, bytes) unless failed
           reject(breath, execution)
         end
 

@@ -35,6 +35,15 @@ module Workflow
       # {InnerWords#reject}, for objects that have a method of that name.
       def reject(message) = Execution.reject(message)
 
+      # {InnerWords#progress}
+      def progress(...) = Execution.inside("progress").progress(...)
+
+      # {InnerWords#note}
+      def note(...) = Execution.inside("note").note(...)
+
+      # {InnerWords#checkpoint}
+      def checkpoint = Execution.inside("checkpoint").checkpoint
+
       private
         def refuse_retry(from)
           what = from ? "the step #{from} of #{snapshot[:key]} is #{step(from).state}" : "#{snapshot[:key]} is #{state}"

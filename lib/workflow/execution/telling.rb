@@ -1,0 +1,86 @@
+# frozen_string_literal: true
+
+module Workflow
+  class Execution
+    # What a step can say and ask while it runs: how far it is, what it came across, whether it should go on. Part of
+    # Execution; the words for it are InnerWords.
+    module Telling
+      UNCHANGED = Object.new.freeze
+      KIND_LEN_MAX = 200
+      WHY = {
+        timeout: "has taken longer than its timeout, and has failed",
+        lost: "is not this attempt's any more: it was claimed again, or is over",
+        stopping: "is to be given back: its worker stops"
+      }.freeze
+
+      # @raise [Interrupted, Cancelled] when the step is not to go on
+      # @return [void]
+      def checkpoint = halt(@hand.check)
+
+      # @return [void]
+      def progress(done = nil, of: nil, message: nil, cursor: UNCHANGED)
+        Progress.check(done, of)
+        told = Progress.new(done: done, of: of, message: message&.to_s, cursor: cursor.equal?(UNCHANGED) ? self.cursor : cursor)
+        bytes = told.dump(work.to_s)
+        checkpoint
+        told(tell(:progressed, nil, bytes)) { @told = told }
+      end
+
+      # @return [void]
+      def note(kind, **facts)
+        name = kind.to_s
+        unless name.match?(/\S/) && name.bytesize <= KIND_LEN_MAX
+          raise ArgumentError, "note: the kind of a note is a word of at most #{KIND_LEN_MAX} bytes, not #{kind.inspect}."
+        end
+        told(tell(:noted, name, Serializer.dump([ facts ], "the note #{name} of #{work}")))
+      end
+
+      # @return [Object, nil] what an attempt of this round last gave `progress` as its cursor
+      def cursor = (@told ||= Progress.load(work.progress))&.cursor
+
+      private
+        def tell(...) = @hand.held? ? @hand.tell(...) : :stale
+
+        def told(answer)
+          halt(@hand.check || :lost) if answer == :stale
+          yield if block_given?
+          halt(:cancelled) if answer == :cancelled
+        end
+
+        # The method is entered only once the log says so, so that nobody enters it a second time.
+        def begin_once
+          halt(:lost) if step.once? && work.mode == :step && @hand.begin(@blueprint) == :stale
+        end
+
+        # The core fails the attempt when its time is up, so it is told beforehand what then follows.
+        def limit
+          return unless work.mode == :step && (timeout_ms = step.timeout_ms)
+          @limited = true
+          @hand.enter(timeout_ms, @blueprint, delay_ms, step.final?(Interrupted.new))
+        end
+
+        # @return [Interrupted, nil] when the core has failed the attempt, whatever the method then returned
+        def overtime = @limited && @hand.check == :timeout ? interrupted(:timeout) : nil
+
+        def halt(why)
+          return unless why
+          @halted = why
+          raise @interruption = why == :cancelled ? Cancelled.new("The run of #{work} is being cancelled.") : interrupted(why)
+        end
+
+        def interrupted(why) = Interrupted.new("#{work} #{WHY.fetch(why)}.")
+
+        # Whether the step is nobody's failure: it was asked to leave, or the hand has lost it on the way.
+        def left? = !@hand.held? || @halted != :timeout && !@interruption.nil? && @interruption.equal?(@error)
+
+        # @return [Array(Hash, Array, nil), nil] as {Execution#perform}
+        def leave(wait)
+          Report.error(@error, handled: true, context: Instrumentation.of_work(work)) if @error && !@interruption
+          @hand.give_back
+          return unless wait
+          raise @error if @halted == :stopping
+          [ Workflow.engine.find(work.run_id), [], nil ]
+        end
+    end
+  end
+end
