@@ -478,6 +478,46 @@ static VALUE engine_retry(VALUE self, VALUE run_id, VALUE definition, VALUE from
     return change(self, op);
 }
 
+static VALUE halt(VALUE self, VALUE run_id, VALUE step, enum wf_command_kind kind, VALUE definition,
+                  VALUE reason, VALUE by)
+{
+    struct wf_definition *options = rb_wf_definition(definition);
+    struct wf_bytes why = rb_wf_bytes(reason), author = rb_wf_bytes(by);
+    struct wf_op *op;
+
+    rb_wf_check_len(reason, WF_SUBJECT_LEN_MAX, "a reason");
+    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
+    op = prepare_change(self, run_id, step, kind);
+    op->definition = wf_definition_retain(options);
+    op->command.reason = wf_op_keep(op, why);
+    op->command.by = wf_op_keep(op, author);
+    return change(self, op);
+}
+
+static VALUE engine_cancel(VALUE self, VALUE run_id, VALUE definition, VALUE reason, VALUE by)
+{
+    return halt(self, run_id, Qnil, WF_COMMAND_CANCEL, definition, reason, by);
+}
+
+static VALUE engine_pause(VALUE self, VALUE run_id, VALUE reason, VALUE by)
+{
+    return halt(self, run_id, Qnil, WF_COMMAND_PAUSE, Qnil, reason, by);
+}
+
+static VALUE engine_resume(VALUE self, VALUE run_id, VALUE definition, VALUE by)
+{
+    return halt(self, run_id, Qnil, WF_COMMAND_RESUME, definition, Qnil, by);
+}
+
+static VALUE engine_skip(VALUE self, VALUE run_id, VALUE step, VALUE definition, VALUE reason,
+                         VALUE by)
+{
+    if (!rb_wf_bytes(step).len) {
+        rb_wf_refuse("which step is to be skipped has to be said");
+    }
+    return halt(self, run_id, step, WF_COMMAND_OMIT, definition, reason, by);
+}
+
 /* ---- Work and life ---- */
 
 static VALUE engine_work(VALUE self, VALUE threads, VALUE by)
@@ -611,6 +651,10 @@ void rb_wf_init_engine(VALUE native)
     rb_define_method(class, "wait_log", engine_wait_log, 2);
     rb_define_method(class, "later", engine_later, 2);
     rb_define_method(class, "retry", engine_retry, 4);
+    rb_define_method(class, "cancel", engine_cancel, 4);
+    rb_define_method(class, "pause", engine_pause, 3);
+    rb_define_method(class, "resume", engine_resume, 3);
+    rb_define_method(class, "skip", engine_skip, 5);
     rb_define_method(class, "work", engine_work, 2);
     rb_define_method(class, "quiet", engine_quiet, 0);
     rb_define_method(class, "hurry", engine_hurry, 0);

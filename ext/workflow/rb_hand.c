@@ -302,11 +302,12 @@ static struct wf_op *prepare_end(struct wf_hand *hand, enum wf_command_kind kind
 {
     const struct wf_claim *claim = claim_of(hand);
     bool of_await = kind == WF_COMMAND_ACCEPT || kind == WF_COMMAND_REJECT;
+    bool of_run = kind == WF_COMMAND_CANCEL || kind == WF_COMMAND_PAUSE;
     struct wf_definition *options = rb_wf_definition(definition);
     struct wf_work work;
     struct wf_op *op;
 
-    if (claim->await != of_await) {
+    if (claim->await != of_await && !of_run) {
         rb_wf_refuse(claim->await ? "an await is accepted or rejected"
                                   : "a step completes or fails");
     }
@@ -394,6 +395,42 @@ static VALUE hand_open(VALUE self, VALUE definition, VALUE wait)
         rb_wf_refuse("only an await whose conditions are asked is opened");
     }
     return finish(hand, prepare_end(hand, WF_COMMAND_OPEN, definition), wait);
+}
+
+/* Instead of running what is in hand, which goes back untouched. */
+static VALUE halt(VALUE self, enum wf_command_kind kind, VALUE definition, VALUE reason, VALUE wait)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+    struct wf_op *op;
+
+    rb_wf_bytes(reason);
+    op = prepare_end(hand, kind, definition);
+    op->command.reason = keep_text(op, reason);
+    return finish(hand, op, wait);
+}
+
+static VALUE hand_cancel(VALUE self, VALUE definition, VALUE reason, VALUE wait)
+{
+    return halt(self, WF_COMMAND_CANCEL, definition, reason, wait);
+}
+
+static VALUE hand_pause(VALUE self, VALUE definition, VALUE reason, VALUE wait)
+{
+    return halt(self, WF_COMMAND_PAUSE, definition, reason, wait);
+}
+
+static VALUE hand_part(VALUE self, VALUE reason)
+{
+    struct wf_hand *hand = rb_wf_hand(self);
+    struct wf_bytes bytes = rb_wf_bytes(reason);
+
+    if (!bytes.len) {
+        rb_wf_refuse("why the run is to end has to be said");
+    }
+    rb_wf_check_len(reason, WF_NAME_LEN_MAX, "a reason");
+    claim_of(hand);
+    wf_hand_part(hand, bytes);
+    return Qnil;
 }
 
 static VALUE hand_accept(VALUE self, VALUE definition, VALUE input)
@@ -548,4 +585,7 @@ void rb_wf_init_hand(VALUE native)
     rb_define_method(class, "give_back", hand_give_back, 0);
     rb_define_method(class, "held?", hand_is_held, 0);
     rb_wf_init_attempt(class);
+    rb_define_method(class, "cancel", hand_cancel, 3);
+    rb_define_method(class, "pause", hand_pause, 3);
+    rb_define_method(class, "part", hand_part, 1);
 }

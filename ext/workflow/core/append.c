@@ -108,6 +108,13 @@ static enum wf_status claim_next(struct wf_engine *engine, struct wf_op *op, str
     return WF_OK;
 }
 
+static struct wf_bytes author(const struct wf_slot *slot)
+{
+    struct wf_work work;
+
+    return wf_work_read(&slot->claim, &work) ? (struct wf_bytes){"", 0} : work.by;
+}
+
 /* What the slot keeps of the loaded run, beside what it holds, is everybody's again. */
 static enum wf_status release_kept(struct wf_engine *engine, const struct wf_slot *slot,
                                    struct wf_error *error)
@@ -121,8 +128,7 @@ static enum wf_status release_kept(struct wf_engine *engine, const struct wf_slo
 
         status = is_kept(engine, slot, &row, &kept, error);
         if (!status && kept) {
-            engine->committer.released++;
-            status = engine->does->ready_release(engine->committer.store, &row, error);
+            status = wf_holders_release_step(engine, &row, author(slot), error);
         }
     }
     return status;
@@ -145,6 +151,27 @@ static bool goes_on(const struct wf_op *op)
     }
 }
 
+/* A command that names no holder's step, or that may end or halt the run: it is told who holds what. */
+static bool asks_for_holders(const struct wf_command *command)
+{
+    return command->kind == WF_COMMAND_CANCEL || command->kind == WF_COMMAND_PAUSE ||
+           command->kind == WF_COMMAND_OMIT || command->parting.len;
+}
+
+static enum wf_status tell_holders(struct wf_engine *engine, struct wf_op *op,
+                                   struct wf_error *error)
+{
+    enum wf_status status = WF_OK;
+
+    if (asks_for_holders(&op->command)) {
+        status = wf_holders_tell(engine, op->slot, op, error);
+    }
+    if (!status && op->slot && op->slot->claim.keeps && wf_state_halted(&engine->committer.state)) {
+        status = wf_holders_tell_kept(engine, op->slot, op, error);
+    }
+    return status;
+}
+
 /* Runs the op's command on the loaded run, and goes on with a `now` step if one follows. */
 static enum wf_status run_command(struct wf_engine *engine, struct wf_op *op,
                                   struct wf_error *error)
@@ -152,7 +179,8 @@ static enum wf_status run_command(struct wf_engine *engine, struct wf_op *op,
     enum wf_status status = wf_append_command(engine, &op->command, &op->status, error);
     bool appended = !status && !op->status && engine->committer.row.len;
 
-    if (!status && !op->status && op->slot && goes_on(op)) {
+    if (!status && !op->status && op->slot && goes_on(op) &&
+        !wf_state_halted(&engine->committer.state)) {
         status = claim_next(engine, op, error);
     }
     if (!status) {
@@ -211,9 +239,10 @@ enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_c
 }
 
 /* Gives back the claim itself. */
-static enum wf_status release(struct wf_engine *engine, const struct wf_claim *claim,
+static enum wf_status release(struct wf_engine *engine, const struct wf_slot *slot,
                               struct wf_error *error)
 {
+    const struct wf_claim *claim = &slot->claim;
     struct wf_committer *committer = &engine->committer;
     struct wf_ready_row ready = {.run_id = claim->run_id,
                                  .step = claim->step,
@@ -224,11 +253,9 @@ static enum wf_status release(struct wf_engine *engine, const struct wf_claim *c
                                .owner = committer->owner,
                                .fence = claim->fence};
     enum wf_status status = claim->await
-                                ? engine->does->wait_release(committer->store, &wait, error)
-                                : engine->does->ready_release(committer->store, &ready, error);
+                                ? wf_holders_release_wait(engine, &wait, author(slot), error)
+                                : wf_holders_release_step(engine, &ready, author(slot), error);
 
-    committer->released += !claim->await;
-    committer->timers_changed |= claim->await; /* its expiry may have waited for this */
     return status == WF_STALE ? WF_OK : status;
 }
 
@@ -244,7 +271,7 @@ static enum wf_status release_all(struct wf_engine *engine, struct wf_op *op,
             status = release_kept(engine, op->slot, error);
         }
     }
-    return status ? status : release(engine, &op->slot->claim, error);
+    return status ? status : release(engine, op->slot, error);
 }
 
 /* A `once` step was given up while it ran: its own result says what became of it. */
@@ -278,10 +305,14 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
     op->command.attempt = claim->attempt;
     op->command.fence = claim->fence;
     op->command.definition = op->definition;
-    status = run_command(engine, op, error);
+    op->command.parting = wf_op_keep(op, wf_slot_parting(op->slot));
+    status = tell_holders(engine, op, error);
+    if (!status) {
+        status = run_command(engine, op, error);
+    }
     engine->committer.finished += !status;
     if (!status && op->command.kind == WF_COMMAND_REJECT) {
-        status = release(engine, claim, error);
+        status = release(engine, op->slot, error);
     }
     if (!status && !op->claim.run_id) {
         status = release_kept(engine, op->slot, error);
@@ -367,7 +398,8 @@ static enum wf_status claim_wait(struct wf_engine *engine, struct wf_op *op, str
     step = &committer->state.steps[op->command.step];
     row.step = op->command.step;
     row.slot = op->slot->index;
-    if (step->status != WF_STEP_waiting || (step->due_ms && step->due_ms <= op->command.now_ms)) {
+    if (step->status != WF_STEP_waiting || wf_state_halted(&committer->state) ||
+        (step->due_ms && step->due_ms <= op->command.now_ms)) {
         op->status = WF_NOT_WAITING;
         return WF_OK;
     }
@@ -411,7 +443,8 @@ static enum wf_status change(struct wf_engine *engine, struct wf_op *op, struct 
         return status;
     }
     op->command.definition = op->definition;
-    return run_command(engine, op, error);
+    status = tell_holders(engine, op, error);
+    return status ? status : run_command(engine, op, error);
 }
 
 enum wf_status wf_append(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)

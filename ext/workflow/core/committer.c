@@ -168,6 +168,7 @@ static void hold_claim(struct wf_slot *slot, struct wf_op *op)
     atomic_store(&slot->timed_out, false);
     slot->told = slot->overdue = false;
     slot->checked_mono_ms = 0;
+    slot->parting[0] = '\0';
 }
 
 /* Nobody waits for this op: a worker's finished step, or a caller that was interrupted. */

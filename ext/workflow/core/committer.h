@@ -120,6 +120,20 @@ enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_c
 /* ---- timeout.c: attempts past their limits, inside the transaction; and what is told after the commit ---- */
 enum wf_status wf_upkeep_timeouts(struct wf_engine *engine, struct wf_error *error);
 void wf_upkeep_timed_out(struct wf_engine *engine);
+/* ---- holders.c: who holds steps of the loaded run ----
+ * Tells the op's command which steps are held and how high their fences are: all but what `own` (NULL: none)
+ * holds or keeps. */
+enum wf_status wf_holders_tell(struct wf_engine *engine, const struct wf_slot *own,
+                               struct wf_op *op, struct wf_error *error);
+/* What the slot keeps beside its step, for the end of that in a halted run. */
+enum wf_status wf_holders_tell_kept(struct wf_engine *engine, const struct wf_slot *slot,
+                                    struct wf_op *op, struct wf_error *error);
+/* A claim goes back untouched: the row is anybody's; of a halted run it is told. Loads the run. OK also when
+ * the claim does not stand any more. */
+enum wf_status wf_holders_release_step(struct wf_engine *engine, const struct wf_ready_row *row,
+                                       struct wf_bytes by, struct wf_error *error);
+enum wf_status wf_holders_release_wait(struct wf_engine *engine, const struct wf_wait_row *row,
+                                       struct wf_bytes by, struct wf_error *error);
 
 /* ---- upkeep.c: what is due, inside the transaction ---- */
 enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error);

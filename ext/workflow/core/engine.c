@@ -280,6 +280,14 @@ void wf_hand_met(struct wf_hand *hand)
     hand->slot->claim.met = true;
 }
 
+void wf_hand_part(struct wf_hand *hand, struct wf_bytes reason)
+{
+    size_t len = reason.len < WF_NAME_LEN_MAX ? reason.len : WF_NAME_LEN_MAX;
+
+    memcpy(hand->slot->parting, reason.ptr, len);
+    hand->slot->parting[len] = '\0';
+}
+
 const struct wf_claim *wf_hand_claim(const struct wf_hand *hand)
 {
     return hand->slot && hand->slot->claim.run_id ? &hand->slot->claim : NULL;

@@ -82,6 +82,8 @@ enum wf_status wf_hand_take(struct wf_hand *hand, int64_t wait_ms);
 void wf_hand_enter(struct wf_hand *hand);
 /* The conditions of the step in hand were asked, and are met: told if the attempt fails. */
 void wf_hand_met(struct wf_hand *hand);
+/* The run is not to go on after what is in hand: unless it ends by that, it is cancelled with this reason. */
+void wf_hand_part(struct wf_hand *hand, struct wf_bytes reason);
 /* What is held: its claim, or NULL. Valid until the hand ends it. */
 const struct wf_claim *wf_hand_claim(const struct wf_hand *hand);
 /* How long the attempt may take, from when it was entered: then the committer fails it. Takes the limit's

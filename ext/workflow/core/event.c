@@ -213,3 +213,10 @@ int64_t wf_row_count(struct wf_bytes bytes)
     }
     return count;
 }
+
+bool wf_event_holds(struct wf_bytes held, int step)
+{
+    size_t at = (size_t)step / 8;
+
+    return at < held.len && ((unsigned char)held.ptr[at] >> (step % 8) & 1);
+}

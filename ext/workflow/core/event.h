@@ -107,4 +107,7 @@ enum wf_status wf_row_next(struct wf_row *row, struct wf_event *event);
 /* How many events a row holds, so that the version of its first is known. */
 int64_t wf_row_count(struct wf_bytes bytes);
 
+/* Whether `held` has the step's bit; what is behind its end is not set. */
+bool wf_event_holds(struct wf_bytes held, int step);
+
 #endif

@@ -61,6 +61,7 @@ static struct wf_slot *reserve_locked(struct wf_mailbox *mailbox, bool worker)
         slot->worker = worker;
         slot->told = slot->overdue = false;
         slot->checked_mono_ms = 0;
+        slot->parting[0] = '\0';
         atomic_store(&slot->entered_ms, 0);
         atomic_store(&slot->timed_out, false);
         mailbox->worker_count += worker;

@@ -2,7 +2,7 @@
  * Reading order: wf_decide, one function a command, then release (what became ready, whether the run
  * ended), then emit. A retry is decided in fail(), an expiry in fire(), a crash in lost().
  */
-#include "scheduler.h"
+#include "scheduler_halt.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -11,14 +11,6 @@
 
 #define BACKOFF_FIRST_MS 3000
 #define BACKOFF_MAX_MS (60 * 60 * 1000)
-
-struct decision {
-    struct wf_state *state;
-    const struct wf_command *command;
-    struct wf_buffer *row;
-    int count;
-    enum wf_status status; /* the first fold that failed, and nothing is emitted after it */
-};
 
 static void emit(struct decision *decision, struct wf_event event)
 {
@@ -116,17 +108,18 @@ static bool all_settled(const struct wf_state *state)
 static void release(struct decision *decision, struct wf_bytes reason)
 {
     struct wf_state *state = decision->state;
+    bool halted = wf_state_halted(state) || wf_halt_is_last(decision);
 
-    for (uint16_t i = 0; i < state->step_count && !decision->status; i++) {
+    for (uint16_t i = 0; i < state->step_count && !halted && !decision->status; i++) {
         const struct wf_step *step = &state->steps[i];
 
         if (step->status == WF_STEP_pending && !step->due_ms && wf_state_released(state, i)) {
             begin_step(decision, i);
         }
     }
-    if (all_settled(state)) {
+    if (all_settled(state) && !state->cancelling) {
         emit(decision, (struct wf_event){.kind = WF_KIND_run_done});
-    } else if (wf_state_status(state) == WF_RUN_failed && !state->failed) {
+    } else if (!halted && wf_state_status(state) == WF_RUN_failed && !state->failed) {
         emit(decision, (struct wf_event){.kind = WF_KIND_run_failed, .reason = reason});
     }
 }
@@ -170,7 +163,13 @@ static bool in_hand(const struct decision *decision)
 {
     enum wf_step_status status = decision->state->steps[decision->command->step].status;
 
-    return status == WF_STEP_ready || status == WF_STEP_running;
+    return (status == WF_STEP_ready || status == WF_STEP_running) && wf_halt_may_report(decision);
+}
+
+static bool is_awaited(const struct decision *decision)
+{
+    return decision->state->steps[decision->command->step].status == WF_STEP_waiting &&
+           wf_halt_may_report(decision);
 }
 
 /* The holder's own result, after its `once` step was given up: it says what nobody else can know. */
@@ -206,7 +205,7 @@ static enum wf_status complete(struct decision *decision)
     event.payload = command->payload;
     otherwise = decision->state->steps[command->step].mode == WF_MODE_OTHERWISE;
     emit(decision, event);
-    if (otherwise) {
+    if (otherwise && !decision->state->cancelling) {
         emit(decision, (struct wf_event){.kind = WF_KIND_run_expired});
     } else {
         release(decision, (struct wf_bytes){"", 0});
@@ -237,7 +236,8 @@ static enum wf_status fail(struct decision *decision)
     const struct wf_definition_step *options =
         wf_definition_find(command->definition, step->name, command->step);
     uint32_t retries = options && !step->mode ? options->retries : 0;
-    bool final = command->final || step->failures >= retries || step->once;
+    bool final =
+        command->final || wf_halt_is_last(decision) || step->failures >= retries || step->once;
     struct wf_event event;
 
     if (!in_hand(decision) && !settles_doubt(decision)) {
@@ -260,13 +260,11 @@ static enum wf_status fail(struct decision *decision)
 }
 
 /* A `once` step that was begun is not begun again: what it did is not known. */
-static void interrupt_attempt(struct decision *decision)
+static void interrupt_attempt(struct decision *decision, int index)
 {
-    const struct wf_command *command = decision->command;
-    struct wf_event event = of_step(decision, command->step, WF_KIND_step_failed);
+    struct wf_event event = of_step(decision, index, WF_KIND_step_failed);
 
-    event.attempt = command->attempt;
-    event.fence = command->fence;
+    event.fence = decision->command->fence;
     event.final = true;
     event.reason = WF_BYTES("interrupted");
     event.error_class = WF_BYTES("Workflow::Interrupted");
@@ -294,8 +292,11 @@ static enum wf_status lost(struct decision *decision)
     event.crashed = command->crashed;
     event.reason = command->reason;
     emit(decision, event);
+    if (decision->state->cancelling) {
+        return WF_OK;
+    }
     if (step->once) {
-        interrupt_attempt(decision);
+        interrupt_attempt(decision, command->step);
     } else if (step->crashes >= WF_CRASHES_MAX) {
         fail_attempt(decision, true, WF_BYTES("crashed"));
         release(decision, WF_BYTES("crashed"));
@@ -326,6 +327,9 @@ static enum wf_status open(struct decision *decision)
 
     if (!in_hand(decision) || decision->state->steps[index].mode != WF_MODE_ASK) {
         return WF_STALE;
+    }
+    if (wf_state_halted(decision->state)) { /* its time would run while nobody can answer */
+        return wf_halt_let_go(decision);
     }
     request_input(decision, index);
     return WF_OK;
@@ -375,7 +379,7 @@ static void skip_others(struct decision *decision, int index)
 
     for (uint16_t i = 0; state->steps[index].either && i < state->step_count; i++) {
         if (i != index && state->steps[i].either == state->steps[index].either &&
-            !is_settled(&state->steps[i])) {
+            !is_settled(&state->steps[i]) && state->steps[i].status != WF_STEP_cancelled) {
             struct wf_event event = of_step(decision, i, WF_KIND_step_skipped);
 
             event.reason = (struct wf_bytes){reason, (size_t)len};
@@ -389,7 +393,7 @@ static enum wf_status accept(struct decision *decision)
     const struct wf_command *command = decision->command;
     struct wf_event event = of_step(decision, command->step, WF_KIND_input_accepted);
 
-    if (decision->state->steps[command->step].status != WF_STEP_waiting) {
+    if (!is_awaited(decision)) {
         return WF_NOT_WAITING;
     }
     event.payload = command->payload;
@@ -407,7 +411,7 @@ static enum wf_status reject(struct decision *decision)
     const struct wf_command *command = decision->command;
     struct wf_event event = of_step(decision, command->step, WF_KIND_input_rejected);
 
-    if (decision->state->steps[command->step].status != WF_STEP_waiting) {
+    if (!is_awaited(decision)) {
         return WF_NOT_WAITING;
     }
     event.reason = command->reason;
@@ -435,7 +439,8 @@ static enum wf_status fire(struct decision *decision)
 {
     struct wf_step *step = &decision->state->steps[decision->command->step];
 
-    if (!step->due_ms || step->due_ms > decision->command->now_ms) {
+    if (!step->due_ms || step->due_ms > decision->command->now_ms ||
+        wf_state_halted(decision->state)) {
         return WF_OK;
     }
     if (step->status == WF_STEP_waiting) {
@@ -454,6 +459,9 @@ static enum wf_status hurry(struct decision *decision)
 {
     struct wf_step *step = &decision->state->steps[decision->command->step];
 
+    if (wf_state_halted(decision->state)) {
+        return WF_NOT_PENDING;
+    }
     switch (step->status) {
     case WF_STEP_ready:
     case WF_STEP_running: /* somebody's: whoever wants to claim it will find that out */
@@ -495,6 +503,9 @@ static enum wf_status retry(struct decision *decision)
     struct wf_state *state = decision->state;
     int step = decision->command->step;
 
+    if (wf_state_halted(state)) {
+        return WF_NOT_PENDING;
+    }
     if (step >= 0) {
         enum wf_step_status status = state->steps[step].status;
 
@@ -545,15 +556,52 @@ static enum wf_status run_command(struct decision *decision)
         return begin(decision);
     case WF_COMMAND_TELL:
         return tell(decision);
+    case WF_COMMAND_CANCEL:
+        return wf_halt_cancel(decision);
+    case WF_COMMAND_PAUSE:
+        return wf_halt_pause(decision);
+    case WF_COMMAND_RESUME:
+        return wf_halt_resume(decision);
+    case WF_COMMAND_OMIT:
+        return wf_halt_omit(decision);
+    case WF_COMMAND_LET_GO:
+        return wf_halt_let_go(decision);
     }
     return WF_INVALID;
+}
+
+void wf_decision_emit(struct decision *decision, struct wf_event event)
+{
+    emit(decision, event);
+}
+
+struct wf_event wf_decision_of_step(const struct decision *decision, int step, enum wf_kind kind)
+{
+    return of_step(decision, step, kind);
+}
+
+void wf_decision_schedule(struct decision *decision, int step, uint32_t attempt, enum wf_mode mode)
+{
+    schedule(decision, step, attempt, mode);
+}
+
+void wf_decision_interrupt(struct decision *decision, int step)
+{
+    interrupt_attempt(decision, step);
+}
+
+void wf_decision_release(struct decision *decision, struct wf_bytes reason)
+{
+    release(decision, reason);
 }
 
 enum wf_status wf_decide(struct wf_state *state, const struct wf_command *command,
                          struct wf_buffer *row, int *count)
 {
     struct decision decision = {.state = state, .command = command, .row = row};
-    bool of_run = command->kind == WF_COMMAND_START || command->kind == WF_COMMAND_RETRY;
+    bool of_run = command->kind == WF_COMMAND_START || command->kind == WF_COMMAND_RETRY ||
+                  command->kind == WF_COMMAND_CANCEL || command->kind == WF_COMMAND_PAUSE ||
+                  command->kind == WF_COMMAND_RESUME;
     enum wf_status status;
 
     *count = 0;
@@ -561,6 +609,7 @@ enum wf_status wf_decide(struct wf_state *state, const struct wf_command *comman
         return WF_INVALID;
     }
     status = run_command(&decision);
+    wf_halt_settle(&decision);
     *count = decision.count;
     if (decision.status) {
         return decision.status;

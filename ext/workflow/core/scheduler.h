@@ -25,11 +25,16 @@ enum wf_command_kind {
     WF_COMMAND_OPEN,     /* an await's conditions are met: it asks for its input */
     WF_COMMAND_BEGIN,    /* a `once` step is about to be entered */
     WF_COMMAND_TELL,     /* its holder tells of its progress, or notes something; it goes on */
+    WF_COMMAND_CANCEL, /* the run is to be over; by the holder of `step`, which goes back, or -1 */
+    WF_COMMAND_PAUSE,  /* nothing is to begin; the same */
+    WF_COMMAND_RESUME, /* it goes on */
+    WF_COMMAND_OMIT,   /* a person does not want the step run */
+    WF_COMMAND_LET_GO, /* in a halted run: the step's holder is gone, or gives it back untouched */
 };
 
 struct wf_command {
     enum wf_command_kind kind;
-    int step; /* index; -1 for START, and RETRY of whatever failed */
+    int step; /* index; -1 for START, RETRY of whatever failed, and what is of the whole run */
     int64_t now_ms;
     struct wf_bytes by;
     const struct wf_definition
@@ -37,17 +42,22 @@ struct wf_command {
     const struct wf_birth *birth; /* START */
     uint32_t attempt;             /* the one that is reported on */
     int64_t started_ms;           /* when it was entered */
-    int64_t fence;
-    uint32_t chance;     /* FAIL: a random number, for the jitter */
+    int64_t fence;                /* of the claim. PAUSE: no claim of the run has a higher one */
+    uint32_t chance;              /* FAIL: a random number, for the jitter */
     int64_t delay_ms;    /* FAIL: until the next attempt; -1: by the definition's backoff */
     bool final, crashed; /* FAIL: no retry. LOST: with its process */
     bool met;            /* FAIL: the conditions had been asked, and were met */
     struct wf_bytes payload, reason, error_class, error_message, error_where;
-    enum wf_kind tells; /* TELL: progressed or noted */
+    enum wf_kind tells;      /* TELL: progressed or noted */
+    struct wf_bytes held;    /* CANCEL, PAUSE, OMIT, and with `parting`: a bit for each step that
+                                somebody holds, but for the command's own */
+    struct wf_bytes kept;    /* the end of a step: a bit for each that its holder keeps beside it */
+    struct wf_bytes parting; /* the end of a step: the run is cancelled with this reason, unless the
+                                step's end is its own */
 };
 
 /* OK: events were written to `row` (begun here) and folded into `state`; *count says how many, and may be
- * 0 where there is nothing to do: then the row is as it was. NOT_PENDING, NOT_WAITING, INVALID: refused, state and row untouched.
+ * 0 where there is nothing to do: then the row is as it was. NOT_PENDING, NOT_WAITING, BUSY, STALE, INVALID: refused, state and row untouched.
  * STORE_CORRUPT, NO_MEMORY: from the fold; the state is not to be used. */
 enum wf_status wf_decide(struct wf_state *state, const struct wf_command *command,
                          struct wf_buffer *row, int *count);

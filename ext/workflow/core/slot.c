@@ -1,4 +1,7 @@
 #include "slot.h"
+
+#include <string.h>
+
 #include "thread.h"
 
 void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int index,
@@ -48,6 +51,11 @@ void wf_limit_clear(struct wf_limit *limit)
 {
     wf_definition_release(limit->definition);
     *limit = (struct wf_limit){0};
+}
+
+struct wf_bytes wf_slot_parting(const struct wf_slot *slot)
+{
+    return (struct wf_bytes){slot->parting, strlen(slot->parting)};
 }
 
 void wf_claim_clear(struct wf_claim *claim)

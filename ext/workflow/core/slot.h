@@ -98,6 +98,8 @@ struct wf_slot {
     _Atomic int64_t entered_ms; /* wall; 0: the application's code has not been reached */
     _Atomic int64_t entered_mono_ms;
     bool told; /* step_started is in the log already. Committer only */
+    char parting[WF_NAME_LEN_MAX +
+                 1]; /* why the run ends with what is held, if it does not by itself */
     int64_t queued_mono_ms;
     struct wf_limit limit;   /* under the mailbox's mutex */
     bool overdue;            /* past its limit, and dealt with. Committer only */
@@ -123,6 +125,7 @@ enum wf_status wf_work_read(const struct wf_claim *claim, struct wf_work *work);
 int64_t wf_slot_deadline(const struct wf_slot *slot);
 /* Drops the reference. */
 void wf_limit_clear(struct wf_limit *limit);
+struct wf_bytes wf_slot_parting(const struct wf_slot *slot); /* empty: it goes on */
 
 void wf_claim_clear(struct wf_claim *claim); /* keeps the buffer's memory */
 void wf_claim_destroy(struct wf_claim *claim);

@@ -71,9 +71,19 @@ static void end_step(struct wf_state *state, struct wf_step *step, const struct 
     step->status = status;
     step->ended_ms = event->at_ms;
     step->due_ms = 0;
+    step->held = false;
     step->by = keep(state, event->by);
     if (event->fence > step->fence) {
         step->fence = event->fence;
+    }
+}
+
+/* Something can move again. */
+static void go_on(struct wf_state *state)
+{
+    if (state->failed) {
+        state->failed = false;
+        state->reason = (struct wf_bytes){"", 0};
     }
 }
 
@@ -88,8 +98,12 @@ static void fold_scheduled(struct wf_state *state, struct wf_step *step,
         step->mode = event->mode;
         step->attempt = event->attempt;
     }
+    if (event->fence > step->fence) {
+        step->fence = event->fence;
+    }
+    step->held = false;
     step->by = (struct wf_bytes){"", 0};
-    state->failed = false;
+    go_on(state);
 }
 
 static void fold_started(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
@@ -130,6 +144,9 @@ static void fold_skipped(struct wf_state *state, struct wf_step *step, const str
     end_step(state, step, event, WF_STEP_skipped);
     set_error(state, step, event);
     step->mode = WF_MODE_STEP;
+    if (state->failed) { /* it may be what the run had failed of */
+        state->reason = wf_state_failure_reason(state);
+    }
 }
 
 static void reopen_one(struct wf_step *step)
@@ -200,10 +217,23 @@ static void fold_requested(struct wf_state *state, struct wf_step *step,
     step->scheduled_ms = event->at_ms;
     step->due_ms = event->due_ms;
     step->started_ms = step->ended_ms = 0;
+    step->held = false;
     if (event->fence > step->fence) {
         step->fence = event->fence;
     }
-    state->failed = false; /* a late result may have settled what the run had failed of */
+    go_on(state);
+}
+
+/* The input was refused: it goes on waiting, unless the run is being cancelled. */
+static void fold_rejected(struct wf_state *state, struct wf_step *step,
+                          const struct wf_event *event)
+{
+    set_error(state, step, event);
+    step->held = false;
+    if (state->cancelling) {
+        step->status = WF_STEP_cancelled;
+        step->due_ms = 0;
+    }
 }
 
 static void fold_expired(struct wf_state *state, struct wf_step *step, const struct wf_event *event)
@@ -213,9 +243,17 @@ static void fold_expired(struct wf_state *state, struct wf_step *step, const str
     step->error_class = step->error_message = (struct wf_bytes){"", 0};
 }
 
-static void fold_lost(struct wf_step *step, const struct wf_event *event)
+/* An await whose claim was lost goes on waiting, a step is ready; in a run that is being cancelled neither. */
+static void fold_lost(const struct wf_state *state, struct wf_step *step,
+                      const struct wf_event *event)
 {
-    step->status = WF_STEP_ready;
+    if (state->cancelling) {
+        step->status = WF_STEP_cancelled;
+        step->due_ms = 0;
+    } else if (step->status != WF_STEP_waiting) {
+        step->status = WF_STEP_ready;
+    }
+    step->held = false;
     if (event->fence > step->fence) {
         step->fence = event->fence;
     }
@@ -228,12 +266,55 @@ static void end_run(struct wf_state *state, const struct wf_event *event, enum w
 {
     state->ended = status;
     state->ended_ms = event->at_ms;
-    state->failed = false;
+    state->failed = state->paused = state->cancelling = false;
     state->reason = keep_text(state, event->reason);
     for (uint16_t i = 0; i < state->step_count; i++) {
         struct wf_step *step = &state->steps[i];
 
+        step->held = false;
         if (step->status != WF_STEP_completed && step->status != WF_STEP_skipped) {
+            step->status = WF_STEP_cancelled;
+            step->due_ms = 0;
+        }
+    }
+}
+
+/* Nothing begins from here on. What somebody holds stays as it is until he ends it; the event's fence is beyond
+ * every claim that there was, so that a holder of old is refused when the rows come back. */
+static void fold_paused(struct wf_state *state, const struct wf_event *event)
+{
+    state->paused = true;
+    state->reason = keep_text(state, event->reason);
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        struct wf_step *step = &state->steps[i];
+
+        step->held = wf_event_holds(event->held, i);
+        if (!step->held && event->fence > step->fence) {
+            step->fence = event->fence;
+        }
+    }
+}
+
+static void fold_resumed(struct wf_state *state)
+{
+    state->paused = false;
+    state->reason = state->failed ? wf_state_failure_reason(state) : (struct wf_bytes){"", 0};
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        state->steps[i].held = false;
+    }
+}
+
+static void fold_cancelling(struct wf_state *state, const struct wf_event *event)
+{
+    state->cancelling = true;
+    state->failed = state->paused = false;
+    state->reason = keep_text(state, event->reason);
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        struct wf_step *step = &state->steps[i];
+        bool settled = step->status == WF_STEP_completed || step->status == WF_STEP_skipped;
+
+        step->held = !settled && wf_event_holds(event->held, i);
+        if (!settled && !step->held) {
             step->status = WF_STEP_cancelled;
             step->due_ms = 0;
         }
@@ -258,6 +339,15 @@ static enum wf_status fold_run(struct wf_state *state, const struct wf_event *ev
         return WF_OK;
     case WF_KIND_run_cancelled:
         end_run(state, event, WF_RUN_cancelled);
+        return WF_OK;
+    case WF_KIND_cancel_requested:
+        fold_cancelling(state, event);
+        return WF_OK;
+    case WF_KIND_run_paused:
+        fold_paused(state, event);
+        return WF_OK;
+    case WF_KIND_run_resumed:
+        fold_resumed(state);
         return WF_OK;
     case WF_KIND_noted:
         return WF_OK;
@@ -295,13 +385,13 @@ static enum wf_status fold_fact(struct wf_state *state, struct wf_step *step,
         step->input_version = state->version;
         return WF_OK;
     case WF_KIND_input_rejected:
-        set_error(state, step, event);
+        fold_rejected(state, step, event);
         return WF_OK;
     case WF_KIND_input_expired:
         fold_expired(state, step, event);
         return WF_OK;
     case WF_KIND_lease_lost:
-        fold_lost(step, event);
+        fold_lost(state, step, event);
         return WF_OK;
     case WF_KIND_noted:
         return WF_OK;
@@ -363,13 +453,17 @@ enum wf_status wf_state_fold_row(struct wf_state *state, struct wf_bytes bytes)
     return status == WF_NOT_FOUND ? WF_OK : status;
 }
 
-/* The first that applies: running, retrying, waiting, scheduled, failed. So failed says that nothing can move. */
+/* The first that applies: paused, running, retrying, waiting, scheduled, failed. So failed says that nothing can
+ * move. A run that is being cancelled has a step in hand. */
 enum wf_run_status wf_state_status(const struct wf_state *state)
 {
     bool retrying = false, waiting = false, scheduled = false;
 
     if (state->ended || state->version == 0) {
         return state->ended;
+    }
+    if (state->paused || state->cancelling) {
+        return state->paused ? WF_RUN_paused : WF_RUN_running;
     }
     for (uint16_t i = 0; i < state->step_count; i++) {
         enum wf_step_status status = state->steps[i].status;
@@ -414,9 +508,39 @@ bool wf_state_released(const struct wf_state *state, int index)
     return true;
 }
 
+bool wf_state_halted(const struct wf_state *state)
+{
+    return state->paused || state->cancelling;
+}
+
+bool wf_state_held(const struct wf_state *state)
+{
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        if (state->steps[i].held) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct wf_bytes wf_state_failure_reason(const struct wf_state *state)
+{
+    const struct wf_step *last = NULL;
+
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        const struct wf_step *step = &state->steps[i];
+
+        if (step->status == WF_STEP_failed && (!last || step->ended_ms >= last->ended_ms)) {
+            last = step;
+        }
+    }
+    return last ? last->reason : (struct wf_bytes){"", 0};
+}
+
 struct wf_projection wf_state_project(const struct wf_state *state, int index)
 {
     const struct wf_step *step = &state->steps[index];
+    bool halted = wf_state_halted(state), shown = !halted || step->held;
     struct wf_projection rows = {.at_ms = step->scheduled_ms,
                                  .fence = step->fence,
                                  .round = step->round,
@@ -424,9 +548,10 @@ struct wf_projection wf_state_project(const struct wf_state *state, int index)
                                  .mode = step->mode};
 
     assert(index < state->step_count);
-    rows.ready = step->status == WF_STEP_ready || step->status == WF_STEP_running;
-    rows.waits = step->status == WF_STEP_waiting;
+    rows.ready = shown && (step->status == WF_STEP_ready || step->status == WF_STEP_running);
+    rows.waits = shown && step->status == WF_STEP_waiting;
     rows.timer =
+        !halted &&
         (rows.waits || step->status == WF_STEP_retrying || step->status == WF_STEP_pending) &&
         step->due_ms;
     rows.due_ms = rows.timer ? step->due_ms : 0;

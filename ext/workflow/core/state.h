@@ -139,7 +139,15 @@ bool wf_step_sound(const struct wf_step *step);
 /* Whether all that a step comes after is completed or skipped. */
 bool wf_state_released(const struct wf_state *state, int step);
 
-/* The rows that a step has in the store's tables, a pure function of the state. */
+/* Whether nothing may begin: paused, or on the way to being cancelled. */
+bool wf_state_halted(const struct wf_state *state);
+/* Whether somebody holds a step of it; known only while it is halted. */
+bool wf_state_held(const struct wf_state *state);
+/* Why the step that failed last did; empty if none did. Borrows from the state. */
+struct wf_bytes wf_state_failure_reason(const struct wf_state *state);
+
+/* The rows that a step has in the store's tables, a pure function of the state. A halted run has those of
+ * what somebody holds, and no timers: so nothing is claimed, submitted, expired or tried again. */
 struct wf_projection {
     bool ready, waits, timer;
     bool alone;

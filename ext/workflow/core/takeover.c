@@ -105,7 +105,6 @@ static enum wf_status was_begun(struct wf_engine *engine, const struct wf_ready_
 static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op, struct held *held,
                                 struct wf_bytes by, struct wf_error *error)
 {
-    struct wf_store *store = engine->committer.store;
     enum wf_status status = WF_OK;
 
     for (int i = 0; i < held->ready_count && !status; i++) {
@@ -118,14 +117,13 @@ static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op
         }
         if (!status && entered) {
             status = lose(engine, op, row, by, error);
+            engine->committer.released++;
         } else if (!status) {
-            status = engine->does->ready_release(store, row, error);
+            status = wf_holders_release_step(engine, row, by, error);
         }
-        engine->committer.released++;
     }
     for (int i = 0; i < held->wait_count && !status; i++) {
-        status = engine->does->wait_release(store, &held->waits[i], error);
-        engine->committer.timers_changed = true;
+        status = wf_holders_release_wait(engine, &held->waits[i], by, error);
     }
     return status == WF_STALE ? WF_OK : status;
 }
