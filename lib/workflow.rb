@@ -46,6 +46,7 @@ require_relative "workflow/submission"        # what became of a submit
 require_relative "workflow/messages"          # why it was not accepted
 require_relative "workflow/decorator"         # object.later.call
 require_relative "workflow/work"              # a step in hand
+require_relative "workflow/verdict"           # what a method said against an input
 require_relative "workflow/execution"         # one attempt: the method, and how it ended
 require_relative "workflow/worker"            # threads that take steps
 require_relative "workflow/supervisor"        # a worker in the foreground, and its signals

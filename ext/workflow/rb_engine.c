@@ -399,6 +399,8 @@ static VALUE refusal(enum wf_status status)
     case WF_NOT_PENDING:
     case WF_STALE:
         return ID2SYM(rb_intern("not_pending"));
+    case WF_NOT_WAITING:
+        return ID2SYM(rb_intern("not_waiting"));
     case WF_NOT_FOUND:
         return ID2SYM(rb_intern("not_found"));
     default:
@@ -516,6 +518,23 @@ static VALUE engine_skip(VALUE self, VALUE run_id, VALUE step, VALUE definition,
         rb_wf_refuse("which step is to be skipped has to be said");
     }
     return halt(self, run_id, step, WF_COMMAND_OMIT, definition, reason, by);
+}
+
+static VALUE engine_keep(VALUE self, VALUE run_id, VALUE step, VALUE definition, VALUE input,
+                         VALUE by)
+{
+    struct wf_definition *options = rb_wf_definition(definition);
+    struct wf_bytes name = rb_wf_bytes(by), payload = rb_wf_bytes(input);
+    struct wf_op *op;
+
+    rb_wf_bytes(step);
+    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
+    rb_wf_check_len(input, WF_PAYLOAD_LEN_MAX, "an input");
+    op = prepare_change(self, run_id, step, WF_COMMAND_KEEP);
+    op->definition = wf_definition_retain(options);
+    op->command.by = wf_op_keep(op, name);
+    op->command.payload = wf_op_keep(op, payload);
+    return change(self, op);
 }
 
 /* ---- Work and life ---- */
@@ -655,6 +674,7 @@ void rb_wf_init_engine(VALUE native)
     rb_define_method(class, "pause", engine_pause, 3);
     rb_define_method(class, "resume", engine_resume, 3);
     rb_define_method(class, "skip", engine_skip, 5);
+    rb_define_method(class, "keep", engine_keep, 5);
     rb_define_method(class, "work", engine_work, 2);
     rb_define_method(class, "quiet", engine_quiet, 0);
     rb_define_method(class, "hurry", engine_hurry, 0);

@@ -301,15 +301,19 @@ static VALUE engine_start(VALUE self, VALUE hand_value, VALUE definition_value, 
 static struct wf_op *prepare_end(struct wf_hand *hand, enum wf_command_kind kind, VALUE definition)
 {
     const struct wf_claim *claim = claim_of(hand);
-    bool of_await = kind == WF_COMMAND_ACCEPT || kind == WF_COMMAND_REJECT;
+    bool verdict = kind == WF_COMMAND_ACCEPT || kind == WF_COMMAND_REJECT;
+    bool judged = claim->await || claim->mode == WF_MODE_JUDGE;
     bool of_run = kind == WF_COMMAND_CANCEL || kind == WF_COMMAND_PAUSE;
     struct wf_definition *options = rb_wf_definition(definition);
     struct wf_work work;
     struct wf_op *op;
 
-    if (claim->await != of_await && !of_run) {
-        rb_wf_refuse(claim->await ? "an await is accepted or rejected"
-                                  : "a step completes or fails");
+    /* Of an input that came early it can also be said that nobody could judge it. */
+    if (judged != verdict && !of_run && (claim->await || kind != WF_COMMAND_FAIL)) {
+        rb_wf_refuse(judged ? "an await is accepted or rejected" : "a step completes or fails");
+    }
+    if (kind == WF_COMMAND_REJECT && !claim->await && !options) {
+        rb_wf_refuse("an await that opens needs a definition");
     }
     op = prepare(hand->engine, hand, WF_OP_FINISH);
     op->definition = wf_definition_retain(options);
@@ -433,33 +437,40 @@ static VALUE hand_part(VALUE self, VALUE reason)
     return Qnil;
 }
 
-static VALUE hand_accept(VALUE self, VALUE definition, VALUE input)
+/* (definition, input, wait = true) */
+static VALUE hand_accept(int argc, VALUE *argv, VALUE self)
 {
     struct wf_hand *hand = rb_wf_hand(self);
-    struct wf_bytes payload = rb_wf_bytes(input);
+    VALUE definition, input, wait;
+    struct wf_bytes payload;
     struct wf_op *op;
+    int given = rb_scan_args(argc, argv, "21", &definition, &input, &wait);
 
+    payload = rb_wf_bytes(input);
     rb_wf_check_len(input, WF_PAYLOAD_LEN_MAX, "an input");
     op = prepare_end(hand, WF_COMMAND_ACCEPT, definition);
     op->command.payload = wf_op_keep(op, payload);
-    return finish(hand, op, Qtrue);
+    return finish(hand, op, given < 3 ? Qtrue : wait);
 }
 
-static VALUE hand_reject(VALUE self, VALUE error_class, VALUE message)
+/* (error_class, message, definition = nil, wait = true) */
+static VALUE hand_reject(int argc, VALUE *argv, VALUE self)
 {
     struct wf_hand *hand = rb_wf_hand(self);
+    VALUE error_class, message, definition, wait;
     struct wf_op *op;
+    int given = rb_scan_args(argc, argv, "22", &error_class, &message, &definition, &wait);
 
     rb_wf_bytes(error_class);
     rb_wf_bytes(message);
-    op = prepare_end(hand, WF_COMMAND_REJECT, Qnil);
+    op = prepare_end(hand, WF_COMMAND_REJECT, definition);
     op->command.error_class = keep_text(op, error_class);
     if (NIL_P(error_class)) {
         op->command.reason = keep_text(op, message);
     } else {
         op->command.error_message = keep_text(op, message);
     }
-    return finish(hand, op, Qtrue);
+    return finish(hand, op, given < 4 ? Qtrue : wait);
 }
 
 /* ---- Claiming by name ---- */
@@ -576,8 +587,8 @@ void rb_wf_init_hand(VALUE native)
     rb_define_method(class, "complete", hand_complete, 3);
     rb_define_method(class, "fail", hand_fail, 8);
     rb_define_method(class, "submit", hand_submit, 4);
-    rb_define_method(class, "accept", hand_accept, 2);
-    rb_define_method(class, "reject", hand_reject, 2);
+    rb_define_method(class, "accept", hand_accept, -1);
+    rb_define_method(class, "reject", hand_reject, -1);
     rb_define_method(class, "now", hand_now, 3);
     rb_define_method(class, "skip", hand_skip, 3);
     rb_define_method(class, "open", hand_open, 2);

@@ -29,7 +29,8 @@ module Workflow
         { name: step.name.to_s, kind: step.kind, deps: deps, place: place(step, places),
           retries: step.retries, backoff: step.constant_ms, expires_ms: step.expires_ms,
           otherwise: step.otherwise&.to_s, wait_ms: step.wait_ms, asks: step.asks?, either: step.either,
-          timeout_ms: step.timeout_ms, once: step.once? }
+          timeout_ms: step.timeout_ms, once: step.once?, remind_ms: step.remind_ms, remind: step.remind&.to_s,
+          early: step.early? }
       end
     end
 

@@ -35,7 +35,7 @@ module Workflow
       while (work = Work.of(row))
         execution = Execution.new(hand, work, @object)
         snapshot, events, row = execution.perform(wait: true)
-        @error ||= execution.error
+        @error ||= execution.fault
         @value = execution.value
         told(snapshot, events, existing)
       end

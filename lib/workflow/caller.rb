@@ -53,7 +53,8 @@ module Workflow
         definitions = declarations.with_step(step)
         raise DefinitionError, unknown(step) if definitions.empty?
         runs = definitions.map { |definition| Run.current(subject, definition.name) }
-        runs.find { |run| run.id && %i[waiting ready retrying].include?(run.step(step).state) } || runs.find(&:id) || runs.first
+        runs.find { |run| run.id && %i[waiting ready retrying].include?(run.step(step).state) } ||
+          runs.find { |run| run.id && !run.ended? } || runs.find(&:id) || runs.first
       end
 
       def unknown(step)

@@ -35,13 +35,13 @@ module Workflow
     # @return [Time]
     def at = Moment.at(@at_ms)
 
-    # @return [Time, nil] when the next attempt is due, or the await expires
+    # @return [Time, nil] when the next attempt is due, or the await expires; of a reminder that failed, the next try
     def due_at = Moment.at(@due_ms)
 
     # @return [String, nil]
     attr_reader :reason
 
-    # @return [Failure, nil] of a failed attempt
+    # @return [Failure, nil] of a failed attempt, a reminder that failed, an input that could not be judged
     def error = @error_class && Failure.new(@error_class, @error_message)
 
     # What the event carries beside its place: `round`, `reason`, `message`, `error`, `where`, `due_at`, `input`,
@@ -51,8 +51,8 @@ module Workflow
     #   event.data[:input]  # => { code: "1234" }
     def data
       { round: round, reason: (reason unless noted?), error: error, message: @error_message, where: @error_where, due_at: due_at,
-        input: (payload if kind == :input_accepted), result: (payload if kind == :step_completed), progress: progress,
-        kind: (reason.to_sym if noted?), facts: (payload if noted?) }.compact
+        input: (payload if %i[input_accepted input_kept].include?(kind)), result: (payload if kind == :step_completed),
+        progress: progress, kind: (reason.to_sym if noted?), facts: (payload if noted?) }.compact
     end
 
     # @return [Array] what the four ways of running a step must have in common
@@ -64,6 +64,10 @@ module Workflow
     rescue StandardError
       @payload
     end
+
+    # @return [String, nil] the payload as it was written
+    # @api private
+    def bytes = @payload
 
     def inspect = "#<#{self.class} #{run_id} v#{version} #{kind}#{" #{step}" if step}#{" ##{attempt}" if attempt}>"
 

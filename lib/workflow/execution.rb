@@ -12,6 +12,8 @@ module Workflow
     CURRENT = :workflow_execution
     FAILURES = [ StandardError, ScriptError, SystemStackError ].freeze
     MESSAGE_LEN_MAX = 10_000
+    # WF_REMINDERS_MAX of the core.
+    REMINDERS_MAX = 3
 
     class << self
       # @return [Execution, nil] the one that this thread of control is in
@@ -45,8 +47,10 @@ module Workflow
     # @param wait [Boolean] whether until it is durable
     # @return [Array(Hash, Array, Array), nil] snapshot, events, the next work; nil unless `wait`
     def perform(wait:)
+      find_kept if work.judge?
       attempt
       return leave(wait) if left?
+      return judged(wait) if work.judge?
       @error ||= overtime
       return fail(wait) if @error
       return @hand.skip(blueprint, @unmet.reason, wait) if @unmet
@@ -64,6 +68,9 @@ module Workflow
     rescue *FAILURES => error
       @error = error
     end
+
+    # @return [Exception, nil] {#error}, unless it is what the application says against an input
+    def fault = work.judge? && error && !Verdict.new(self).fault? ? nil : error
 
     # @return [Boolean] whether it was left by `reject`
     def rejected? = !@rejection.nil?
@@ -86,6 +93,7 @@ module Workflow
       # out after the step has had its effect.
       def prepare
         @positional, @keywords, options = work.call
+        @input = Serializer.load(@kept).first || {} if work.judge?
         @keywords = @input unless work.method_run?
         @definition = definition(options)
         @blueprint = @definition.blueprint(object.class)
@@ -139,13 +147,32 @@ module Workflow
       # @return [StepDefinition, nil] nil: the present code does not say
       def step = @definition&.step(work.step)
 
-      def callable? = !step.await? || object.respond_to?(work.method_name, true)
+      # An await may do without a method; what is to remind may not.
+      def callable? = !step.await? || work.remind? || object.respond_to?(work.method_name, true)
+
+      # Before the attempt: that the log cannot be read at this moment is nothing against the input.
+      def find_kept
+        @kept = Workflow.engine.events(work.run_id, work.kept_version - 1, 1).then { |rows| Event.new(rows.first).bytes }
+      end
+
+      # The input came early and its turn has come: accepted, or the await opens and asks for another. Where nobody could
+      # judge another one either, the step fails.
+      def judged(wait)
+        return @hand.accept(blueprint, @kept, wait) unless @error
+        return fail(wait) if %w[subject_missing undefined].include?(reason)
+        verdict = Verdict.new(self)
+        report(true) if verdict.fault?
+        @hand.reject(verdict.error_class, verdict.text, blueprint, wait)
+      end
 
       def fail(wait)
         final = rejected? || step.nil? || !reason.nil? || step.final?(@error)
-        report(final || work.attempt > step.retries) unless rejected?
+        report(final || work.attempt > retries) unless rejected?
         @hand.fail(blueprint, @error.class.to_s, message, Report.where(@error), final, delay_ms, reason, wait)
       end
+
+      # How many attempts follow the first. A reminder has as many as the core says.
+      def retries = work.remind? ? REMINDERS_MAX - 1 : step.retries
 
       def reason
         return "rejected" if rejected?

@@ -17,6 +17,13 @@ module Workflow
         object.errors.class.new(object).tap { |copy| copy.copy!(object.errors) }
       end
 
+      # @param reasons [#full_messages, Exception, String]
+      # @return [String] one sentence for the log, or for an exception
+      def text(reasons)
+        return reasons.full_messages.join(", ") if reasons.respond_to?(:full_messages)
+        reasons.is_a?(String) ? reasons : reasons.message
+      end
+
       # Forgets what an earlier submission said.
       def clear(object)
         object.errors.clear if own?(object)

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "set"
 require_relative "suggestion"
 require_relative "condition"
 
@@ -25,7 +26,8 @@ module Workflow
         ->(value) { (list = Array(value)).any? && list.all? { |asked| Condition.askable?(asked) } } ],
       timeout: [ "a number of seconds, more than 0 and at most 31 days (30, or 30.seconds; leave it out for no limit)",
         ->(value) { seconds?(value, 0.001, 31 * 86_400) } ],
-      fields: [ "names and their types", ->(_) { true } ] # Fields looks at them
+      fields: [ "names and their types", ->(_) { true } ], # Fields looks at them
+      remind: [ "{ after: a duration, with: the name of a method }, both and nothing else", ->(value) { reminder?(value) } ]
     }.freeze
 
     ATTEMPTS = { retries: :count, backoff: :backoff, retry_on: :errors, give_up_on: :errors, timeout: :timeout, once: :flag }.freeze
@@ -37,7 +39,7 @@ module Workflow
 
     BUILT = {
       step: { **ATTEMPTS, **GRAPH, result: :flag },
-      await: { expires_in: :duration, otherwise: :method, **GRAPH, fields: :fields },
+      await: { expires_in: :duration, otherwise: :method, **GRAPH, fields: :fields, remind: :remind, early: :flag },
       method: { **ATTEMPTS, unique: :flag, result: :flag },
       workflow: { unique: :flag }
     }.freeze
@@ -48,7 +50,7 @@ module Workflow
 
     PLANNED = {
       step: PLANNED_OF_STEPS + %i[unique],
-      await: %i[remind early by undo result],
+      await: %i[by undo result],
       method: PLANNED_OF_STEPS + GRAPH.keys,
       workflow: %i[on_failure keep tags while on_destroy mirror every]
     }.freeze
@@ -71,6 +73,12 @@ module Workflow
 
     # @return [Boolean] whether a method can be named so
     def self.method_name?(value) = value.is_a?(Symbol) && value.match?(/\A[[:alpha:]_][[:alnum:]_]*[?!]?\z/)
+
+    # @return [Boolean] whether it says after which time which method reminds
+    def self.reminder?(value)
+      value.is_a?(Hash) && value.keys.to_set == Set[:after, :with] && seconds?(value[:after], 0.001, YEARS_10) &&
+        method_name?(value[:with])
+    end
 
     class << self
       private
@@ -95,8 +103,12 @@ module Workflow
         end
 
         def pair(given, what)
-          return unless given[:otherwise] && !given[:expires_in]
-          raise DefinitionError, "#{what}: otherwise: says what to do on expiry, so it needs expires_in:."
+          if given[:otherwise] && !given[:expires_in]
+            raise DefinitionError, "#{what}: otherwise: says what to do on expiry, so it needs expires_in:."
+          end
+          return unless given[:remind] && given[:expires_in] && given[:remind][:after].to_f >= given[:expires_in].to_f
+          raise DefinitionError, "#{what}: remind: after #{given[:remind][:after].inspect} comes too late for expires_in: " \
+            "#{given[:expires_in].inspect}. Remind before it expires."
         end
     end
   end

@@ -30,6 +30,10 @@ module Workflow
     def ended_at = Moment.at(@facts[:ended_ms])
     # @return [Time, nil] when the next attempt is due, or the await expires
     def due_at = Moment.at(@facts[:due_ms])
+    # @return [Time, nil] when somebody is reminded of an open await; nil: not (any more)
+    def remind_at = Moment.at(@facts[:remind_ms])
+    # @return [Boolean] whether its input came before its turn and is kept
+    def kept? = !@facts[:kept_version].nil?
     # @return [String, nil] who ran it last: "worker:4712@host"
     def by = @facts[:by]
     # @return [Failure, nil] of the last failed attempt

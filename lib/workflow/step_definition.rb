@@ -47,6 +47,12 @@ module Workflow
     def once? = options.fetch(:once, false)
     # Whether what the method returns is kept in the log.
     def result? = options.fetch(:result, false)
+    # @return [Integer, nil] milliseconds from when it opens until somebody is reminded
+    def remind_ms = options[:remind] && (options[:remind][:after].to_f * 1000).round
+    # @return [Symbol, nil] the method that reminds
+    def remind = options.dig(:remind, :with)
+    # @return [Boolean] whether an input that comes before its turn is kept
+    def early? = options.fetch(:early, false)
     # Whether it is an await that asks its conditions before it opens.
     def asks? = await? && conditions.any?
     def to_s = "#{kind} #{name.inspect}"
@@ -81,7 +87,7 @@ module Workflow
     def unmet(object) = conditions.find { |condition| !condition.met?(object) }
 
     # The methods that the step needs on its class. An await may do without one of its own name.
-    def needed_methods = [ (name unless await?), otherwise, *conditions.map(&:method_name) ].compact
+    def needed_methods = [ (name unless await?), otherwise, remind, *conditions.map(&:method_name) ].compact
 
     private
       def milliseconds(option) = options[option] && (options[option].to_f * 1000).round

@@ -11,14 +11,17 @@ module Workflow
     # @return [Run]
     attr_reader :run
 
-    def initialize(run, errors, accepted:)
-      @run, @errors, @accepted = run, errors, accepted
+    def initialize(run, errors, accepted:, kept: false)
+      @run, @errors, @accepted, @kept = run, errors, accepted, kept
     end
 
     # @return [Boolean]
     # @example
     #   render :show, status: :unprocessable_entity unless @signup.submit(:activate, code: code).accepted?
     def accepted? = @accepted
+
+    # @return [Boolean] whether it came before the await's turn (`early: true`): it is in the log, and is judged then
+    def kept? = @kept
 
     def inspect = "#<#{self.class} #{accepted? ? "accepted" : errors.full_messages.join(" ")} #{run.inspect}>"
   end

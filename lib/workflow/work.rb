@@ -1,8 +1,9 @@
 # frozen_string_literal: true
 
 module Workflow
-  # A step in hand, as the core gives it. Its mode is :step, :otherwise (of an await that expired) or :ask (an await
-  # that is to be opened); nil of an input that is being judged. Met: its conditions held in an earlier attempt.
+  # A step in hand, as the core gives it. Its mode is :step, :otherwise (of an await that expired), :ask (an await
+  # that is to be opened), :remind (of one that goes on waiting) or :judge (with an input that came early); nil of an
+  # input that is being submitted. Met: its conditions held in an earlier attempt.
   Work = Struct.new(:run_id, :class_name, :name, :subject, :step, :method_name, :attempt, :round, :fence, :args,
     :mode, :met, :kept_version, :progress) do
     # @param row [Array, nil] as the core gives it
@@ -13,6 +14,12 @@ module Workflow
 
     # @return [Boolean] whether it is an await that is to be opened; its method is not called
     def ask? = mode == :ask
+
+    # @return [Boolean] whether it is the reminder of an await
+    def remind? = mode == :remind
+
+    # @return [Boolean] whether it is an input that came before its turn, which has come now
+    def judge? = mode == :judge
 
     # @return [Boolean] whether the conditions are to be asked first
     def conditional? = !met && %i[step ask].include?(mode)

@@ -59,7 +59,9 @@ static enum wf_status claim_now(struct wf_engine *engine, struct wf_op *op,
                                 struct wf_ready_row *row, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
-    bool is_new = !committer->before[row->step].ready, kept = false;
+    bool is_new = !committer->before[row->step].ready ||
+                  committer->before[row->step].mode != committer->state.steps[row->step].mode;
+    bool kept = false;
     enum wf_status status = WF_OK;
 
     if (op->slot->claim.keeps && !is_new) {
@@ -145,6 +147,7 @@ static bool goes_on(const struct wf_op *op)
     case WF_COMMAND_OPEN:
         return true;
     case WF_COMMAND_FAIL:
+    case WF_COMMAND_REJECT:
         return op->slot && op->slot->claim.keeps;
     default:
         return false;
@@ -216,6 +219,16 @@ static enum wf_status start(struct wf_engine *engine, struct wf_op *op, struct w
     return run_command(engine, op, error);
 }
 
+/* Whether the claim is on what the step is at: of a claim on a reminder, that is a reminder in hand, whichever
+ * try (as of a step: the late result of one that was lost counts while nobody else began). */
+static bool is_at(const struct wf_step *step, const struct wf_claim *claim)
+{
+    bool same_mode =
+        claim->mode == WF_MODE_REMIND ? step->reminding != 0 : step->mode == claim->mode;
+
+    return same_mode && step->round == claim->round;
+}
+
 /* Whether the slot's claim on a step of the loaded run still stands: STALE once the step was claimed again,
  * is over, or has another round or mode (whose fences begin anew). An expired lease alone refuses nothing. */
 enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_claim *claim,
@@ -230,8 +243,7 @@ enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_c
     *refused = WF_OK;
     if (status == WF_NOT_FOUND ||
         (!status && ((claim->await ? wait.fence : ready.fence) != claim->fence ||
-                     engine->committer.state.steps[claim->step].round != claim->round ||
-                     engine->committer.state.steps[claim->step].mode != claim->mode))) {
+                     !is_at(&engine->committer.state.steps[claim->step], claim)))) {
         *refused = WF_STALE;
         return WF_OK;
     }
@@ -311,7 +323,7 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
         status = run_command(engine, op, error);
     }
     engine->committer.finished += !status;
-    if (!status && op->command.kind == WF_COMMAND_REJECT) {
+    if (!status && op->command.kind == WF_COMMAND_REJECT && claim->await) {
         status = release(engine, op->slot, error);
     }
     if (!status && !op->claim.run_id) {
@@ -385,6 +397,12 @@ static enum wf_status claim_step(struct wf_engine *engine, struct wf_op *op, str
     return status;
 }
 
+static bool is_judged(const struct wf_step *step)
+{
+    return step->mode == WF_MODE_JUDGE &&
+           (step->status == WF_STEP_ready || step->status == WF_STEP_running);
+}
+
 static enum wf_status claim_wait(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
@@ -398,6 +416,10 @@ static enum wf_status claim_wait(struct wf_engine *engine, struct wf_op *op, str
     step = &committer->state.steps[op->command.step];
     row.step = op->command.step;
     row.slot = op->slot->index;
+    if (is_judged(step)) { /* an input that came early: its verdict comes first */
+        op->status = WF_BUSY;
+        return WF_OK;
+    }
     if (step->status != WF_STEP_waiting || wf_state_halted(&committer->state) ||
         (step->due_ms && step->due_ms <= op->command.now_ms)) {
         op->status = WF_NOT_WAITING;
@@ -409,7 +431,7 @@ static enum wf_status claim_wait(struct wf_engine *engine, struct wf_op *op, str
         return WF_OK;
     }
     if (!status) {
-        wf_append_fill_claim(engine, &op->claim, row.step, row.fence, op->command.by);
+        wf_append_fill_wait(engine, &op->claim, row.step, row.fence, op->command.by);
     }
     return status;
 }

@@ -109,9 +109,11 @@ enum wf_status wf_append_command(struct wf_engine *engine, const struct wf_comma
 /* Loads a run into committer.state. *status: OK | NOT_FOUND */
 enum wf_status wf_append_load(struct wf_engine *engine, int64_t run_id, enum wf_status *status,
                               struct wf_error *error);
-/* Says what is held from now on, of the loaded run. */
+/* Says what is held from now on, of the loaded run: a step, or a reminder; or an await, by a submit. */
 void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int step, int64_t fence,
                           struct wf_bytes by);
+void wf_append_fill_wait(struct wf_engine *engine, struct wf_claim *claim, int step, int64_t fence,
+                         struct wf_bytes by);
 
 /* Whether a claim on a step of the loaded run still stands. *refused: OK | STALE. append.c */
 enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_claim *claim,

@@ -39,7 +39,7 @@ static enum wf_status look(struct wf_engine *engine, int step, const struct wf_s
         rows.ready ? engine->does->ready_get(committer->store, &ready, error) : WF_NOT_FOUND;
     bool is_mine;
 
-    if (!status && ready.owner) {
+    if (!status && ready.owner && rows.mode != WF_MODE_REMIND) { /* a run does not wait for those */
         is_mine = own && ready.owner == committer->owner && ready.slot == own->index;
         add(is_mine ? mine : others, step, ready.fence);
     }

@@ -28,27 +28,45 @@ enum wf_status wf_append_load(struct wf_engine *engine, int64_t run_id, enum wf_
     return WF_OK;
 }
 
-void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int index,
-                          int64_t fence, struct wf_bytes by)
+static void fill(struct wf_engine *engine, struct wf_claim *claim, int index, int64_t fence,
+                 struct wf_bytes by)
 {
     const struct wf_state *state = &engine->committer.state;
     const struct wf_step *step = &state->steps[index];
 
     claim->run_id = state->id;
     claim->step = index;
-    claim->await = step->status == WF_STEP_waiting;
-    claim->alone = wf_state_project(state, index).alone;
-    claim->attempt = step->attempt;
     claim->round = step->round;
-    claim->mode = step->mode;
     claim->keeps = false;
     claim->met = step->met;
     claim->fence = fence;
-    wf_work_write(&claim->work, state, index, by);
+    wf_work_write(&claim->work, state, index, claim->mode, by);
     if (!engine->committer.witness_claim.run_id) {
         engine->committer.witness_claim = *claim;
         engine->committer.witness_claim.work = (struct wf_buffer){0};
     }
+}
+
+void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int index,
+                          int64_t fence, struct wf_bytes by)
+{
+    struct wf_projection rows = wf_state_project(&engine->committer.state, index);
+
+    claim->await = false;
+    claim->alone = rows.alone;
+    claim->attempt = rows.attempt;
+    claim->mode = rows.mode;
+    fill(engine, claim, index, fence, by);
+}
+
+void wf_append_fill_wait(struct wf_engine *engine, struct wf_claim *claim, int index, int64_t fence,
+                         struct wf_bytes by)
+{
+    claim->await = true;
+    claim->alone = false;
+    claim->attempt = 0;
+    claim->mode = WF_MODE_STEP;
+    fill(engine, claim, index, fence, by);
 }
 
 static enum wf_status write_run(struct wf_engine *engine, bool insert, struct wf_error *error)
@@ -117,7 +135,8 @@ static enum wf_status write_step(struct wf_engine *engine, int step,
     } else if (old->ready && !new->ready) {
         status = does->ready_delete(store, run_id, step, error);
     }
-    if (!status && new->waits && (!old->waits || again || old->at_ms != new->at_ms)) {
+    if (!status && new->waits &&
+        (!old->waits || old->round != new->round || old->opened_ms != new->opened_ms)) {
         struct wf_wait_row row = {.run_id = run_id, .step = step, .fence = new->fence};
 
         status = does->wait_put(store, &row, error);

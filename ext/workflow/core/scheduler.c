@@ -41,6 +41,9 @@ static void schedule(struct decision *decision, int index, uint32_t attempt, enu
 
     event.attempt = attempt;
     event.mode = mode;
+    if (decision->command->kind == WF_COMMAND_OPEN) {
+        event.fence = decision->command->fence; /* of the claim that asked the conditions */
+    }
     emit(decision, event);
 }
 
@@ -51,12 +54,29 @@ static void request_input(struct decision *decision, int index)
         wf_definition_find(decision->command->definition, event.step, index);
 
     event.attempt = 0; /* an input is not attempted */
-    event.fence = decision->command->kind == WF_COMMAND_OPEN ? decision->command->fence : 0;
+    if (decision->command->kind == WF_COMMAND_OPEN ||
+        decision->command->kind == WF_COMMAND_REJECT) {
+        event.fence = decision->command->fence;
+    }
     if (options && options->expires_ms) {
         event.due_ms = decision->command->now_ms + options->expires_ms;
         event.method = options->otherwise;
     }
+    if (options && options->remind_ms) {
+        event.remind_ms = decision->command->now_ms + options->remind_ms;
+        event.remind = options->remind;
+    }
     emit(decision, event);
+}
+
+/* What came early is judged before anybody is asked for more. */
+static void request_or_judge(struct decision *decision, int index)
+{
+    if (decision->state->steps[index].kept_version) {
+        schedule(decision, index, 1, WF_MODE_JUDGE);
+    } else {
+        request_input(decision, index);
+    }
 }
 
 /* An await asks for its input, or first somebody asks its conditions. */
@@ -66,7 +86,7 @@ static void open_await(struct decision *decision, int index,
     if (options && options->asks) {
         schedule(decision, index, 1, WF_MODE_ASK);
     } else {
-        request_input(decision, index);
+        request_or_judge(decision, index);
     }
 }
 
@@ -181,6 +201,74 @@ static bool settles_doubt(const struct decision *decision)
                                  command->fence);
 }
 
+/* Whether what is in hand is an input that came early. */
+static bool judges(const struct decision *decision)
+{
+    return in_hand(decision) &&
+           decision->state->steps[decision->command->step].mode == WF_MODE_JUDGE;
+}
+
+/* ---- Reminders: beside an await that goes on waiting whatever becomes of them ---- */
+
+/* Whether what is in hand is a reminder: of a step that waits, nothing else completes, fails or is lost. */
+static bool reminds(const struct decision *decision)
+{
+    const struct wf_step *step = &decision->state->steps[decision->command->step];
+
+    return step->status == WF_STEP_waiting && step->reminding && !wf_state_halted(decision->state);
+}
+
+static void remind(struct decision *decision, int index)
+{
+    schedule(decision, index, decision->state->steps[index].reminders + 1, WF_MODE_REMIND);
+}
+
+static bool may_remind_again(const struct decision *decision)
+{
+    return decision->state->steps[decision->command->step].reminders < WF_REMINDERS_MAX;
+}
+
+/* It was sent, or failed: then once more after a while, or never. */
+static enum wf_status reminded(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_event event = of_step(decision, command->step, WF_KIND_reminded);
+    uint32_t tries = decision->state->steps[command->step].reminders;
+
+    event.attempt = command->attempt;
+    event.fence = command->fence;
+    event.reason = command->reason;
+    event.error_class = command->error_class;
+    event.error_message = command->error_message;
+    event.error_where = command->error_where;
+    if (command->kind == WF_COMMAND_FAIL && !command->final && may_remind_again(decision)) {
+        event.remind_ms =
+            command->now_ms + (command->delay_ms >= 0
+                                   ? command->delay_ms
+                                   : wf_scheduler_backoff(NULL, tries, command->chance));
+    }
+    emit(decision, event);
+    return WF_OK;
+}
+
+static enum wf_status lose_reminder(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_event event = of_step(decision, command->step, WF_KIND_lease_lost);
+
+    event.attempt = command->attempt;
+    event.fence = command->fence;
+    event.crashed = command->crashed;
+    event.reason = command->reason;
+    event.mode = WF_MODE_REMIND;
+    emit(decision, event);
+    if (!may_remind_again(decision)) {
+        return reminded(decision);
+    }
+    remind(decision, command->step);
+    return WF_OK;
+}
+
 static enum wf_status started(struct decision *decision)
 {
     if (in_hand(decision)) {
@@ -195,7 +283,11 @@ static enum wf_status complete(struct decision *decision)
     struct wf_event event;
     bool otherwise;
 
-    if (!in_hand(decision) && !settles_doubt(decision)) {
+    if (reminds(decision)) {
+        return reminded(decision);
+    }
+    if ((!in_hand(decision) || judges(decision)) && !settles_doubt(decision)) {
+        /* an input is accepted or rejected */
         return WF_STALE;
     }
     tell_start(decision);
@@ -240,6 +332,9 @@ static enum wf_status fail(struct decision *decision)
         command->final || wf_halt_is_last(decision) || step->failures >= retries || step->once;
     struct wf_event event;
 
+    if (reminds(decision)) {
+        return reminded(decision);
+    }
     if (!in_hand(decision) && !settles_doubt(decision)) {
         return WF_STALE;
     }
@@ -282,6 +377,9 @@ static enum wf_status lost(struct decision *decision)
     struct wf_step *step = &decision->state->steps[command->step];
     struct wf_event event;
 
+    if (reminds(decision)) {
+        return lose_reminder(decision);
+    }
     if (!in_hand(decision)) {
         return WF_STALE;
     }
@@ -331,7 +429,7 @@ static enum wf_status open(struct decision *decision)
     if (wf_state_halted(decision->state)) { /* its time would run while nobody can answer */
         return wf_halt_let_go(decision);
     }
-    request_input(decision, index);
+    request_or_judge(decision, index);
     return WF_OK;
 }
 
@@ -392,13 +490,17 @@ static enum wf_status accept(struct decision *decision)
 {
     const struct wf_command *command = decision->command;
     struct wf_event event = of_step(decision, command->step, WF_KIND_input_accepted);
+    bool early = judges(decision);
 
-    if (!is_awaited(decision)) {
+    if (!early && !is_awaited(decision)) {
         return WF_NOT_WAITING;
     }
+    tell_start(decision); /* of one that came early: somebody else's method was entered for it */
+    event.attempt = 0;
     event.payload = command->payload;
     emit(decision, event);
     event = of_step(decision, command->step, WF_KIND_step_completed);
+    event.attempt = early ? command->attempt : 0;
     event.fence = command->fence;
     emit(decision, event);
     skip_others(decision, command->step);
@@ -410,14 +512,43 @@ static enum wf_status reject(struct decision *decision)
 {
     const struct wf_command *command = decision->command;
     struct wf_event event = of_step(decision, command->step, WF_KIND_input_rejected);
+    bool early = judges(decision);
 
-    if (!is_awaited(decision)) {
+    if (!early && !is_awaited(decision)) {
         return WF_NOT_WAITING;
     }
+    tell_start(decision);
+    event.attempt = 0;
     event.reason = command->reason;
     event.error_class = command->error_class;
     event.error_message = command->error_message;
     event.error_where = command->error_where;
+    emit(decision, event);
+    if (early && !decision->state->cancelling) {
+        request_input(decision, command->step);
+    }
+    return WF_OK;
+}
+
+/* The input of an await whose turn has not come. A later one takes its place: who corrects himself is meant. */
+static enum wf_status keep(struct decision *decision)
+{
+    const struct wf_command *command = decision->command;
+    struct wf_event event = of_step(decision, command->step, WF_KIND_input_kept);
+    const struct wf_step *step = &decision->state->steps[command->step];
+    const struct wf_definition_step *options =
+        wf_definition_find(command->definition, step->name, command->step);
+    bool asked = in_hand(decision) && step->mode == WF_MODE_ASK;
+
+    if (judges(decision)) {
+        return WF_BUSY;
+    }
+    if (step->kind != WF_STEP_AWAIT || !options || !options->early ||
+        wf_state_halted(decision->state) || (step->status != WF_STEP_pending && !asked)) {
+        return WF_NOT_WAITING;
+    }
+    event.attempt = 0;
+    event.payload = command->payload;
     emit(decision, event);
     return WF_OK;
 }
@@ -435,12 +566,25 @@ static void expire(struct decision *decision)
     }
 }
 
+/* Beyond the end of its time nobody is reminded any more. */
+static bool reminder_is_due(const struct wf_step *step, int64_t now_ms)
+{
+    return step->status == WF_STEP_waiting && step->remind_ms && step->remind_ms <= now_ms &&
+           (!step->due_ms || step->due_ms > now_ms);
+}
+
 static enum wf_status fire(struct decision *decision)
 {
     struct wf_step *step = &decision->state->steps[decision->command->step];
 
-    if (!step->due_ms || step->due_ms > decision->command->now_ms ||
-        wf_state_halted(decision->state)) {
+    if (wf_state_halted(decision->state)) {
+        return WF_OK;
+    }
+    if (reminder_is_due(step, decision->command->now_ms)) {
+        remind(decision, decision->command->step);
+        return WF_OK;
+    }
+    if (!step->due_ms || step->due_ms > decision->command->now_ms) {
         return WF_OK;
     }
     if (step->status == WF_STEP_waiting) {
@@ -465,7 +609,7 @@ static enum wf_status hurry(struct decision *decision)
     switch (step->status) {
     case WF_STEP_ready:
     case WF_STEP_running: /* somebody's: whoever wants to claim it will find that out */
-        return step->mode == WF_MODE_ASK ? WF_NOT_PENDING : WF_OK;
+        return step->mode == WF_MODE_ASK || step->mode == WF_MODE_JUDGE ? WF_NOT_PENDING : WF_OK;
     case WF_STEP_retrying:
         schedule(decision, decision->command->step, step->attempt + 1, step->mode);
         return WF_OK;
@@ -566,6 +710,8 @@ static enum wf_status run_command(struct decision *decision)
         return wf_halt_omit(decision);
     case WF_COMMAND_LET_GO:
         return wf_halt_let_go(decision);
+    case WF_COMMAND_KEEP:
+        return keep(decision);
     }
     return WF_INVALID;
 }
@@ -623,11 +769,11 @@ enum wf_place wf_scheduler_place(const struct wf_state *state,
     const struct wf_step *step = &state->steps[index];
     const struct wf_definition_step *options = wf_definition_find(definition, step->name, index);
 
-    assert(step->kind != WF_STEP_AWAIT || step->mode);
-    if (step->mode == WF_MODE_OTHERWISE) {
+    assert(step->kind != WF_STEP_AWAIT || step->mode || step->reminding);
+    if (step->mode == WF_MODE_OTHERWISE || step->reminding) {
         return WF_PLACE_LATER;
     }
-    if (state->place || step->mode == WF_MODE_ASK) {
+    if (state->place || step->mode == WF_MODE_ASK || step->mode == WF_MODE_JUDGE) {
         return state->place ? state->place : WF_PLACE_NOW;
     }
     if (options && options->place) {

@@ -30,6 +30,7 @@ enum wf_command_kind {
     WF_COMMAND_RESUME, /* it goes on */
     WF_COMMAND_OMIT,   /* a person does not want the step run */
     WF_COMMAND_LET_GO, /* in a halted run: the step's holder is gone, or gives it back untouched */
+    WF_COMMAND_KEEP,   /* an await's input comes before its turn */
 };
 
 struct wf_command {

@@ -4,8 +4,15 @@
 
 #include "thread.h"
 
+static struct wf_bytes method_of(const struct wf_step *step, enum wf_mode mode)
+{
+    return mode == WF_MODE_OTHERWISE ? step->method
+           : mode == WF_MODE_REMIND  ? step->remind
+                                     : step->name;
+}
+
 void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int index,
-                   struct wf_bytes by)
+                   enum wf_mode mode, struct wf_bytes by)
 {
     const struct wf_step *step = &state->steps[index];
 
@@ -14,7 +21,7 @@ void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int i
     wf_buffer_put_bytes(buffer, state->name);
     wf_buffer_put_bytes(buffer, state->subject);
     wf_buffer_put_bytes(buffer, step->name);
-    wf_buffer_put_bytes(buffer, step->mode == WF_MODE_OTHERWISE ? step->method : step->name);
+    wf_buffer_put_bytes(buffer, method_of(step, mode));
     wf_buffer_put_bytes(buffer, state->args);
     wf_buffer_put_bytes(buffer, by);
     wf_buffer_put_bytes(buffer, step->progress);

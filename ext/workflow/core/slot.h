@@ -117,8 +117,9 @@ struct wf_work {
     int64_t kept_version;
 };
 
+/* `mode`: what is to be run; of an await that waits, its reminder or nothing else than its input. */
 void wf_work_write(struct wf_buffer *buffer, const struct wf_state *state, int step,
-                   struct wf_bytes by);
+                   enum wf_mode mode, struct wf_bytes by);
 enum wf_status wf_work_read(const struct wf_claim *claim, struct wf_work *work);
 
 /* When what the slot holds is to be failed; 0: never, or it has been. With the mailbox's mutex. */

@@ -65,10 +65,19 @@ static void set_error(struct wf_state *state, struct wf_step *step, const struct
     step->error_message = keep_text(state, event->error_message);
 }
 
+/* Nobody is reminded any more, and what was in hand of it is superseded. */
+static void forget_reminder(struct wf_step *step)
+{
+    step->reminding = step->reminders = 0;
+    step->remind_ms = step->reminding_ms = 0;
+    step->remind = (struct wf_bytes){"", 0};
+}
+
 static void end_step(struct wf_state *state, struct wf_step *step, const struct wf_event *event,
                      enum wf_step_status status)
 {
     step->status = status;
+    forget_reminder(step);
     step->ended_ms = event->at_ms;
     step->due_ms = 0;
     step->held = false;
@@ -87,9 +96,32 @@ static void go_on(struct wf_state *state)
     }
 }
 
+/* The await goes on waiting. */
+static void fold_reminding(struct wf_step *step, const struct wf_event *event)
+{
+    step->reminding = step->reminders = event->attempt;
+    step->reminding_ms = event->at_ms;
+    step->remind_ms = 0;
+}
+
+/* Whatever became of it: the claim is good for nothing more. */
+static void fold_reminded(struct wf_step *step, const struct wf_event *event)
+{
+    step->reminding = 0;
+    step->reminding_ms = 0;
+    step->remind_ms = event->remind_ms;
+    if (event->fence >= step->fence) {
+        step->fence = event->fence + 1;
+    }
+}
+
 static void fold_scheduled(struct wf_state *state, struct wf_step *step,
                            const struct wf_event *event)
 {
+    if (event->mode == WF_MODE_REMIND) {
+        fold_reminding(step, event);
+        return;
+    }
     step->scheduled_ms = event->at_ms;
     step->due_ms = event->due_ms;
     step->started_ms = step->ended_ms = 0;
@@ -125,6 +157,10 @@ static void fold_completed(struct wf_state *state, struct wf_step *step,
     } else {
         set_error(state, step, event);
     }
+    if (step->mode == WF_MODE_JUDGE) {
+        step->mode = WF_MODE_STEP;
+    }
+    step->kept_version = 0;
     if (event->payload.len) {
         step->result_version = state->version;
     }
@@ -147,10 +183,13 @@ static void fold_skipped(struct wf_state *state, struct wf_step *step, const str
     if (state->failed) { /* it may be what the run had failed of */
         state->reason = wf_state_failure_reason(state);
     }
+    step->kept_version = 0;
 }
 
 static void reopen_one(struct wf_step *step)
 {
+    forget_reminder(step);
+    step->kept_version = 0;
     step->status = WF_STEP_pending;
     step->round++;
     step->attempt = step->failures = step->crashes = 0;
@@ -218,6 +257,10 @@ static void fold_requested(struct wf_state *state, struct wf_step *step,
     step->due_ms = event->due_ms;
     step->started_ms = step->ended_ms = 0;
     step->held = false;
+    forget_reminder(step);
+    step->remind_ms = event->remind_ms;
+    step->remind = keep(state, event->remind);
+    step->kept_version = 0;
     if (event->fence > step->fence) {
         step->fence = event->fence;
     }
@@ -247,6 +290,14 @@ static void fold_expired(struct wf_state *state, struct wf_step *step, const str
 static void fold_lost(const struct wf_state *state, struct wf_step *step,
                       const struct wf_event *event)
 {
+    if (event->mode == WF_MODE_REMIND) { /* counted by its tries: the await itself lost nothing */
+        if (event->fence > step->fence) {
+            step->fence = event->fence;
+        }
+        step->reminding = 0;
+        step->reminding_ms = 0;
+        return;
+    }
     if (state->cancelling) {
         step->status = WF_STEP_cancelled;
         step->due_ms = 0;
@@ -275,6 +326,7 @@ static void end_run(struct wf_state *state, const struct wf_event *event, enum w
         if (step->status != WF_STEP_completed && step->status != WF_STEP_skipped) {
             step->status = WF_STEP_cancelled;
             step->due_ms = 0;
+            forget_reminder(step);
         }
     }
 }
@@ -316,7 +368,8 @@ static void fold_cancelling(struct wf_state *state, const struct wf_event *event
         step->held = !settled && wf_event_holds(event->held, i);
         if (!settled && !step->held) {
             step->status = WF_STEP_cancelled;
-            step->due_ms = 0;
+            step->due_ms = step->kept_version = 0;
+            forget_reminder(step);
         }
     }
 }
@@ -393,6 +446,12 @@ static enum wf_status fold_fact(struct wf_state *state, struct wf_step *step,
     case WF_KIND_lease_lost:
         fold_lost(state, step, event);
         return WF_OK;
+    case WF_KIND_reminded:
+        fold_reminded(step, event);
+        return WF_OK;
+    case WF_KIND_input_kept:
+        step->kept_version = state->version;
+        return WF_OK;
     case WF_KIND_noted:
         return WF_OK;
     case WF_KIND_progressed:
@@ -403,8 +462,12 @@ static enum wf_status fold_fact(struct wf_state *state, struct wf_step *step,
     }
 }
 
+/* Only what waits is reminded of. A reminder is no mode of its await: that goes on waiting. */
 bool wf_step_sound(const struct wf_step *step)
 {
+    if (step->mode == WF_MODE_REMIND || (step->reminding && step->status != WF_STEP_waiting)) {
+        return false;
+    }
     if (step->kind == WF_STEP_AWAIT) {
         return step->mode || (step->status != WF_STEP_ready && step->status != WF_STEP_running);
     }
@@ -537,6 +600,15 @@ struct wf_bytes wf_state_failure_reason(const struct wf_state *state)
     return last ? last->reason : (struct wf_bytes){"", 0};
 }
 
+/* What comes first of an await's reminder and its expiry. */
+static int64_t timer_of(const struct wf_step *step)
+{
+    bool reminds = step->status == WF_STEP_waiting && step->remind_ms;
+
+    return reminds && (!step->due_ms || step->remind_ms < step->due_ms) ? step->remind_ms
+                                                                        : step->due_ms;
+}
+
 struct wf_projection wf_state_project(const struct wf_state *state, int index)
 {
     const struct wf_step *step = &state->steps[index];
@@ -545,7 +617,8 @@ struct wf_projection wf_state_project(const struct wf_state *state, int index)
                                  .fence = step->fence,
                                  .round = step->round,
                                  .attempt = step->attempt,
-                                 .mode = step->mode};
+                                 .mode = step->mode,
+                                 .opened_ms = step->scheduled_ms};
 
     assert(index < state->step_count);
     rows.ready = shown && (step->status == WF_STEP_ready || step->status == WF_STEP_running);
@@ -553,8 +626,14 @@ struct wf_projection wf_state_project(const struct wf_state *state, int index)
     rows.timer =
         !halted &&
         (rows.waits || step->status == WF_STEP_retrying || step->status == WF_STEP_pending) &&
-        step->due_ms;
-    rows.due_ms = rows.timer ? step->due_ms : 0;
+        timer_of(step);
+    rows.due_ms = rows.timer ? timer_of(step) : 0;
     rows.alone = rows.ready && step->crashes + 1 == WF_CRASHES_MAX;
+    if (rows.waits && step->reminding && !halted) {
+        rows.ready = true;
+        rows.at_ms = step->reminding_ms;
+        rows.attempt = step->reminding;
+        rows.mode = WF_MODE_REMIND;
+    }
     return rows;
 }

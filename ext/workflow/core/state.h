@@ -86,6 +86,8 @@ struct wf_step {
     int64_t kept_version;     /* of the event with the input that came before its turn; 0: none */
     struct wf_bytes progress; /* what its attempts last told of how far they are */
     struct wf_bytes by, reason, error_class, error_message;
+    uint32_t reminders;   /* tries at its reminder since it opened */
+    int64_t reminding_ms; /* since when the one that `reminding` says is ready */
 };
 
 struct wf_arena;
@@ -156,8 +158,11 @@ struct wf_projection {
     uint32_t round; /* in no row: one of another round, attempt or mode is another row */
     uint32_t attempt;
     enum wf_mode mode;
+    int64_t opened_ms; /* in no row either: an await that opened again is another */
 };
 
+/* An await that waits and whose reminder is ready or runs has two rows, in waits and in ready: at_ms, attempt
+ * and mode are then the reminder's. */
 struct wf_projection wf_state_project(const struct wf_state *state, int step);
 
 #endif

@@ -90,7 +90,7 @@ static uint32_t step_mask(const struct wf_step *step)
            (step->mode ? STEP_MODE : 0u) | (step->met ? STEP_MET : 0u) |
            (step->once ? STEP_ONCE : 0u) | (step->held ? STEP_HELD : 0u) |
            (step->remind_ms || step->remind.len ? STEP_REMINDER : 0u) |
-           (step->reminding ? STEP_REMINDING : 0u) | (step->kept_version ? STEP_KEPT : 0u) |
+           (step->reminders ? STEP_REMINDING : 0u) | (step->kept_version ? STEP_KEPT : 0u) |
            (step->progress.len ? STEP_PROGRESS : 0u);
 }
 
@@ -135,7 +135,9 @@ static void put_step(struct wf_buffer *buffer, const struct wf_step *step)
     put_if(buffer, mask, STEP_MODE, step->mode);
     put_if(buffer, mask, STEP_REMINDER, step->remind_ms);
     put_text_if(buffer, mask, STEP_REMINDER, step->remind);
+    put_if(buffer, mask, STEP_REMINDING, step->reminders);
     put_if(buffer, mask, STEP_REMINDING, step->reminding);
+    put_if(buffer, mask, STEP_REMINDING, step->reminding_ms);
     put_if(buffer, mask, STEP_KEPT, step->kept_version);
     put_text_if(buffer, mask, STEP_PROGRESS, step->progress);
 }
@@ -232,7 +234,9 @@ static void get_step(struct wf_state *state, struct wf_reader *reader, uint16_t 
     step->mode = (enum wf_mode)get_if(reader, mask, STEP_MODE);
     step->remind_ms = get_if(reader, mask, STEP_REMINDER);
     step->remind = get_text_if(reader, mask, STEP_REMINDER);
+    step->reminders = (uint32_t)get_if(reader, mask, STEP_REMINDING);
     step->reminding = (uint32_t)get_if(reader, mask, STEP_REMINDING);
+    step->reminding_ms = get_if(reader, mask, STEP_REMINDING);
     step->kept_version = get_if(reader, mask, STEP_KEPT);
     step->progress = get_text_if(reader, mask, STEP_PROGRESS);
     step->met = mask & STEP_MET;

@@ -85,7 +85,7 @@ static enum wf_status lose(struct wf_engine *engine, const struct wf_op *op,
         return status;
     }
     if (row->step < engine->committer.state.step_count) {
-        command.attempt = engine->committer.state.steps[row->step].attempt;
+        command.attempt = wf_state_project(&engine->committer.state, row->step).attempt;
     }
     return wf_append_command(engine, &command, &refused, error);
 }

@@ -3,7 +3,7 @@
 module Workflow
   class Caller
     # Submits an input to an await: reads it as the await's fields say, claims the await, has its method judge, records
-    # the verdict. Part of Caller.
+    # the verdict; or keeps it until the turn of an await that takes inputs early. Part of Caller.
     module Submitting
       # How long to wait for the verdict on another's submission.
       TURN_MS = 10_000
@@ -36,15 +36,34 @@ module Workflow
         def unfit(run, step, errors)
           run.reload if run.equal?(@run) # a copy of who knows when
           awaited = run.steps.any? { |candidate| candidate.name == step.to_sym && candidate.waiting? }
-          awaited ? verdict(run, errors, Rejected) : refused(run, step)
+          awaited || early?(run, step) ? verdict(run, errors, Rejected) : refused(run, step)
         end
 
         def claim(run, step, input, bytes)
           Breath.of(object) do |breath|
             status, snapshot = breath.hand.submit(run.id, step.to_s, Role.by, TURN_MS)
-            next refused(snapshot ? Run.new(snapshot, subject: object) : run, step, status) unless status == :claimed
-            judge(breath, snapshot, step, input, bytes)
+            next judge(breath, snapshot, step, input, bytes) if status == :claimed
+            run = Run.new(snapshot, subject: object) if snapshot
+            next keep(run, step, input, bytes) if status == :not_waiting && early?(run, step)
+            refused(run, step, status)
           end
+        end
+
+        # Whether the input comes before the await's turn, and is kept until then.
+        def early?(run, name)
+          return false unless declarations.workflow(run.name)&.step(name)&.early?
+          run.steps.any? { |step| step.name == name.to_sym && %i[pending ready running].include?(step.state) }
+        end
+
+        # A second one takes the place of the first. Where the turn has come meanwhile, it is judged like any other.
+        def keep(run, step, input, bytes)
+          blueprint = declarations.workflow!(run.name).blueprint(klass)
+          status, snapshot, events = Workflow.engine.keep(run.id, step.to_s, blueprint, bytes, Role.by)
+          run = Run.new(snapshot, subject: object) if snapshot
+          return claim(run, step, input, bytes) if status == :busy || (status == :not_waiting && run.waiting_for?(step))
+          return refused(run, step) unless status == :ok
+          Instrumentation.publish_all(events, run)
+          Submission.new(run, Messages.for(object), accepted: true, kept: true)
         end
 
         def judge(breath, snapshot, step, input, bytes)
@@ -65,23 +84,11 @@ module Workflow
         end
 
         def reject(breath, execution)
-          reasons = reasons(execution)
-          snapshot, events, = breath.hand.reject(reasons ? nil : execution.error.class.to_s, text(reasons || execution.error))
+          said = Verdict.new(execution)
+          snapshot, events, = breath.hand.reject(said.error_class, said.text)
           run = breath.go_on(snapshot, events, nil)
-          raise execution.error unless reasons
-          verdict(run, reasons, Rejected)
-        end
-
-        # What the application says against the input; nil when the error is no verdict but a fault.
-        def reasons(execution)
-          error = execution.error
-          return error.message if execution.rejected?
-          return error.record&.errors || error.message if defined?(::ActiveRecord::RecordInvalid) && error.is_a?(::ActiveRecord::RecordInvalid)
-          error.model.errors if defined?(::ActiveModel::ValidationError) && error.is_a?(::ActiveModel::ValidationError)
-        end
-
-        def text(reasons)
-          reasons.respond_to?(:full_messages) ? reasons.full_messages.join(", ") : reasons.is_a?(String) ? reasons : reasons.message
+          raise execution.error if said.fault?
+          verdict(run, said.reasons, Rejected)
         end
 
         def refused(run, step, status = nil) = verdict(run, not_waiting(run, step, status), NotWaiting)
@@ -89,7 +96,7 @@ module Workflow
         def verdict(run, reasons, error)
           errors = Messages.for(object, reasons)
           return Submission.new(run, errors, accepted: false) unless @raising
-          message = text(reasons.is_a?(Hash) ? errors : reasons)
+          message = Messages.text(reasons.is_a?(Hash) ? errors : reasons)
           raise error == Rejected ? Rejected.new(message, errors: errors) : error.new("#{message} (#{subject.class_name}, run #{run.id || "none"})")
         end
 
