@@ -307,6 +307,179 @@ TEST(a_late_submit_is_refused_though_nobody_has_looked_at_the_timer)
     wf_definition_release(confirm);
 }
 
+/* ---- Reminders, and inputs that come early ---- */
+
+/* An await that expires after two hours, and of which somebody is reminded after one. */
+static struct wf_definition *reminding(void)
+{
+    struct graph graph;
+
+    graph_read(&graph, "confirm?");
+    graph.steps[0].expires_ms = 7200000;
+    graph.steps[0].remind_ms = 3600000;
+    graph.steps[0].remind = WF_BYTES("nudge");
+    return graph_define(&graph, true);
+}
+
+/* A worker has the reminder of a run that waits. */
+static int64_t take_reminder(struct wf_definition *confirm, struct wf_hand *worker)
+{
+    int64_t id;
+
+    *worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    id = start_run(engine, NULL, confirm, "a").id;
+    wf_engine_travel(engine, 3600000);
+    CHECK(take(worker, "nudge"));
+    CHECK(wf_hand_claim(worker)->mode == WF_MODE_REMIND && !wf_hand_claim(worker)->await &&
+          wf_hand_claim(worker)->attempt == 1);
+    CHECK(look(engine, id).run == WF_RUN_waiting);
+    wf_hand_enter(worker);
+    return id;
+}
+
+TEST(a_reminder_and_a_submit_of_one_await_do_not_disturb_each_other)
+{
+    struct wf_definition *confirm = reminding();
+    struct wf_hand caller, worker;
+    int64_t id;
+
+    open_new();
+    caller = hand_of(engine);
+    id = take_reminder(confirm, &worker);
+    CHECK(claim(&caller, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+    CHECK(wf_hand_claim(&caller)->await && wf_hand_claim(&caller)->mode == WF_MODE_STEP);
+    CHECK(finish(&worker, confirm, WF_COMMAND_FAIL).status == WF_OK);
+    wf_engine_travel(engine, 60000); /* the next try is due, and waits for the verdict */
+    CHECK(finish(&caller, confirm, WF_COMMAND_REJECT).status == WF_OK);
+    CHECK(take(&worker, "nudge") && wf_hand_claim(&worker)->attempt == 2);
+    CHECK(claim(&caller, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+    CHECK(finish(&worker, confirm, WF_COMMAND_COMPLETE).run == WF_RUN_waiting);
+    CHECK(finish(&caller, confirm, WF_COMMAND_ACCEPT).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(confirm);
+}
+
+TEST(what_a_reminder_gives_after_its_await_is_over_is_refused)
+{
+    struct wf_definition *confirm = reminding();
+    struct wf_hand caller, worker;
+    int64_t id;
+
+    open_new();
+    caller = hand_of(engine);
+    id = take_reminder(confirm, &worker);
+    CHECK(claim(&caller, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+    CHECK(finish(&caller, confirm, WF_COMMAND_ACCEPT).run == WF_RUN_done);
+    CHECK(finish(&worker, confirm, WF_COMMAND_COMPLETE).status == WF_STALE);
+    CHECK(change(engine, confirm, WF_COMMAND_RETRY, id, "confirm").run == WF_RUN_waiting);
+    wf_engine_travel(engine, 3600000);
+    CHECK(take(&worker, "nudge") && wf_hand_claim(&worker)->round == 2);
+    wf_engine_travel(engine, 3600000);
+    UNTIL(look(engine, id).run == WF_RUN_expired);
+    CHECK(finish(&worker, confirm, WF_COMMAND_FAIL).status == WF_STALE);
+    close_and_compare();
+    wf_definition_release(confirm);
+}
+
+TEST(a_claim_on_one_try_of_a_reminder_is_none_on_the_next)
+{
+    struct wf_definition *confirm = reminding();
+    struct wf_claim first;
+    struct wf_hand worker;
+    int64_t id;
+
+    open_new();
+    id = take_reminder(confirm, &worker);
+    first = *wf_hand_claim(&worker);
+    CHECK(finish(&worker, confirm, WF_COMMAND_FAIL).status == WF_OK);
+    wf_engine_travel(engine, 60000);
+    CHECK(take(&worker, "nudge"));
+    CHECK(wf_hand_claim(&worker)->fence > first.fence + 1);
+    wf_hand_give_back(&worker);
+    UNTIL(in_hand(engine) == 1); /* it comes again, untouched */
+    CHECK(take(&worker, "nudge") && wf_hand_claim(&worker)->attempt == 2);
+    wf_hand_enter(&worker);
+    wf_hand_give_back(&worker); /* interrupted: the next one */
+    CHECK(take(&worker, "nudge") && wf_hand_claim(&worker)->attempt == 3);
+    wf_hand_enter(&worker);
+    wf_hand_give_back(&worker); /* and that was all */
+    UNTIL(in_hand(engine) == 0);
+    CHECK(wf_hand_take(&worker, 0) == WF_TIMED_OUT && look(engine, id).run == WF_RUN_waiting);
+    close_and_compare();
+    wf_definition_release(confirm);
+}
+
+/* An await that takes an input early; `asks`: with conditions. */
+static struct wf_definition *early(bool asks)
+{
+    struct graph graph;
+
+    graph_read(&graph, "a confirm? thank!");
+    graph.steps[1].early = true;
+    graph.steps[1].asks = asks;
+    return graph_define(&graph, true);
+}
+
+TEST(an_early_input_is_judged_in_the_same_breath_after_its_conditions)
+{
+    struct wf_definition *order = early(true);
+    struct wf_hand worker, caller;
+    int64_t id, asked;
+
+    open_new();
+    worker = hand_of(engine);
+    caller = hand_of(engine);
+    id = start_run(engine, NULL, order, "a").id;
+    CHECK(change(engine, order, WF_COMMAND_KEEP, id, "confirm").status == WF_OK);
+    CHECK(change(engine, order, WF_COMMAND_KEEP, id, "thank").status == WF_NOT_WAITING);
+    CHECK(claim(&worker, WF_OP_CLAIM_STEP, id, "a").status == WF_OK);
+    wf_hand_enter(&worker);
+    CHECK(finish(&worker, order, WF_COMMAND_COMPLETE).status == WF_OK);
+    CHECK(wf_hand_claim(&worker) && wf_hand_claim(&worker)->mode == WF_MODE_ASK);
+    wf_hand_enter(&worker);
+    asked = wf_hand_claim(&worker)->fence;
+    CHECK(finish(&worker, order, WF_COMMAND_OPEN).status == WF_OK);
+    CHECK(wf_hand_claim(&worker) && wf_hand_claim(&worker)->mode == WF_MODE_JUDGE &&
+          wf_hand_claim(&worker)->fence >
+              asked); /* so that no mark of the asking is one of the judging */
+    CHECK(claim(&caller, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_BUSY);
+    CHECK(change(engine, order, WF_COMMAND_KEEP, id, "confirm").status == WF_BUSY);
+    wf_hand_enter(&worker);
+    CHECK(finish(&worker, order, WF_COMMAND_ACCEPT).status == WF_OK && holds(&worker, "thank"));
+    wf_hand_enter(&worker);
+    CHECK(finish(&worker, order, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    CHECK(claim(&caller, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_NOT_WAITING);
+    close_and_compare();
+    wf_definition_release(order);
+}
+
+TEST(an_early_input_that_is_refused_leaves_an_await_that_anybody_can_submit_to)
+{
+    struct wf_definition *order = early(false);
+    struct wf_hand worker, caller;
+    int64_t id;
+
+    open_new();
+    worker = hand_of(engine);
+    caller = hand_of(engine);
+    id = start_run(engine, NULL, order, "a").id;
+    CHECK(change(engine, order, WF_COMMAND_KEEP, id, "confirm").status == WF_OK);
+    CHECK(claim(&worker, WF_OP_CLAIM_STEP, id, "a").status == WF_OK);
+    wf_hand_enter(&worker);
+    CHECK(finish(&worker, order, WF_COMMAND_COMPLETE).status == WF_OK);
+    CHECK(wf_hand_claim(&worker) && wf_hand_claim(&worker)->mode == WF_MODE_JUDGE);
+    wf_hand_enter(&worker);
+    CHECK(finish(&worker, order, WF_COMMAND_REJECT).run == WF_RUN_waiting &&
+          !wf_hand_claim(&worker));
+    CHECK(claim(&caller, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+    CHECK(finish(&caller, order, WF_COMMAND_ACCEPT).status == WF_OK && holds(&caller, "thank"));
+    wf_hand_enter(&caller);
+    CHECK(finish(&caller, order, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(order);
+}
+
 TEST(a_failed_attempt_is_tried_again_when_its_timer_is_due)
 {
     struct graph graph;

@@ -1,6 +1,7 @@
 /*
  * What happens next, as a table: a workflow, then commands and what the run is after each of them. A step is
- * written name=status, with #attempt, /round and +crashes where they are not 1, 1 and 0. After every line all
+ * written name=status, with #attempt, /round and +crashes where they are not 1, 1 and 0, with *try while a
+ * reminder is in hand, and with & where an input is kept. After every line all
  * rows are folded again from nothing (scheduler_case.h).
  */
 #include "scheduler_case.h"
@@ -18,7 +19,9 @@ struct scenario {
 
 /* In every scenario: a step "mail" has two retries with a backoff of a minute; an await expires after an hour,
  * with the otherwise "forget" if it is called "reply", without if it is called "confirm"; a step "slow" or
- * "late" is delayed by an hour; an await "maybe" has conditions; "one" and "two" are an either. */
+ * "late" is delayed by an hour; an await "maybe" has conditions; "one" and "two" are an either; somebody is reminded
+ * of the awaits "nag" and "never" after half an hour, and "never" does not expire; "early", "maybe", "late" and "two" take
+ * an input before their turn. */
 static const struct scenario scenarios[] = {
     {"steps run one after another",
      "create! mail confirm? thank!",
@@ -239,7 +242,160 @@ static const struct scenario scenarios[] = {
       {"started a", "running a=running b=pending"},
       {"lost a", "running a=ready#2 b=pending"},
       {"late a", "running a=completed#2 b=ready"}}},
+    {"somebody is reminded once, and the await waits on",
+     "nag? b",
+     {{"start", "waiting nag=waiting b=pending"},
+      {"wait 1799999", ""},
+      {"fire nag", "waiting nag=waiting b=pending"},
+      {"wait 1", ""},
+      {"fire nag", "waiting nag=waiting*1 b=pending"},
+      {"fire nag", "waiting nag=waiting*1 b=pending"},
+      {"hurry nag", "NOT_PENDING"},
+      {"started nag", "waiting nag=waiting*1 b=pending"},
+      {"skip nag", "STALE"},
+      {"complete nag", "waiting nag=waiting b=pending"},
+      {"complete nag", "STALE"},
+      {"wait 1000000", ""},
+      {"fire nag", "waiting nag=waiting b=pending"},
+      {"accept nag", "running nag=completed b=ready"}}},
+    {"a reminder that fails is tried three times, and nothing else fails",
+     "never? b",
+     {{"start", "waiting never=waiting b=pending"},
+      {"wait 1800000", ""},
+      {"fire never", "waiting never=waiting*1 b=pending"},
+      {"fail never", "waiting never=waiting b=pending"},
+      {"fire never", "waiting never=waiting b=pending"},
+      {"wait 3750", ""},
+      {"fire never", "waiting never=waiting*2 b=pending"},
+      {"fail never", "waiting never=waiting b=pending"},
+      {"wait 7500", ""},
+      {"fire never", "waiting never=waiting*3 b=pending"},
+      {"fail never", "waiting never=waiting b=pending"},
+      {"wait 36000000", ""},
+      {"fire never", "waiting never=waiting b=pending"}}},
+    {"a reminder that takes its process down is tried three times, and nothing is parked",
+     "never? b",
+     {{"start", "waiting never=waiting b=pending"},
+      {"wait 1800000", ""},
+      {"fire never", "waiting never=waiting*1 b=pending"},
+      {"crash never", "waiting never=waiting*2 b=pending"},
+      {"lost never", "waiting never=waiting*3 b=pending"},
+      {"crash never", "waiting never=waiting b=pending"},
+      {"crash never", "STALE"},
+      {"wait 36000000", ""},
+      {"fire never", "waiting never=waiting b=pending"},
+      {"accept never", "running never=completed b=ready"}}},
+    {"a reminder is over when its await is, and comes again with a new round",
+     "nag? b",
+     {{"start", "waiting nag=waiting b=pending"},
+      {"wait 1800000", ""},
+      {"fire nag", "waiting nag=waiting*1 b=pending"},
+      {"reject nag", "waiting nag=waiting*1 b=pending"},
+      {"accept nag", "running nag=completed b=ready"},
+      {"complete nag", "STALE"},
+      {"retry nag", "waiting nag=waiting/2 b=pending/2"},
+      {"complete nag", "STALE"},
+      {"wait 1800000", ""},
+      {"fire nag", "waiting nag=waiting*1/2 b=pending/2"},
+      {"retry nag", "waiting nag=waiting/3 b=pending/2"}}},
+    {"the late result of a reminder whose lease was lost counts while nobody else began",
+     "never? b",
+     {{"start", "waiting never=waiting b=pending"},
+      {"wait 1800000", ""},
+      {"fire never", "waiting never=waiting*1 b=pending"},
+      {"lost never", "waiting never=waiting*2 b=pending"},
+      {"late never", "waiting never=waiting b=pending"},
+      {"wait 36000000", ""},
+      {"fire never", "waiting never=waiting b=pending"}}},
+    {"an expiry that is due comes before a reminder, and ends one that is in hand",
+     "nag? b c< nag2?<c",
+     {{"start", "running nag=waiting b=pending c=ready nag2=pending"},
+      {"wait 3600000", ""},
+      {"complete c", "waiting nag=waiting b=pending c=completed nag2=waiting"},
+      {"wait 1800000", ""},
+      {"fire nag2", "waiting nag=waiting b=pending c=completed nag2=waiting*1"},
+      {"fire nag", "expired nag=cancelled b=cancelled c=completed nag2=cancelled"},
+      {"complete nag2", "STALE"}}},
+    {"an input that comes early is kept, and judged when its turn has come",
+     "a early? b",
+     {{"start", "running a=ready early=pending b=pending"},
+      {"accept early", "NOT_WAITING"},
+      {"keep early", "running a=ready early=pending& b=pending"},
+      {"keep early", "running a=ready early=pending& b=pending"},
+      {"keep b", "NOT_WAITING"},
+      {"complete a", "running a=completed early=ready:judge& b=pending"},
+      {"keep early", "BUSY"},
+      {"hurry early", "NOT_PENDING"},
+      {"complete early", "STALE"},
+      {"accept early", "running a=completed early=completed b=ready"},
+      {"accept early", "NOT_WAITING"},
+      {"keep early", "NOT_WAITING"}}},
+    {"an early input that is rejected leaves its await open",
+     "a early? b",
+     {{"start", "running a=ready early=pending b=pending"},
+      {"keep early", "running a=ready early=pending& b=pending"},
+      {"complete a", "running a=completed early=ready:judge& b=pending"},
+      {"lost early", "running a=completed early=ready:judge#2& b=pending"},
+      {"reject early", "waiting a=completed early=waiting b=pending"},
+      {"keep early", "NOT_WAITING"},
+      {"reject early", "waiting a=completed early=waiting b=pending"},
+      {"wait 3600000", ""},
+      {"fire early", "expired a=completed early=cancelled b=cancelled"}}},
+    {"an early input that three crashes came of is parked, and forgotten by a retry",
+     "a early? b",
+     {{"start", "running a=ready early=pending b=pending"},
+      {"keep early", "running a=ready early=pending& b=pending"},
+      {"complete a", "running a=completed early=ready:judge& b=pending"},
+      {"crash early", "running a=completed early=ready:judge#2+1& b=pending"},
+      {"crash early", "running a=completed early=ready:judge#3+2& b=pending"},
+      {"crash early", "failed:crashed a=completed early=failed:judge#3+3& b=pending"},
+      {"retry", "waiting a=completed early=waiting/2 b=pending"}}},
+    {"conditions are asked before an early input is judged",
+     "a maybe? b",
+     {{"start", "running a=ready maybe=pending b=pending"},
+      {"keep maybe", "running a=ready maybe=pending& b=pending"},
+      {"complete a", "running a=completed maybe=ready:ask& b=pending"},
+      {"keep maybe", "running a=completed maybe=ready:ask& b=pending"},
+      {"open maybe", "running a=completed maybe=ready:judge& b=pending"},
+      {"open maybe", "STALE"},
+      {"accept maybe", "running a=completed maybe=completed b=ready"},
+      {"retry a", "running a=ready/2 maybe=pending/2 b=pending/2"},
+      {"keep maybe", "running a=ready/2 maybe=pending/2& b=pending/2"},
+      {"complete a", "running a=completed/2 maybe=ready:ask/2& b=pending/2"},
+      {"skip maybe", "running a=completed/2 maybe=skipped/2 b=ready/2"}}},
+    {"an early input waits for its await's delay, and a retry of what comes before forgets it then",
+     "a late? b",
+     {{"start", "running a=ready late=pending b=pending"},
+      {"complete a", "scheduled a=completed late=pending b=pending"},
+      {"keep late", "scheduled a=completed late=pending& b=pending"},
+      {"retry a", "running a=ready/2 late=pending/2 b=pending"},
+      {"keep late", "running a=ready/2 late=pending/2& b=pending"},
+      {"complete a", "scheduled a=completed/2 late=pending/2& b=pending"},
+      {"wait 3600000", ""},
+      {"fire late", "running a=completed/2 late=ready:ask/2& b=pending"},
+      {"open late", "running a=completed/2 late=ready:judge/2& b=pending"},
+      {"accept late", "running a=completed/2 late=completed/2 b=ready"}}},
+    {"an early input for one of several awaits skips the others when it is accepted",
+     "a one?<a two?<a b<one,two",
+     {{"start", "running a=ready one=pending two=pending b=pending"},
+      {"keep one", "NOT_WAITING"},
+      {"keep two", "running a=ready one=pending two=pending& b=pending"},
+      {"complete a", "running a=completed one=waiting two=ready:judge& b=pending"},
+      {"accept two", "running a=completed one=skipped two=completed b=ready"}}},
+    {"who is asked in time decides before an early input was judged",
+     "a one?<a two?<a b<one,two",
+     {{"start", "running a=ready one=pending two=pending b=pending"},
+      {"keep two", "running a=ready one=pending two=pending& b=pending"},
+      {"complete a", "running a=completed one=waiting two=ready:judge& b=pending"},
+      {"accept one", "running a=completed one=completed two=skipped b=ready"},
+      {"accept two", "NOT_WAITING"}}},
 };
+
+static bool is_named(const struct wf_definition_step *step, const char *name)
+{
+    return strncmp(step->name.ptr, name, strlen(name)) == 0 &&
+           step->name.len - strlen(name) <= 1; /* "nag" is also "nag2" */
+}
 
 static struct wf_definition *definition_of(const char *line)
 {
@@ -266,6 +422,13 @@ static struct wf_definition *definition_of(const char *line)
         if (wf_bytes_equal(step->name, WF_BYTES("reply"))) {
             step->otherwise = WF_BYTES("forget");
         }
+        step->early = is_named(step, "early") || is_named(step, "maybe") ||
+                      is_named(step, "late") || is_named(step, "two");
+        if (is_named(step, "nag") || is_named(step, "never")) {
+            step->remind_ms = 1800000;
+            step->remind = WF_BYTES("nudge");
+            step->expires_ms = is_named(step, "nag") ? 3600000 : 0;
+        }
     }
     return graph_define(&graph, true);
 }
@@ -282,9 +445,12 @@ static void describe(const struct wf_state *state, char *text, size_t size)
         at += snprintf(text + at, size - (size_t)at, " %.*s=%s", (int)step->name.len,
                        step->name.ptr, wf_step_status_name(step->status));
         at += step->mode == WF_MODE_ASK ? snprintf(text + at, size - (size_t)at, ":ask") : 0;
+        at += step->mode == WF_MODE_JUDGE ? snprintf(text + at, size - (size_t)at, ":judge") : 0;
+        at += step->reminding ? snprintf(text + at, size - (size_t)at, "*%u", step->reminding) : 0;
         at += step->attempt > 1 ? snprintf(text + at, size - (size_t)at, "#%u", step->attempt) : 0;
         at += step->round > 1 ? snprintf(text + at, size - (size_t)at, "/%u", step->round) : 0;
         at += step->crashes ? snprintf(text + at, size - (size_t)at, "+%u", step->crashes) : 0;
+        at += step->kept_version ? snprintf(text + at, size - (size_t)at, "&") : 0;
     }
 }
 
@@ -299,7 +465,7 @@ static const struct {
     {"accept", WF_COMMAND_ACCEPT},     {"reject", WF_COMMAND_REJECT},
     {"fire", WF_COMMAND_FIRE},         {"hurry", WF_COMMAND_HURRY},
     {"retry", WF_COMMAND_RETRY},       {"skip", WF_COMMAND_SKIP},
-    {"open", WF_COMMAND_OPEN},
+    {"open", WF_COMMAND_OPEN},         {"keep", WF_COMMAND_KEEP},
 };
 
 static enum wf_status obey(struct simulation *simulation, const char *line)
@@ -318,8 +484,8 @@ static enum wf_status obey(struct simulation *simulation, const char *line)
         command.step = command.step < 0 ? 99 : command.step;
     }
     if (command.step >= 0 && command.step < simulation->state.step_count) {
-        command.attempt =
-            simulation->state.steps[command.step].attempt - (strcmp(word, "late") == 0);
+        command.attempt = wf_state_project(&simulation->state, command.step).attempt -
+                          (strcmp(word, "late") == 0);
     }
     command.started_ms = simulation->now_ms;
     command.fence = ++simulation->fence;
@@ -347,6 +513,7 @@ static void play(const struct scenario *scenario)
                      status == WF_STALE         ? "STALE"
                      : status == WF_NOT_PENDING ? "NOT_PENDING"
                      : status == WF_NOT_WAITING ? "NOT_WAITING"
+                     : status == WF_BUSY        ? "BUSY"
                                                 : "INVALID");
         } else {
             describe(&simulation->state, text, sizeof(text));
@@ -432,6 +599,9 @@ static struct wf_definition *random_definition(void)
         if (steps[i].kind == WF_STEP_AWAIT) {
             steps[i].asks = random_below(3) == 0;
             steps[i].either = (uint16_t)random_below(2);
+            steps[i].early = random_below(2);
+            steps[i].remind_ms = random_below(2) ? 1 + random_below(1000) : 0;
+            steps[i].remind = steps[i].remind_ms ? WF_BYTES("remind") : WF_BYTES("");
         }
         steps[i].wait_ms = random_below(4) ? 0 : 1 + random_below(1000);
         for (uint16_t d = 0; d < i; d++) {
@@ -479,7 +649,12 @@ static void check_rules(const struct simulation *simulation)
         failed += step->status == WF_STEP_failed;
         unsettled += step->status != WF_STEP_completed && step->status != WF_STEP_skipped;
         CHECK(wf_step_sound(step));
-        CHECK(rows.ready == in_hand && rows.waits == (step->status == WF_STEP_waiting));
+        CHECK(rows.ready == (in_hand || step->reminding));
+        CHECK(rows.waits == (step->status == WF_STEP_waiting));
+        CHECK(!step->reminding || (rows.waits && rows.mode == WF_MODE_REMIND && !rows.alone));
+        CHECK(step->reminders <= WF_REMINDERS_MAX && !(step->reminding && step->remind_ms));
+        CHECK(!step->kept_version || step->status == WF_STEP_pending || step->mode == WF_MODE_ASK ||
+              step->mode == WF_MODE_JUDGE);
         CHECK(!rows.timer || (rows.due_ms && !in_hand));
         CHECK(step->status != WF_STEP_retrying || rows.timer);
         CHECK(!state->ended || !active);
@@ -507,9 +682,9 @@ static void walk(struct simulation *simulation, int commands, int *accepted)
 
         simulation->now_ms += random_below(200);
         command = (struct wf_command){
-            .kind = (enum wf_command_kind)(1 + random_below(11)),
+            .kind = (enum wf_command_kind)(1 + random_below(WF_COMMAND_KEEP)),
             .step = step,
-            .attempt = simulation->state.steps[step].attempt,
+            .attempt = wf_state_project(&simulation->state, step).attempt,
             .started_ms = simulation->now_ms - random_below(50),
             .fence = ++simulation->fence,
             .chance = random_below(UINT32_MAX),

@@ -76,7 +76,7 @@ static enum wf_status write_step(struct rebuild *rebuild, int step)
                                  .at_ms = rows.at_ms,
                                  .alone = rows.alone,
                                  .fence = rows.fence};
-    struct wf_wait_row wait = {.run_id = rebuild->state.id, .step = step, .fence = rows.fence};
+    struct wf_wait_row wait = {.run_id = rebuild->state.id, .step = step, .fence = rows.wait_fence};
     struct wf_timer_row timer = {.run_id = rebuild->state.id, .step = step, .due_ms = rows.due_ms};
     enum wf_status status = WF_OK;
 

@@ -137,7 +137,7 @@ static enum wf_status write_step(struct wf_engine *engine, int step,
     }
     if (!status && new->waits &&
         (!old->waits || old->round != new->round || old->opened_ms != new->opened_ms)) {
-        struct wf_wait_row row = {.run_id = run_id, .step = step, .fence = new->fence};
+        struct wf_wait_row row = {.run_id = run_id, .step = step, .fence = new->wait_fence};
 
         status = does->wait_put(store, &row, error);
     } else if (!status && old->waits && !new->waits) {

@@ -69,7 +69,7 @@ static void set_error(struct wf_state *state, struct wf_step *step, const struct
 static void forget_reminder(struct wf_step *step)
 {
     step->reminding = step->reminders = 0;
-    step->remind_ms = step->reminding_ms = 0;
+    step->remind_ms = step->reminding_ms = step->remind_fence = 0;
     step->remind = (struct wf_bytes){"", 0};
 }
 
@@ -110,8 +110,8 @@ static void fold_reminded(struct wf_step *step, const struct wf_event *event)
     step->reminding = 0;
     step->reminding_ms = 0;
     step->remind_ms = event->remind_ms;
-    if (event->fence >= step->fence) {
-        step->fence = event->fence + 1;
+    if (event->fence >= step->remind_fence) {
+        step->remind_fence = event->fence + 1;
     }
 }
 
@@ -291,11 +291,11 @@ static void fold_lost(const struct wf_state *state, struct wf_step *step,
                       const struct wf_event *event)
 {
     if (event->mode == WF_MODE_REMIND) { /* counted by its tries: the await itself lost nothing */
-        if (event->fence > step->fence) {
-            step->fence = event->fence;
-        }
         step->reminding = 0;
         step->reminding_ms = 0;
+        if (event->fence > step->remind_fence) {
+            step->remind_fence = event->fence;
+        }
         return;
     }
     if (state->cancelling) {
@@ -325,7 +325,7 @@ static void end_run(struct wf_state *state, const struct wf_event *event, enum w
         step->held = false;
         if (step->status != WF_STEP_completed && step->status != WF_STEP_skipped) {
             step->status = WF_STEP_cancelled;
-            step->due_ms = 0;
+            step->due_ms = step->kept_version = 0;
             forget_reminder(step);
         }
     }
@@ -343,6 +343,9 @@ static void fold_paused(struct wf_state *state, const struct wf_event *event)
         step->held = wf_event_holds(event->held, i);
         if (!step->held && event->fence > step->fence) {
             step->fence = event->fence;
+        }
+        if (step->reminding && event->fence > step->remind_fence) {
+            step->remind_fence = event->fence;
         }
     }
 }
@@ -618,7 +621,8 @@ struct wf_projection wf_state_project(const struct wf_state *state, int index)
                                  .round = step->round,
                                  .attempt = step->attempt,
                                  .mode = step->mode,
-                                 .opened_ms = step->scheduled_ms};
+                                 .opened_ms = step->scheduled_ms,
+                                 .wait_fence = step->fence};
 
     assert(index < state->step_count);
     rows.ready = shown && (step->status == WF_STEP_ready || step->status == WF_STEP_running);
@@ -632,6 +636,7 @@ struct wf_projection wf_state_project(const struct wf_state *state, int index)
     if (rows.waits && step->reminding && !halted) {
         rows.ready = true;
         rows.at_ms = step->reminding_ms;
+        rows.fence = step->remind_fence;
         rows.attempt = step->reminding;
         rows.mode = WF_MODE_REMIND;
     }

@@ -88,6 +88,7 @@ struct wf_step {
     struct wf_bytes by, reason, error_class, error_message;
     uint32_t reminders;   /* tries at its reminder since it opened */
     int64_t reminding_ms; /* since when the one that `reminding` says is ready */
+    int64_t remind_fence; /* the last one that a reminder reported; `fence` is the await's */
 };
 
 struct wf_arena;
@@ -158,7 +159,8 @@ struct wf_projection {
     uint32_t round; /* in no row: one of another round, attempt or mode is another row */
     uint32_t attempt;
     enum wf_mode mode;
-    int64_t opened_ms; /* in no row either: an await that opened again is another */
+    int64_t opened_ms;  /* in no row either: an await that opened again is another */
+    int64_t wait_fence; /* `fence` is of the row in ready */
 };
 
 /* An await that waits and whose reminder is ready or runs has two rows, in waits and in ready: at_ms, attempt

@@ -138,6 +138,7 @@ static void put_step(struct wf_buffer *buffer, const struct wf_step *step)
     put_if(buffer, mask, STEP_REMINDING, step->reminders);
     put_if(buffer, mask, STEP_REMINDING, step->reminding);
     put_if(buffer, mask, STEP_REMINDING, step->reminding_ms);
+    put_if(buffer, mask, STEP_REMINDING, step->remind_fence);
     put_if(buffer, mask, STEP_KEPT, step->kept_version);
     put_text_if(buffer, mask, STEP_PROGRESS, step->progress);
 }
@@ -237,6 +238,7 @@ static void get_step(struct wf_state *state, struct wf_reader *reader, uint16_t 
     step->reminders = (uint32_t)get_if(reader, mask, STEP_REMINDING);
     step->reminding = (uint32_t)get_if(reader, mask, STEP_REMINDING);
     step->reminding_ms = get_if(reader, mask, STEP_REMINDING);
+    step->remind_fence = get_if(reader, mask, STEP_REMINDING);
     step->kept_version = get_if(reader, mask, STEP_KEPT);
     step->progress = get_text_if(reader, mask, STEP_PROGRESS);
     step->met = mask & STEP_MET;
