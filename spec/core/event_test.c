@@ -155,7 +155,7 @@ TEST(a_field_or_kind_of_tomorrow_is_refused)
 
     wf_row_begin(&buffer, AT_MS, WF_BYTES("me"));
     wf_buffer_put_uint(&buffer, WF_KIND_noted);
-    wf_buffer_put_uint(&buffer, 1u << 14);
+    wf_buffer_put_uint(&buffer, 1u << 20);
     CHECK(read_all(wf_buffer_bytes(&buffer), &sum) == WF_STORE_CORRUPT);
     wf_row_begin(&buffer, AT_MS, WF_BYTES("me"));
     wf_buffer_put_uint(&buffer, 200);
