@@ -70,11 +70,13 @@ module Workflow
       def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 
       def hire(number)
-        @lock.synchronize do
-          return if @quiet
-          @threads[number] = Thread.new { employ(number) }
-          @threads[number].name = "workflow-worker-#{number}"
-        end
+        @lock.synchronize { hire_locked(number) }
+      end
+
+      def hire_locked(number)
+        return if @quiet
+        @threads[number] = Thread.new { employ(number) }
+        @threads[number].name = "workflow-worker-#{number}"
       rescue ThreadError
         raise unless @threads.any? # the process is ending
       end
@@ -123,7 +125,7 @@ module Workflow
         count = claiming.written_off(seen, TAKE_MS) or pause
         return seen unless count
         warn_of(count) if count > @count && seen <= @count
-        [ wanted(count) - @threads.size, 0 ].max.times { hire(free_number) }
+        @lock.synchronize { [ wanted - @threads.size, 0 ].max.times { hire_locked(free_number) } }
         count
       rescue StandardError => error
         Report.error(error, handled: true)
@@ -131,7 +133,9 @@ module Workflow
         seen
       end
 
-      def wanted(written_off) = @count + [ written_off, @count ].min
+      # How many threads there are to be: who is written off may come back at any moment.
+      def wanted = @count + [ @engine.written_off(-1, 0) || 0, @count ].min
+
       def free_number = (1..2 * @count).find { |number| !@threads.key?(number) }
 
       def warn_of(count)
@@ -145,7 +149,7 @@ module Workflow
       def surplus?
         return false unless @threads.size > @count
         @lock.synchronize do
-          surplus = @threads.size > wanted(@engine.written_off(-1, 0) || 0)
+          surplus = @threads.size > wanted
           @threads.delete_if { |_, thread| thread.equal?(Thread.current) } if surplus
           surplus
         end

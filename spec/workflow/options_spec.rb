@@ -37,6 +37,30 @@ RSpec.describe Workflow::Options do
     expect { check(:step, fields: {}) }.to raise_error(Workflow::DefinitionError, /takes no option fields:/)
   end
 
+  { timeout: [ nil, 0, -1, 0.0001, 1e12, "30", :long, Float::NAN, Float::INFINITY, Complex(1, 1) ], once: [ nil, 1, "yes", [] ] }.each do |option, values|
+    values.each do |value|
+      it "refuses #{option}: #{value.inspect}, and says what is good" do
+        %i[step method].each do |kind|
+          expect { check(kind, option => value) }
+            .to raise_error(Workflow::DefinitionError, /\Aorder.rb:5: a step: #{option}: must be (a number of seconds, .*30|true or false).* not #{Regexp.escape(value.inspect)}/)
+        end
+      end
+    end
+  end
+
+  it "takes timeout: and once: for steps and single methods, not for awaits" do
+    expect(check(:step, timeout: 0.5, once: true, give_up_on: IOError)).to include(timeout: 0.5, once: true)
+    expect(check(:method, timeout: 30, once: false, retries: 3)).to include(once: false)
+    %i[timeout once].each { |option| expect { check(:await, option => 1) }.to raise_error(Workflow::DefinitionError, /takes no option #{option}:/) }
+  end
+
+  { retries: 0, backoff: :constant, retry_on: IOError }.each do |option, value|
+    it "refuses #{option}: beside once: true" do
+      expect { check(:step, once: true, option => value) }
+        .to raise_error(Workflow::DefinitionError, /\Aorder.rb:5: a step: once: true says that it is never started twice, and #{option}: .* a person can always retry/)
+    end
+  end
+
   it "has no graph for single methods" do
     %i[after if unless wait].each do |option|
       expect { check(:method, option => :a) }.to raise_error(Workflow::DefinitionError, /#{option}: is not built yet/)
