@@ -1143,3 +1143,237 @@ TEST(an_id_reads_back_from_its_text_and_texts_sort_as_ids)
     CHECK(!wf_id_read(text("zzzzzzzzzzzzz"), &id) && !wf_id_read(text("0000000000i00"), &id));
     CHECK(!wf_id_read(text("0"), &id));
 }
+
+/* ---- Attempts: limits, beginnings, facts ---- */
+
+#define FAR_MS 60000
+
+static void limit(struct wf_hand *hand, struct wf_definition *definition, int64_t timeout_ms)
+{
+    wf_hand_limit(hand, (struct wf_limit){.timeout_ms = timeout_ms,
+                                          .definition = wf_definition_retain(definition),
+                                          .delay_ms = FAR_MS});
+}
+
+static struct wf_op *prepare_tell(struct wf_hand *hand, enum wf_command_kind kind)
+{
+    struct wf_op *op = wf_op_prepare(hand->engine, hand, WF_OP_TELL);
+
+    op->command.kind = kind;
+    op->command.tells = WF_KIND_progressed;
+    op->command.payload = WF_BYTES("half of it");
+    op->command.by = WF_BYTES("hand");
+    return op;
+}
+
+static enum wf_status tell(struct wf_hand *hand, enum wf_command_kind kind)
+{
+    return ask(hand->engine, hand, prepare_tell(hand, kind)).status;
+}
+
+TEST(an_attempt_past_its_limit_is_failed_and_its_late_result_refused)
+{
+    struct wf_definition *call = define("call then");
+    struct wf_hand worker;
+    struct answer answer;
+    int64_t began_ms;
+
+    open_new();
+    worker = hand_of(engine);
+    answer = start_run(engine, NULL, call, "a");
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&worker, "call"));
+    wf_hand_enter(&worker);
+    began_ms = wf_clock_mono_ms();
+    limit(&worker, call, 60);
+    CHECK(wf_hand_hear(&worker) == WF_HALT_NONE);
+    UNTIL(wf_hand_hear(&worker) == WF_HALT_TIMEOUT);
+    CHECK(wf_clock_mono_ms() - began_ms >= 60 && wf_clock_mono_ms() - began_ms < FAR_MS);
+    answer = look(engine, answer.id);
+    CHECK(answer.run == WF_RUN_failed && answer.steps[0] == WF_STEP_failed);
+    CHECK(tell(&worker, WF_COMMAND_TELL) == WF_STALE && wf_hand_claim(&worker));
+    answer = finish(&worker, call, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_STALE && answer.steps[0] == WF_STEP_failed);
+    close_and_compare();
+    wf_definition_release(call);
+}
+
+TEST(a_thread_past_its_limit_is_replaced_until_it_is_back)
+{
+    struct wf_definition *call = define("call");
+    struct wf_hand hung[3], worker;
+    struct wf_taker taker = {false};
+    int written_off = -1;
+
+    open_new();
+    worker = hand_of(engine);
+    for (int i = 0; i < 4; i++) {
+        start_run(engine, NULL, call, (const char *[]){"a", "b", "c", "d"}[i]);
+    }
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    for (int i = 0; i < 2;
+         i++) { /* the second one is prefetched, and no longer given back as stale */
+        hung[i] = hand_of(engine);
+        CHECK(take(&hung[i], "call"));
+        wf_hand_enter(&hung[i]);
+        limit(&hung[i], call, 1);
+        CHECK(wf_mailbox_written_off(&engine->mailbox, &taker, i, ANSWER_MS, &written_off) ==
+              WF_OK);
+        CHECK(written_off == i + 1);
+    }
+    CHECK(wf_mailbox_written_off(&engine->mailbox, &taker, 2, 0, &written_off) == WF_TIMED_OUT);
+    CHECK(take(&worker, "call")); /* one beyond the limit was claimed before */
+    hung[2] = worker;
+    worker = hand_of(engine);
+    CHECK(wf_hand_take(&worker, 100) == WF_TIMED_OUT); /* and that is all that two may do */
+    for (int i = 0; i < 3; i++) {
+        finish(&hung[i], call, WF_COMMAND_COMPLETE);
+    }
+    CHECK(wf_mailbox_written_off(&engine->mailbox, &taker, 2, 0, &written_off) == WF_OK);
+    CHECK(written_off == 0);
+    CHECK(take(&worker, "call"));
+    wf_hand_give_back(&worker);
+    wf_engine_quiet(engine);
+    CHECK(wf_mailbox_written_off(&engine->mailbox, &taker, 0, ANSWER_MS, &written_off) ==
+          WF_CLOSED);
+    close_and_compare();
+    wf_definition_release(call);
+}
+
+TEST(a_limit_is_not_for_the_next_step_in_the_same_slot)
+{
+    struct wf_definition *both = define("a! b!");
+    struct wf_hand hand;
+    struct answer answer;
+
+    open_new();
+    hand = hand_of(engine);
+    start_run(engine, &hand, both, "a");
+    wf_hand_enter(&hand);
+    limit(&hand, both, 40);
+    finish(&hand, both, WF_COMMAND_COMPLETE);
+    CHECK(holds(&hand, "b"));
+    wf_hand_enter(&hand);
+    CHECK(wf_slot_deadline(hand.slot) == 0);
+    limit(&hand, both, FAR_MS);
+    CHECK(wf_slot_deadline(hand.slot) > wf_clock_mono_ms());
+    answer = finish(&hand, both, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_OK && answer.run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(both);
+}
+
+TEST(a_step_that_was_begun_is_given_back_as_failed_and_its_own_result_settles_it)
+{
+    struct wf_definition *pay = define("pay! then");
+    struct wf_hand hand;
+    struct wf_op *op;
+    struct answer answer;
+
+    open_new();
+    hand = hand_of(engine);
+    answer = start_run(engine, &hand, pay, "a");
+    wf_hand_enter(&hand);
+    CHECK(tell(&hand, WF_COMMAND_BEGIN) == WF_OK && holds(&hand, "pay"));
+    CHECK(tell(&hand, WF_COMMAND_BEGIN) == WF_STALE);
+    wf_liveness_exit(&engine->liveness, hand.slot->index); /* even if its mark is lost */
+    op = wf_op_prepare(engine, NULL, WF_OP_TAKEOVER);
+    op->owner = engine->committer.owner;
+    op->entry = wf_liveness_self(&engine->liveness);
+    CHECK(ask(engine, NULL, op).status == WF_OK);
+    answer = look(engine, answer.id);
+    CHECK(answer.run == WF_RUN_failed && answer.steps[0] == WF_STEP_failed &&
+          answer.attempts[0] == 1);
+    answer = finish(&hand, pay, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_OK && answer.run == WF_RUN_running);
+    CHECK(answer.steps[0] == WF_STEP_completed && answer.steps[1] == WF_STEP_ready);
+    close_and_compare();
+    wf_definition_release(pay);
+}
+
+TEST(a_result_from_before_a_persons_retry_settles_nothing)
+{
+    struct wf_definition *pay = define("pay!");
+    struct wf_hand hand;
+    struct wf_op *op;
+    struct answer answer;
+
+    open_new();
+    hand = hand_of(engine);
+    answer = start_run(engine, &hand, pay, "a");
+    CHECK(tell(&hand, WF_COMMAND_BEGIN) == WF_OK);
+    op = wf_op_prepare(engine, NULL, WF_OP_TAKEOVER);
+    op->owner = engine->committer.owner;
+    op->entry = wf_liveness_self(&engine->liveness);
+    CHECK(ask(engine, NULL, op).status == WF_OK);
+    CHECK(change(engine, pay, WF_COMMAND_RETRY, answer.id, "").status == WF_OK);
+    answer = finish(&hand, pay, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_STALE && answer.steps[0] == WF_STEP_ready && answer.rounds[0] == 2);
+    close_and_compare();
+    wf_definition_release(pay);
+}
+
+TEST(who_tells_and_goes_away_gives_the_step_back)
+{
+    struct wf_definition *call = define("call!");
+    struct wf_hand hand;
+    struct answer answer;
+    struct wf_op *op;
+
+    open_new();
+    hand = hand_of(engine);
+    answer = start_run(engine, &hand, call, "a");
+    wf_hand_enter(&hand);
+    CHECK(tell(&hand, WF_COMMAND_TELL) == WF_OK && holds(&hand, "call"));
+    op = prepare_tell(&hand, WF_COMMAND_TELL);
+    pthread_mutex_lock(
+        &engine->committer.mutex); /* as who waits does it, until it is interrupted */
+    op->wait = op->posted = true;
+    pthread_mutex_unlock(&engine->committer.mutex);
+    wf_op_abandon(engine, &hand, op);
+    CHECK(!hand.slot && op->abandoned);
+    op->posted = false;
+    wf_committer_post(engine, op);
+    UNTIL(in_hand(engine) == 0);
+    answer = look(engine, answer.id);
+    CHECK(answer.steps[0] == WF_STEP_ready && answer.attempts[0] == 2 && answer.crashes[0] == 0);
+    close_and_compare();
+    wf_definition_release(call);
+}
+
+TEST(an_attempt_hears_that_its_claim_is_gone_and_that_the_worker_stops)
+{
+    struct wf_definition *call = define("call");
+    struct wf_hand worker, other;
+    struct wf_op *op;
+
+    open_new();
+    worker = hand_of(engine);
+    CHECK(wf_hand_hear(&worker) == WF_HALT_LOST);
+    start_run(engine, NULL, call, "a");
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&worker, "call"));
+    wf_hand_enter(&worker);
+    CHECK(wf_hand_hear(&worker) == WF_HALT_NONE && wf_hand_asks(&worker));
+    CHECK(!wf_hand_asks(&worker)); /* not so soon again */
+    CHECK(wf_hand_ask(&worker) == WF_HALT_NONE);
+    wf_engine_hurry(engine);
+    CHECK(wf_hand_hear(&worker) == WF_HALT_STOPPING);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(wf_hand_hear(&worker) == WF_HALT_NONE);
+    wf_engine_work(engine, 0, WF_BYTES(""));
+    op = wf_op_prepare(engine, NULL, WF_OP_TAKEOVER);
+    op->owner = engine->committer.owner;
+    op->entry = wf_liveness_self(&engine->liveness);
+    CHECK(ask(engine, NULL, op).status == WF_OK);
+    CHECK(wf_hand_ask(&worker) == WF_HALT_NONE); /* its result is still good */
+    CHECK(tell(&worker, WF_COMMAND_BEGIN) == WF_STALE);
+    other = hand_of(engine);
+    wf_engine_work(engine, 2, WF_BYTES("worker"));
+    CHECK(take(&other, "call"));
+    CHECK(wf_hand_ask(&worker) == WF_HALT_LOST);
+    CHECK(finish(&worker, call, WF_COMMAND_COMPLETE).status == WF_STALE);
+    CHECK(finish(&other, call, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(call);
+}

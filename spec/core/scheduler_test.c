@@ -389,6 +389,59 @@ static const struct scenario scenarios[] = {
       {"complete a", "running a=completed one=waiting two=ready:judge& b=pending"},
       {"accept one", "running a=completed one=completed two=skipped b=ready"},
       {"accept two", "NOT_WAITING"}}},
+    {"a step that was begun is not begun again: whoever is lost leaves it failed",
+     "mail then",
+     {{"start", "running mail=ready then=pending"},
+      {"begin mail", "running mail=running then=pending"},
+      {"begin mail", "STALE"},
+      {"crash mail", "failed:interrupted mail=failed+1 then=pending"},
+      {"begin mail", "STALE"},
+      {"complete mail", "STALE"}, /* not by its own hand */
+      {"fail mail", "STALE"},
+      {"retry", "running mail=ready/2 then=pending"},
+      {"begin mail", "running mail=running/2 then=pending"},
+      {"complete mail", "running mail=completed/2 then=ready"}}},
+    {"a step that was begun has no retries, whatever the code says by now",
+     "mail then",
+     {{"start", "running mail=ready then=pending"},
+      {"begin mail", "running mail=running then=pending"},
+      {"fail mail", "failed mail=failed then=pending"},
+      {"own mail", "STALE"}}},
+    {"its own late result settles the doubt, once",
+     "mail confirm?",
+     {{"start", "running mail=ready confirm=pending"},
+      {"begin mail", "running mail=running confirm=pending"},
+      {"lost mail", "failed:interrupted mail=failed confirm=pending"},
+      {"own mail", "waiting mail=completed confirm=waiting"},
+      {"own mail", "STALE"},
+      {"accept confirm", "done mail=completed confirm=completed"}}},
+    {"its own late failure settles it too",
+     "a b",
+     {{"start", "running a=ready b=pending"},
+      {"begin a", "running a=running b=pending"},
+      {"lost a", "failed:interrupted a=failed b=pending"},
+      {"ownfail a", "failed:interrupted a=failed b=pending"},
+      {"own a", "STALE"},
+      {"retry", "running a=ready/2 b=pending"}}},
+    {"a step that was not begun goes back as any other",
+     "a",
+     {{"start", "running a=ready"},
+      {"lost a", "running a=ready#2"},
+      {"begin a", "running a=running#2"},
+      {"complete a", "done a=completed#2"}}},
+    {"a fact is told in the middle, by whoever holds the step",
+     "a confirm?",
+     {{"note a", "INVALID"},
+      {"start", "running a=ready confirm=pending"},
+      {"progress a", "running a=running confirm=pending"},
+      {"note a", "running a=running confirm=pending"},
+      {"note confirm", "STALE"},
+      {"complete a", "waiting a=completed confirm=waiting"},
+      {"progress a", "STALE"},
+      {"note confirm", "waiting a=completed confirm=waiting"},
+      {"begin confirm", "STALE"},
+      {"accept confirm", "done a=completed confirm=completed"},
+      {"note confirm", "STALE"}}},
 };
 
 static bool is_named(const struct wf_definition_step *step, const char *name)
@@ -466,6 +519,9 @@ static const struct {
     {"fire", WF_COMMAND_FIRE},         {"hurry", WF_COMMAND_HURRY},
     {"retry", WF_COMMAND_RETRY},       {"skip", WF_COMMAND_SKIP},
     {"open", WF_COMMAND_OPEN},         {"keep", WF_COMMAND_KEEP},
+    {"begin", WF_COMMAND_BEGIN},       {"note", WF_COMMAND_TELL},
+    {"progress", WF_COMMAND_TELL},     {"own", WF_COMMAND_COMPLETE},
+    {"ownfail", WF_COMMAND_FAIL},
 };
 
 static enum wf_status obey(struct simulation *simulation, const char *line)
@@ -489,6 +545,11 @@ static enum wf_status obey(struct simulation *simulation, const char *line)
     }
     command.started_ms = simulation->now_ms;
     command.fence = ++simulation->fence;
+    if (strncmp(word, "own", 3) == 0) { /* from the hand that was given up last */
+        command.fence = simulation->state.steps[command.step].fence;
+    }
+    command.tells = strcmp(word, "note") == 0 ? WF_KIND_noted : WF_KIND_progressed;
+    command.payload = command.kind == WF_COMMAND_TELL ? WF_BYTES("told") : WF_BYTES("");
     command.final = strcmp(word, "final") == 0;
     command.crashed = strcmp(word, "crash") == 0;
     return simulate(simulation, &command, true);
@@ -533,6 +594,25 @@ TEST(every_scenario_goes_as_specified)
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
         play(&scenarios[i]);
     }
+}
+
+TEST(what_a_step_told_last_is_kept_until_its_next_round)
+{
+    struct simulation *simulation = malloc(sizeof(*simulation));
+    const struct wf_step *step;
+
+    simulation_begin(simulation, definition_of("a b"));
+    CHECK(obey(simulation, "start") == WF_OK);
+    CHECK(obey(simulation, "progress a") == WF_OK);
+    step = &simulation->state.steps[0];
+    CHECK(wf_bytes_equal(step->progress, WF_BYTES("told")) && !step->once);
+    CHECK(obey(simulation, "lost a") == WF_OK && obey(simulation, "begin a") == WF_OK);
+    CHECK(wf_bytes_equal(step->progress, WF_BYTES("told")) && step->once);
+    CHECK(obey(simulation, "complete a") == WF_OK && step->progress.len == 4);
+    simulation->fence = 0;
+    CHECK(obey(simulation, "retry a") == WF_OK && !step->progress.len && !step->once);
+    simulation_end(simulation);
+    free(simulation);
 }
 
 TEST(the_backoff_doubles_with_a_quarter_of_chance_up_to_an_hour)
@@ -671,6 +751,14 @@ static void check_rules(const struct simulation *simulation)
     CHECK(ends_in(simulation) == (state->ended != 0));
 }
 
+/* Of a run that is not halted. */
+static enum wf_command_kind any_command(void)
+{
+    unsigned at = (unsigned)random_below(WF_COMMAND_TELL + 1);
+
+    return at < WF_COMMAND_TELL ? (enum wf_command_kind)(1 + at) : WF_COMMAND_KEEP;
+}
+
 static void walk(struct simulation *simulation, int commands, int *accepted)
 {
     struct wf_command command = {.kind = WF_COMMAND_START, .step = -1};
@@ -682,11 +770,12 @@ static void walk(struct simulation *simulation, int commands, int *accepted)
 
         simulation->now_ms += random_below(200);
         command = (struct wf_command){
-            .kind = (enum wf_command_kind)(1 + random_below(WF_COMMAND_KEEP)),
+            .kind = any_command(),
+            .tells = random_below(2) ? WF_KIND_noted : WF_KIND_progressed,
             .step = step,
             .attempt = wf_state_project(&simulation->state, step).attempt,
             .started_ms = simulation->now_ms - random_below(50),
-            .fence = ++simulation->fence,
+            .fence = random_below(2) ? ++simulation->fence : simulation->state.steps[step].fence,
             .chance = random_below(UINT32_MAX),
             .delay_ms = (int64_t)random_below(3) - 1,
             .final = random_below(8) == 0,

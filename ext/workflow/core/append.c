@@ -332,6 +332,20 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
     return status;
 }
 
+/* A claim that went back unnoticed is still good for a result, but not to begin what anybody may take by now. */
+static enum wf_status check_owned(struct wf_engine *engine, struct wf_op *op,
+                                  struct wf_error *error)
+{
+    const struct wf_claim *claim = &op->slot->claim;
+    struct wf_ready_row row = {.run_id = claim->run_id, .step = claim->step};
+    enum wf_status status = engine->does->ready_get(engine->committer.store, &row, error);
+
+    if (!status && (row.owner != engine->committer.owner || row.slot != op->slot->index)) {
+        op->status = WF_STALE;
+    }
+    return status;
+}
+
 /* A fact of what the slot holds and goes on holding. */
 static enum wf_status tell(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
@@ -344,6 +358,9 @@ static enum wf_status tell(struct wf_engine *engine, struct wf_op *op, struct wf
     }
     op->cancelling = committer->state.cancelling;
     status = wf_append_check_claim(engine, claim, &op->status, error);
+    if (!status && !op->status && op->command.kind == WF_COMMAND_BEGIN) {
+        status = check_owned(engine, op, error);
+    }
     if (!status && !op->status) {
         op->command.step = claim->step;
         op->command.attempt = claim->attempt;

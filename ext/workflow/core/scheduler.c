@@ -440,7 +440,7 @@ static enum wf_status begin(struct decision *decision)
     const struct wf_step *step = &decision->state->steps[command->step];
     struct wf_event event = of_step(decision, command->step, WF_KIND_step_started);
 
-    if (!in_hand(decision) || step->once || step->mode) {
+    if (!in_hand(decision) || step->once || step->mode || step->attempt != command->attempt) {
         return WF_STALE;
     }
     event.once = true;
@@ -461,6 +461,7 @@ static enum wf_status tell(struct decision *decision)
         return WF_STALE;
     }
     tell_start(decision);
+    event.attempt = command->attempt;
     event.reason = command->reason;
     event.payload = command->payload;
     emit(decision, event);
