@@ -34,6 +34,7 @@ struct grip { /* one thread of a process, with what it holds and asks */
     struct wf_op *asked;
     int serial; /* of its claim; 0: it was superseded before it was taken */
     bool entered;
+    bool begun; /* the method of a `once` step was entered */
 };
 
 struct worker {
@@ -64,7 +65,10 @@ static struct {
 static int token_count;
 static struct {
     bool entered;
+    int64_t deadline_mono_ms;
 } grants[GRANTS_MAX];
+static uint32_t begun_rounds[RUNS_MAX]
+                            [STEPS_MAX]; /* the last round in which the method was entered */
 static bool dead[OWNERS_MAX];
 
 /* ---- What a promise is checked with ---- */
@@ -120,6 +124,11 @@ static void note(const char *format, ...)
     X(busy)                                                                                        \
     X(unknown)                                                                                     \
     X(store_failed)                                                                                \
+    X(begun)                                                                                       \
+    X(doubtful)                                                                                    \
+    X(settled)                                                                                     \
+    X(timed_out)                                                                                   \
+    X(told)                                                                                        \
     X(run_done)                                                                                    \
     X(run_expired)                                                                                 \
     X(run_failed)
@@ -144,7 +153,9 @@ static int64_t facts[FACT_COUNT];
 struct seen_step {
     uint32_t round, attempt;
     enum wf_mode mode;
-    uint64_t results; /* of this round and mode: a bit an attempt */
+    uint64_t results;  /* of this round and mode: a bit an attempt */
+    uint64_t timeouts; /* of these */
+    bool once, doubtful;
     int64_t due_ms;
     int crashes;
     bool touched, settled, accepted, again, to_fail;
@@ -222,6 +233,25 @@ static void what_was_sent_twice_is_recorded_once(int token)
     PROMISE(tokens[token].recorded == 1);
 }
 
+static void a_once_step_never_starts_twice_in_a_round(bool started)
+{
+    PROMISE(!started);
+}
+
+static void a_timed_out_attempts_result_is_never_recorded(const struct seen_step *step,
+                                                          uint32_t attempt)
+{
+    PROMISE(!(step->timeouts & (uint64_t)1 << (attempt & 63)));
+}
+
+/* In the middle of a transaction, when it is still known who holds the step. */
+static void only_an_attempt_past_its_limit_times_out(const struct last_claim *claim)
+{
+    int64_t deadline_mono_ms = grants[claim->serial].deadline_mono_ms;
+
+    PROMISE(deadline_mono_ms && deadline_mono_ms <= simulated.mono_ms);
+}
+
 static void an_accepted_input_is_recorded_once(struct seen_step *step)
 {
     PROMISE(!step->accepted);
@@ -271,7 +301,11 @@ static void on_event(const struct run *of, const struct wf_event *event)
     struct wf_state state;
     int step;
 
-    if (!of || (event->kind != WF_KIND_lease_lost && event->kind != WF_KIND_input_expired)) {
+    bool timeout =
+        event->kind == WF_KIND_step_failed && wf_bytes_equal(event->reason, WF_BYTES("timeout"));
+
+    if (!of ||
+        (event->kind != WF_KIND_lease_lost && event->kind != WF_KIND_input_expired && !timeout)) {
         return;
     }
     wf_state_init(&state);
@@ -280,7 +314,9 @@ static void on_event(const struct run *of, const struct wf_event *event)
     }
     step = wf_state_find(&state, event->step);
     wf_state_destroy(&state);
-    if (event->kind == WF_KIND_lease_lost) {
+    if (timeout) {
+        only_an_attempt_past_its_limit_times_out(&of->claims[step]);
+    } else if (event->kind == WF_KIND_lease_lost) {
         a_crash_is_charged_only_to_what_was_entered(&of->claims[step], event->crashed);
     } else {
         an_expiry_never_beats_a_claimed_submit(wait_row_of(of->id, step));
@@ -349,8 +385,9 @@ static void see_scheduled(struct seen_run *run, int index, const struct wf_event
     if (step->due_ms || (event->attempt > 1 && !step->again)) {
         a_timer_fires_when_it_is_due_and_once(step, event);
     }
+    a_once_step_never_starts_twice_in_a_round(step->once);
     if (event->mode != step->mode) {
-        step->results = 0;
+        step->results = step->timeouts = 0;
     }
     facts[FACT_otherwise] += event->mode == WF_MODE_OTHERWISE;
     step->again = false;
@@ -374,10 +411,35 @@ static void see_completed(struct seen_step *step, const struct wf_event *event)
 {
     facts[FACT_completed]++;
     a_settled_step_never_starts_again(step);
+    a_timed_out_attempts_result_is_never_recorded(step, event->attempt);
     one_attempts_result_is_recorded_once(step, event->attempt);
+    facts[FACT_settled] += step->doubtful;
+    step->doubtful = false;
     see_token(event->payload);
     step->settled = step->mode != WF_MODE_OTHERWISE;
     step->due_ms = 0;
+}
+
+/* What was given up is no result: that may still come, once. */
+static void see_failed(struct seen_step *step, const struct wf_event *event)
+{
+    facts[FACT_failed]++;
+    a_settled_step_never_starts_again(step);
+    if (wf_bytes_equal(event->reason, WF_BYTES("interrupted"))) {
+        facts[FACT_doubtful]++;
+        PROMISE(step->once && !step->doubtful);
+        step->doubtful = true;
+        return;
+    }
+    a_timed_out_attempts_result_is_never_recorded(step, event->attempt);
+    one_attempts_result_is_recorded_once(step, event->attempt);
+    if (wf_bytes_equal(event->reason, WF_BYTES("timeout"))) {
+        facts[FACT_timed_out]++;
+        step->timeouts |= (uint64_t)1 << (event->attempt & 63);
+    }
+    facts[FACT_settled] += step->doubtful;
+    step->doubtful = false;
+    see_token(event->error_message);
 }
 
 static void see_step_event(struct seen_run *run, int index, const struct wf_event *event)
@@ -401,15 +463,19 @@ static void see_step_event(struct seen_run *run, int index, const struct wf_even
     case WF_KIND_step_started:
         a_step_starts_only_when_all_it_depends_on_is_settled(run, index);
         a_settled_step_never_starts_again(step);
+        a_once_step_never_starts_twice_in_a_round(step->once && event->once);
+        step->once |= event->once;
         break;
     case WF_KIND_step_completed:
         see_completed(step, event);
         break;
     case WF_KIND_step_failed:
-        facts[FACT_failed]++;
-        a_settled_step_never_starts_again(step);
-        one_attempts_result_is_recorded_once(step, event->attempt);
-        see_token(event->error_message);
+        see_failed(step, event);
+        break;
+    case WF_KIND_progressed:
+    case WF_KIND_noted:
+        facts[FACT_told]++;
+        see_token(event->payload);
         break;
     case WF_KIND_step_skipped:
         facts[FACT_skipped]++;
@@ -653,20 +719,44 @@ static void hold(struct worker *worker, struct grip *grip)
         last->owner == worker->engine->committer.owner && last->slot == grip->hand.slot->index;
 
     grip->serial = mine ? last->serial : 0;
-    grip->entered = false;
+    grip->entered = grip->begun = false;
     note("worker %d holds step %d of run %d, fence %lld, claim %d", (int)(worker - workers),
          claim->step, (int)(run_of(claim->run_id) - tables.runs), (long long)claim->fence,
          grip->serial);
 }
 
+/* The log has its start: now its method is entered. Who may not begin gives back. */
+static void hear_told(struct grip *grip, const struct wf_op *op)
+{
+    const struct wf_claim *claim = wf_hand_claim(&grip->hand);
+
+    if (op->command.kind != WF_COMMAND_BEGIN) {
+        return;
+    }
+    if (op->status == WF_OK) {
+        uint32_t *round = &begun_rounds[run_of(claim->run_id) - tables.runs][claim->step];
+
+        a_once_step_never_starts_twice_in_a_round(*round == claim->round);
+        *round = claim->round;
+        grip->begun = true;
+        facts[FACT_begun]++;
+    } else if (op->status == WF_STALE) {
+        wf_hand_give_back(&grip->hand);
+    }
+}
+
 static void hear_answer(struct worker *worker, struct grip *grip)
 {
     struct wf_op *op = grip->asked;
-    bool kept = op->kind == WF_OP_FINISH && store_failed(op);
+    bool told = op->kind == WF_OP_TELL;
+    bool kept = told || (op->kind == WF_OP_FINISH && store_failed(op));
 
     facts[FACT_busy] += op->status == WF_BUSY;
     grip->asked = NULL;
     wf_op_finish(worker->engine, &grip->hand, op);
+    if (told) {
+        hear_told(grip, op);
+    }
     if (grip->hand.slot && !kept) {
         hold(worker, grip);
     }
@@ -710,7 +800,8 @@ static void what_is_acknowledged_is_in_the_log(const struct wf_op *op)
 {
     int token = token_of_command(&op->command);
 
-    if (op->kind == WF_OP_FINISH && op->command.kind != WF_COMMAND_REJECT) {
+    if (op->kind == WF_OP_TELL ||
+        (op->kind == WF_OP_FINISH && op->command.kind != WF_COMMAND_REJECT)) {
         PROMISE(!token || tokens[token].recorded == 1);
     } else if (op->kind == WF_OP_START) {
         PROMISE(run_of(op->answered_id) != NULL);
@@ -730,7 +821,7 @@ static void judge(struct wf_op *ops, struct last_claim before[RUNS_MAX][STEPS_MA
         if (op->status == WF_STALE || op->status == WF_NOT_WAITING) {
             facts[FACT_stale]++;
             tokens[token].refused |= !tokens[token].counted;
-        } else if (op->status == WF_OK && op->kind == WF_OP_FINISH) {
+        } else if (op->status == WF_OK && (op->kind == WF_OP_FINISH || op->kind == WF_OP_TELL)) {
             tokens[token].counted = true;
             no_result_counts_once_its_step_was_claimed_again(op, before);
         }
@@ -988,6 +1079,34 @@ static bool start(void)
     return grip ? ask_grip(worker, grip, op) : ask_free(worker, op);
 }
 
+static struct wf_definition *definition_of(int64_t run_id)
+{
+    return wf_definition_retain(definitions[run_of(run_id)->key[0] - '0']);
+}
+
+static const struct wf_definition_step *options_of(const struct wf_claim *claim)
+{
+    return &definitions[run_of(claim->run_id)->key[0] - '0']->steps[claim->step];
+}
+
+/* The committer is told beforehand how long it may take. */
+static void enter_by(struct grip *grip)
+{
+    const struct wf_claim *claim = wf_hand_claim(&grip->hand);
+    int64_t timeout_ms = claim->await || claim->mode ? 0 : options_of(claim)->timeout_ms;
+
+    wf_hand_enter(&grip->hand);
+    grip->entered = true;
+    grants[grip->serial].entered = grip->serial != 0;
+    if (timeout_ms) {
+        wf_hand_limit(&grip->hand, (struct wf_limit){.timeout_ms = timeout_ms,
+                                                     .definition = definition_of(claim->run_id),
+                                                     .delay_ms = (int64_t)random_below(3) - 1,
+                                                     .final = random_below(8) == 0});
+        grants[grip->serial].deadline_mono_ms = simulated.mono_ms + timeout_ms;
+    }
+}
+
 static bool enter(void)
 {
     struct worker *worker = any_that(holds_untouched);
@@ -996,9 +1115,7 @@ static bool enter(void)
     if (!grip) {
         return false;
     }
-    wf_hand_enter(&grip->hand);
-    grip->entered = true;
-    grants[grip->serial].entered = grip->serial != 0;
+    enter_by(grip);
     note("worker %d enters claim %d", (int)(worker - workers), grip->serial);
     return true;
 }
@@ -1054,15 +1171,48 @@ static void fill_end(struct wf_op *op, enum wf_command_kind kind, struct wf_byte
     }
 }
 
-static struct wf_definition *definition_of(int64_t run_id)
+static bool is_to_begin(const struct grip *grip)
 {
-    return wf_definition_retain(definitions[run_of(run_id)->key[0] - '0']);
+    const struct wf_claim *claim = wf_hand_claim(&grip->hand);
+
+    return !claim->await && !claim->mode && !grip->begun && options_of(claim)->once;
+}
+
+static bool tell_by(struct worker *worker, struct grip *grip, enum wf_command_kind kind)
+{
+    struct wf_op *op = wf_op_prepare(worker->engine, &grip->hand, WF_OP_TELL);
+
+    op->command.kind = kind;
+    op->command.by = WF_BYTES("hand");
+    op->command.tells = random_below(2) ? WF_KIND_progressed : WF_KIND_noted;
+    if (kind == WF_COMMAND_TELL) {
+        op->command.payload = new_token(op, grip->serial);
+    }
+    note("worker %d tells of claim %d: %d, token %d", (int)(worker - workers), grip->serial,
+         (int)kind, kind == WF_COMMAND_TELL ? token_count : 0);
+    return ask_grip(worker, grip, op);
+}
+
+static bool tell_one(void)
+{
+    struct worker *worker = any_that(holds_entered);
+    struct grip *grip = full_grip(worker, true);
+
+    return grip && tell_by(worker, grip, WF_COMMAND_TELL);
 }
 
 static bool end_by(struct worker *worker, struct grip *grip)
 {
-    struct wf_op *op = wf_op_prepare(worker->engine, &grip->hand, WF_OP_FINISH);
+    struct wf_op *op;
     const struct wf_claim *claim = wf_hand_claim(&grip->hand);
+
+    if (!grip->entered) {
+        enter_by(grip);
+    }
+    if (is_to_begin(grip)) {
+        return tell_by(worker, grip, WF_COMMAND_BEGIN);
+    }
+    op = wf_op_prepare(worker->engine, &grip->hand, WF_OP_FINISH);
 
     op->definition = definition_of(claim->run_id);
     fill_end(op, any_end(claim), new_token(op, grip->serial));
@@ -1108,7 +1258,7 @@ static bool duplicate(void)
     grip->hand.slot->claim = worker->sent.claim;
     grip->hand.slot->claim.work = work;
     grip->serial = tokens[worker->sent.token].serial;
-    grip->entered = true;
+    grip->entered = grip->begun = true;
     op->definition = definition_of(worker->sent.claim.run_id);
     snprintf(text, sizeof(text), "t%06d", worker->sent.token);
     fill_end(op, worker->sent.kind, wf_op_keep(op, (struct wf_bytes){text, 7}));
@@ -1391,6 +1541,7 @@ static bool lose_outcome(void)
     X(enter, 30)                                                                                   \
     X(finish_one, 30)                                                                              \
     X(duplicate, 2)                                                                                \
+    X(tell_one, 3)                                                                                 \
     X(give_back, 2)                                                                                \
     X(abandon, 2)                                                                                  \
     X(now_step, 4)                                                                                 \
@@ -1538,6 +1689,8 @@ static struct wf_definition *random_definition(void)
             .asks = await && random_below(3) == 0,
             .either = await ? (uint16_t)random_below(2) : 0,
             .wait_ms = random_below(4) ? 0 : 1 + random_below(1000),
+            .timeout_ms = random_below(3) ? 0 : 1 + random_below(3000),
+            .once = random_below(3) == 0,
             .deps = deps[i]};
         steps[i].otherwise =
             steps[i].expires_ms && random_below(2) ? WF_BYTES("otherwise") : WF_BYTES("");
@@ -1559,6 +1712,7 @@ static void begin_history(uint64_t seed)
     memset(lock_holders, 0, sizeof(lock_holders));
     memset(tokens, 0, sizeof(tokens));
     memset(grants, 0, sizeof(grants));
+    memset(begun_rounds, 0, sizeof(begun_rounds));
     memset(dead, 0, sizeof(dead));
     memset(simulated_map.processes, 0, PROCESSES_MAX * sizeof(simulated_map.processes[0]));
     simulated_map.ready_bell = simulated_map.log_bell = 0;
