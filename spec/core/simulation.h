@@ -116,6 +116,7 @@ static void simulated_unlock(struct wf_shared *shared, long offset)
 #define RUNS_MAX 3
 #define STEPS_MAX 6
 #define ROWS_MAX_OF (RUNS_MAX * STEPS_MAX)
+#define CLAIMS_MAX (2 * STEPS_MAX) /* of steps and reminders, then of awaits by submits */
 #define STATE_MAX 4096
 #define LOG_MAX 4000
 #define POOL_MAX (1 << 20)
@@ -134,7 +135,7 @@ struct run {
     int64_t version;
     char key[8], state[STATE_MAX];
     size_t key_len, state_len;
-    struct last_claim claims[STEPS_MAX];
+    struct last_claim claims[CLAIMS_MAX];
 };
 
 struct log_row {
@@ -434,7 +435,7 @@ static enum wf_status memory_run_update(struct wf_store *store, const struct wf_
     }
 
 /* And what can be claimed. */
-#define DEFINE_CLAIMS(name, plural)                                                                \
+#define DEFINE_CLAIMS(name, plural, first_claim)                                                   \
     static enum wf_status memory_##name##_get(struct wf_store *store, struct wf_##name##_row *row, \
                                               struct wf_error *error)                              \
     {                                                                                              \
@@ -462,7 +463,7 @@ static enum wf_status memory_run_update(struct wf_store *store, const struct wf_
         old->owner = row->owner;                                                                   \
         old->slot = row->slot;                                                                     \
         row->fence = ++old->fence;                                                                 \
-        run_of(row->run_id)->claims[row->step] =                                                   \
+        run_of(row->run_id)->claims[first_claim + row->step] =                                     \
             (struct last_claim){row->owner, row->slot, ++claim_serial};                            \
         return WF_OK;                                                                              \
     }                                                                                              \
@@ -503,8 +504,8 @@ static enum wf_status memory_run_update(struct wf_store *store, const struct wf_
 DEFINE_ROWS(ready, ready)
 DEFINE_ROWS(wait, waits)
 DEFINE_ROWS(timer, timers)
-DEFINE_CLAIMS(ready, ready)
-DEFINE_CLAIMS(wait, waits)
+DEFINE_CLAIMS(ready, ready, 0)
+DEFINE_CLAIMS(wait, waits, STEPS_MAX)
 
 static int ready_order(const void *a, const void *b)
 {

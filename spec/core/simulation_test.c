@@ -129,6 +129,13 @@ static void note(const char *format, ...)
     X(settled)                                                                                     \
     X(timed_out)                                                                                   \
     X(told)                                                                                        \
+    X(kept)                                                                                        \
+    X(judged)                                                                                      \
+    X(judged_against)                                                                              \
+    X(due_reminder)                                                                                \
+    X(reminded)                                                                                    \
+    X(reminder_failed)                                                                             \
+    X(reminder_lost)                                                                               \
     X(run_done)                                                                                    \
     X(run_expired)                                                                                 \
     X(run_failed)
@@ -159,6 +166,11 @@ struct seen_step {
     int64_t due_ms;
     int crashes;
     bool touched, settled, accepted, again, to_fail;
+    bool kept;          /* an input that came early */
+    int64_t remind_ms;  /* when somebody is to be reminded; 0: not */
+    uint32_t reminders; /* tries at that since it opened */
+    uint32_t reminded;  /* a bit for each of them that has said how it ended */
+    bool remind_again;  /* the last one was lost */
 };
 
 struct seen_run {
@@ -283,6 +295,43 @@ static void three_crashes_park_a_step(struct seen_step *step, const struct wf_ev
     }
 }
 
+static void a_reminder_never_ends_a_wait(const struct wf_step *step)
+{
+    PROMISE(step->status == WF_STEP_waiting);
+}
+
+static void an_expiry_beats_a_reminder(const struct seen_step *step, const struct wf_event *event)
+{
+    PROMISE(!step->due_ms || step->remind_again || event->at_ms < step->due_ms);
+}
+
+static void
+somebody_is_reminded_when_it_is_due_and_at_most_three_times(struct seen_step *step,
+                                                            const struct wf_event *event)
+{
+    PROMISE(step->remind_again || (step->remind_ms && event->at_ms >= step->remind_ms));
+    PROMISE(event->attempt == ++step->reminders && event->attempt <= WF_REMINDERS_MAX);
+    step->remind_ms = 0;
+    step->remind_again = false;
+}
+
+static void one_reminder_says_once_how_it_ended(struct seen_step *step, uint32_t attempt)
+{
+    uint32_t bit = 1u << (attempt & 31);
+
+    PROMISE(attempt && attempt <= step->reminders && !(step->reminded & bit));
+    step->reminded |= bit;
+}
+
+static void a_kept_input_is_judged_before_anybody_is_asked_and_once(struct seen_step *step,
+                                                                    const struct wf_event *event)
+{
+    bool judged = event->kind == WF_KIND_step_scheduled;
+
+    PROMISE(judged ? step->kept : !step->kept || step->mode == WF_MODE_JUDGE);
+    step->kept &= judged;
+}
+
 /* In the middle of a transaction, when it is still known who held the step. */
 static void a_crash_is_charged_only_to_what_was_entered(const struct last_claim *claim,
                                                         bool crashed)
@@ -390,6 +439,9 @@ static void see_scheduled(struct seen_run *run, int index, const struct wf_event
         step->results = step->timeouts = 0;
     }
     facts[FACT_otherwise] += event->mode == WF_MODE_OTHERWISE;
+    if (event->mode == WF_MODE_JUDGE) {
+        a_kept_input_is_judged_before_anybody_is_asked_and_once(step, event);
+    }
     step->again = false;
     step->mode = event->mode;
     step->attempt = event->attempt;
@@ -401,7 +453,12 @@ static void see_requested(struct seen_run *run, int index, const struct wf_event
 
     a_step_starts_only_when_all_it_depends_on_is_settled(run, index);
     a_settled_step_never_starts_again(step);
+    a_kept_input_is_judged_before_anybody_is_asked_and_once(step, event);
     facts[FACT_opened] += step->mode == WF_MODE_ASK;
+    facts[FACT_judged_against] += step->mode == WF_MODE_JUDGE;
+    step->remind_ms = event->remind_ms;
+    step->reminders = step->reminded = 0;
+    step->remind_again = false;
     step->mode = WF_MODE_STEP;
     step->due_ms = event->due_ms;
     step->results = 0;
@@ -442,9 +499,42 @@ static void see_failed(struct seen_step *step, const struct wf_event *event)
     see_token(event->error_message);
 }
 
+static bool is_of_reminder(const struct wf_event *event)
+{
+    return event->kind == WF_KIND_reminded || event->mode == WF_MODE_REMIND;
+}
+
+static void see_reminder(struct seen_run *run, int index, const struct wf_event *event)
+{
+    struct seen_step *step = &run->steps[index];
+
+    a_reminder_never_ends_a_wait(&run->folded.steps[index]);
+    if (event->kind == WF_KIND_step_scheduled) {
+        an_expiry_beats_a_reminder(step, event);
+        facts[FACT_due_reminder]++;
+        somebody_is_reminded_when_it_is_due_and_at_most_three_times(step, event);
+    } else if (event->kind == WF_KIND_lease_lost) {
+        facts[FACT_reminder_lost]++;
+        step->remind_again = true;
+    } else {
+        bool failed = event->error_class.len;
+
+        facts[failed ? FACT_reminder_failed : FACT_reminded]++;
+        one_reminder_says_once_how_it_ended(step, event->attempt);
+        see_token(failed ? event->error_message : event->reason);
+        step->remind_ms = event->remind_ms;
+        step->remind_again = false;
+    }
+}
+
 static void see_step_event(struct seen_run *run, int index, const struct wf_event *event)
 {
     struct seen_step *step = &run->steps[index];
+
+    if (is_of_reminder(event)) {
+        see_reminder(run, index, event);
+        return;
+    }
 
     if (event->kind == WF_KIND_step_retried) {
         see_retried(run, index, event);
@@ -452,6 +542,13 @@ static void see_step_event(struct seen_run *run, int index, const struct wf_even
     a_new_round_is_asked_for(run, event->round);
     if (event->round > step->round && event->kind != WF_KIND_step_retried) {
         *step = (struct seen_step){.round = event->round};
+    }
+    if (event->kind == WF_KIND_input_kept) { /* the step has not begun by that */
+        facts[FACT_kept]++;
+        a_settled_step_never_starts_again(step);
+        step->round = event->round;
+        step->kept = true;
+        return;
     }
     three_crashes_park_a_step(step, event);
     step->round = event->round;
@@ -489,6 +586,9 @@ static void see_step_event(struct seen_run *run, int index, const struct wf_even
         break;
     case WF_KIND_input_accepted:
         facts[FACT_accepted]++;
+        facts[FACT_judged] += step->mode == WF_MODE_JUDGE;
+        PROMISE(step->mode != WF_MODE_JUDGE || step->kept);
+        step->kept = false;
         an_accepted_input_is_recorded_once(step);
         see_token(event->payload);
         break;
@@ -521,6 +621,7 @@ static void see_run_event(struct seen_run *run, const struct wf_event *event)
 
         PROMISE(event->kind != WF_KIND_run_done || step->settled);
         step->touched = true;
+        step->kept = false;
         step->due_ms = 0;
     }
 }
@@ -549,6 +650,10 @@ static void see_row(int index, const struct log_row *row, struct wf_bytes bytes)
             see_step_event(run, wf_state_find(&run->folded, event.step), &event);
         }
         PROMISE(wf_state_fold(&run->folded, &event) == WF_OK);
+        if (is_of_reminder(&event)) {
+            a_reminder_never_ends_a_wait(
+                &run->folded.steps[wf_state_find(&run->folded, event.step)]);
+        }
         if (!event.step.len) {
             see_run_event(run, &event);
         }
@@ -593,6 +698,15 @@ static void what_moves_comes_after_what_is_settled(const struct wf_state *state,
     PROMISE(!moves || wf_state_released(state, step));
 }
 
+/* Of an expiry and a reminder what comes first. */
+static int64_t first_of(const struct wf_step *step)
+{
+    bool reminds = step->status == WF_STEP_waiting && step->remind_ms;
+
+    return reminds && (!step->due_ms || step->remind_ms < step->due_ms) ? step->remind_ms
+                                                                        : step->due_ms;
+}
+
 /* Whatever is to happen has a row that makes it happen; and nothing else has. */
 static void no_run_is_silently_stuck(const struct run *run, const struct wf_state *state)
 {
@@ -604,11 +718,11 @@ static void no_run_is_silently_stuck(const struct run *run, const struct wf_stat
         bool in_hand = step->status == WF_STEP_ready || step->status == WF_STEP_running;
         bool waits = step->status == WF_STEP_waiting;
         bool later = step->status == WF_STEP_retrying ||
-                     ((waits || step->status == WF_STEP_pending) && step->due_ms);
+                     ((waits || step->status == WF_STEP_pending) && first_of(step));
 
-        PROMISE((ready_row_of(run->id, i) != NULL) == in_hand);
+        PROMISE((ready_row_of(run->id, i) != NULL) == (in_hand || (waits && step->reminding)));
         PROMISE((wait_row_of(run->id, i) != NULL) == waits);
-        PROMISE((timer != NULL) == later && (!timer || timer->due_ms == step->due_ms));
+        PROMISE((timer != NULL) == later && (!timer || timer->due_ms == first_of(step)));
         PROMISE(step->status != WF_STEP_pending || step->due_ms || !wf_state_released(state, i));
         what_moves_comes_after_what_is_settled(state, i, in_hand || waits || later);
         moves |= in_hand || waits || later;
@@ -710,11 +824,16 @@ static void ask(struct worker *worker, struct wf_op *op)
     pthread_mutex_unlock(&committer->mutex);
 }
 
+static int index_of(const struct wf_claim *claim)
+{
+    return claim->step + (claim->await ? STEPS_MAX : 0);
+}
+
 /* The hand has a new claim: who it was given to is known from the table. */
 static void hold(struct worker *worker, struct grip *grip)
 {
     const struct wf_claim *claim = wf_hand_claim(&grip->hand);
-    const struct last_claim *last = &run_of(claim->run_id)->claims[claim->step];
+    const struct last_claim *last = &run_of(claim->run_id)->claims[index_of(claim)];
     bool mine =
         last->owner == worker->engine->committer.owner && last->slot == grip->hand.slot->index;
 
@@ -787,12 +906,12 @@ static int token_of_command(const struct wf_command *command)
 
 static void
 no_result_counts_once_its_step_was_claimed_again(const struct wf_op *op,
-                                                 struct last_claim before[RUNS_MAX][STEPS_MAX])
+                                                 struct last_claim before[RUNS_MAX][CLAIMS_MAX])
 {
     const struct wf_claim *claim = &op->slot->claim;
     int token = token_of_command(&op->command);
 
-    PROMISE(!token || before[run_of(claim->run_id) - tables.runs][claim->step].serial ==
+    PROMISE(!token || before[run_of(claim->run_id) - tables.runs][index_of(claim)].serial ==
                           tokens[token].serial);
 }
 
@@ -808,7 +927,7 @@ static void what_is_acknowledged_is_in_the_log(const struct wf_op *op)
     }
 }
 
-static void judge(struct wf_op *ops, struct last_claim before[RUNS_MAX][STEPS_MAX])
+static void judge(struct wf_op *ops, struct last_claim before[RUNS_MAX][CLAIMS_MAX])
 {
     for (struct wf_op *op = ops; op; op = op->next) {
         int token = token_of_command(&op->command);
@@ -857,7 +976,7 @@ static bool is_due(const struct worker *worker)
 static void turn(struct worker *worker)
 {
     struct wf_engine *engine = worker->engine;
-    struct last_claim before[RUNS_MAX][STEPS_MAX];
+    struct last_claim before[RUNS_MAX][CLAIMS_MAX];
 
     note("worker %d commits", (int)(worker - workers));
     await_work(engine, &worker->batch);
@@ -1145,6 +1264,14 @@ static enum wf_command_kind any_end(const struct wf_claim *claim)
     if (claim->await) {
         return chance < 6 || quiet_world ? WF_COMMAND_ACCEPT : WF_COMMAND_REJECT;
     }
+    if (claim->mode == WF_MODE_REMIND) {
+        return chance < 5 || quiet_world ? WF_COMMAND_COMPLETE : WF_COMMAND_FAIL;
+    }
+    if (claim->mode == WF_MODE_JUDGE) {
+        return chance < 5 || quiet_world ? WF_COMMAND_ACCEPT
+               : chance < 8              ? WF_COMMAND_REJECT
+                                         : WF_COMMAND_FAIL;
+    }
     if (claim->mode == WF_MODE_ASK) {
         return chance < 6 || quiet_world ? WF_COMMAND_OPEN
                : chance < 8              ? WF_COMMAND_SKIP
@@ -1155,16 +1282,18 @@ static enum wf_command_kind any_end(const struct wf_claim *claim)
                                                             : WF_COMMAND_SKIP;
 }
 
-static void fill_end(struct wf_op *op, enum wf_command_kind kind, struct wf_bytes token)
+/* A reminder has no result: its token is the reason. */
+static void fill_end(struct wf_op *op, enum wf_mode mode, enum wf_command_kind kind,
+                     struct wf_bytes token)
 {
     op->command.kind = kind;
     op->command.by = WF_BYTES("hand");
     op->command.chance = random_below(UINT32_MAX);
     op->command.final = random_below(8) == 0;
-    if (kind == WF_COMMAND_COMPLETE || kind == WF_COMMAND_ACCEPT) {
-        op->command.payload = token;
-    } else if (kind == WF_COMMAND_SKIP) {
+    if (kind == WF_COMMAND_SKIP || (kind == WF_COMMAND_COMPLETE && mode == WF_MODE_REMIND)) {
         op->command.reason = token;
+    } else if (kind == WF_COMMAND_COMPLETE || kind == WF_COMMAND_ACCEPT) {
+        op->command.payload = token;
     } else if (kind != WF_COMMAND_OPEN) {
         op->command.error_class = WF_BYTES("Oops");
         op->command.error_message = token;
@@ -1215,7 +1344,7 @@ static bool end_by(struct worker *worker, struct grip *grip)
     op = wf_op_prepare(worker->engine, &grip->hand, WF_OP_FINISH);
 
     op->definition = definition_of(claim->run_id);
-    fill_end(op, any_end(claim), new_token(op, grip->serial));
+    fill_end(op, claim->mode, any_end(claim), new_token(op, grip->serial));
     worker->sent.claim = *claim;
     worker->sent.claim.work = (struct wf_buffer){0};
     worker->sent.kind = op->command.kind;
@@ -1261,7 +1390,8 @@ static bool duplicate(void)
     grip->entered = grip->begun = true;
     op->definition = definition_of(worker->sent.claim.run_id);
     snprintf(text, sizeof(text), "t%06d", worker->sent.token);
-    fill_end(op, worker->sent.kind, wf_op_keep(op, (struct wf_bytes){text, 7}));
+    fill_end(op, worker->sent.claim.mode, worker->sent.kind,
+             wf_op_keep(op, (struct wf_bytes){text, 7}));
     note("worker %d sends token %d again", (int)(worker - workers), worker->sent.token);
     worker->sent.token = 0;
     return ask_grip(worker, grip, op);
@@ -1359,6 +1489,11 @@ static bool hurry(void)
 static bool retry(void)
 {
     return change(WF_COMMAND_RETRY);
+}
+
+static bool keep(void)
+{
+    return change(WF_COMMAND_KEEP);
 }
 
 static bool commit_round(void)
@@ -1548,6 +1683,7 @@ static bool lose_outcome(void)
     X(submit, 16)                                                                                  \
     X(hurry, 4)                                                                                    \
     X(retry, 4)                                                                                    \
+    X(keep, 12)                                                                                    \
     X(commit_round, 90)                                                                            \
     X(look_round, 25)                                                                              \
     X(stall, 2)                                                                                    \
@@ -1688,12 +1824,15 @@ static struct wf_definition *random_definition(void)
             .expires_ms = await && random_below(2) ? 1 + random_below(5000) : 0,
             .asks = await && random_below(3) == 0,
             .either = await ? (uint16_t)random_below(2) : 0,
+            .early = await && random_below(2),
+            .remind_ms = await && random_below(2) ? 1 + random_below(3000) : 0,
             .wait_ms = random_below(4) ? 0 : 1 + random_below(1000),
             .timeout_ms = random_below(3) ? 0 : 1 + random_below(3000),
             .once = random_below(3) == 0,
             .deps = deps[i]};
         steps[i].otherwise =
             steps[i].expires_ms && random_below(2) ? WF_BYTES("otherwise") : WF_BYTES("");
+        steps[i].remind = steps[i].remind_ms ? WF_BYTES("remind") : WF_BYTES("");
         for (uint16_t d = 0; d < i; d++) {
             if (random_below(3) == 0) {
                 deps[i][steps[i].dep_count++] = d;
