@@ -453,22 +453,24 @@ static VALUE hand_accept(int argc, VALUE *argv, VALUE self)
     return finish(hand, op, given < 3 ? Qtrue : wait);
 }
 
-/* (error_class, message, definition = nil, wait = true) */
+/* (error_class, message, definition = nil, wait = true, where = nil) */
 static VALUE hand_reject(int argc, VALUE *argv, VALUE self)
 {
     struct wf_hand *hand = rb_wf_hand(self);
-    VALUE error_class, message, definition, wait;
+    VALUE error_class, message, definition, wait, where;
     struct wf_op *op;
-    int given = rb_scan_args(argc, argv, "22", &error_class, &message, &definition, &wait);
+    int given = rb_scan_args(argc, argv, "23", &error_class, &message, &definition, &wait, &where);
 
     rb_wf_bytes(error_class);
     rb_wf_bytes(message);
+    rb_wf_bytes(where);
     op = prepare_end(hand, WF_COMMAND_REJECT, definition);
     op->command.error_class = keep_text(op, error_class);
     if (NIL_P(error_class)) {
         op->command.reason = keep_text(op, message);
     } else {
         op->command.error_message = keep_text(op, message);
+        op->command.error_where = keep_text(op, where);
     }
     return finish(hand, op, given < 4 ? Qtrue : wait);
 }

@@ -162,7 +162,7 @@ module Workflow
         return fail(wait) if %w[subject_missing undefined].include?(reason)
         verdict = Verdict.new(self)
         report(true) if verdict.fault?
-        @hand.reject(verdict.error_class, verdict.text, blueprint, wait)
+        @hand.reject(verdict.error_class, verdict.text, blueprint, wait, verdict.where)
       end
 
       def fail(wait)

@@ -46,6 +46,11 @@ module Workflow
 
     STATES.each { |state| define_method(:"#{state}?") { self.state == state } }
 
+    # @return [Boolean] whether an input would come before its turn: it is pending, or its conditions are being asked, or
+    #   an earlier such input is being judged
+    # @api private
+    def ahead? = pending? || ((ready? || running?) && %i[ask judge].include?(@facts[:mode]))
+
     # @return [Integer, nil] the version of the event that holds the input
     # @api private
     def input_version = @facts[:input_version]

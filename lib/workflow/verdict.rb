@@ -22,6 +22,9 @@ module Workflow
     # @return [String, nil] the class to record, of a fault
     def error_class = (@error.class.to_s if fault?)
 
+    # @return [String, nil] where in the application, of a fault
+    def where = (Report.where(@error) if fault?)
+
     # @return [String] for the log
     def text = Messages.text(reasons || @error)
 

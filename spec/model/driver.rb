@@ -69,8 +69,10 @@ module Differential
     def perform(operation)
       name, *arguments = operation
       @world.now = moment
+      kind = kind_in_hand(arguments.first)
       done = send(:"do_#{name}", *arguments)
       @succeeded[name] += 1 if done
+      @succeeded[:"#{name}_#{kind}"] += 1 if done && kind
       compare(operation) if done
     end
 
@@ -125,30 +127,39 @@ module Differential
         status == :claimed
       end
 
+      def do_keep(number, name)
+        return unless (run = run(number))
+        status, = @engine.keep(@ids[number], name, native_now, "input", CALLER)
+        same("keep", @world.keep(run, name, model_now, CALLER), status)
+        status == :ok
+      end
+
       def do_complete(at, wait)
         step_in_hand(at) { |hand, claim| ended(hand, wait, hand.complete(native_now, nil, wait)) { @world.complete(claim, model_now) } }
       end
 
       def do_fail(at, final, delay, wait)
-        step_in_hand(at, ask: true) do |hand, claim|
+        step_in_hand(at, :ask, :judge) do |hand, claim|
+          delay ||= Invention::HOUR_MS if claim.errand? # else chance has a say in it
           answer = hand.fail(native_now, "Error", "broken", "here", final, delay, nil, wait)
           ended(hand, wait, answer) { @world.fail(claim, model_now, "broken", final: final, delay: delay) }
         end
       end
 
       def do_skip(at, wait)
-        step_in_hand(at, ask: true) do |hand, claim|
-          next if claim.met || claim.step.mode == :otherwise
+        step_in_hand(at, :ask) do |hand, claim|
+          next if claim.met || claim.step.mode == :otherwise || claim.errand?
           ended(hand, wait, hand.skip(native_now, "if: ready?", wait)) { @world.skip(claim, model_now, "if: ready?") }
         end
       end
 
       def do_open(at, wait)
-        step_in_hand(at, only_ask: true) { |hand, claim| ended(hand, wait, hand.open(native_now, wait)) { @world.open(claim, model_now) } }
+        hands[at].claim&.handed == :ask && step_in_hand(at, :ask) { |hand, claim| ended(hand, wait, hand.open(native_now, wait)) { @world.open(claim, model_now) } }
       end
 
       def do_met(at)
-        step_in_hand(at, ask: true) do |hand, claim|
+        step_in_hand(at, :ask) do |hand, claim|
+          next if claim.errand?
           hand.met
           claim.met = true
         end
@@ -160,8 +171,8 @@ module Differential
 
       def do_reject(at, fault)
         await_in_hand(at) do |hand, claim|
-          answer = hand.reject(fault ? "Error" : nil, "no")
-          ended(hand, true, answer) { @world.reject(claim, "no", fault: fault) && nil }
+          answer = hand.reject(fault ? "Error" : nil, "no", native_now)
+          ended(hand, true, answer) { @world.reject(claim, model_now, "no", fault: fault) }
         end
       end
 
@@ -224,19 +235,18 @@ module Differential
       def native_now = @natives[@present]
       def model_now = @models[@present]
 
-      def step_in_hand(at, ask: false, only_ask: false)
+      # @param also [Array<Symbol>] what may be in hand besides steps, reminders and the otherwise of an await
+      def step_in_hand(at, *also)
         hand = hands[at]
         claim = hand.claim
-        return if claim.nil? || hand_kind(hand) == :await
-        asking = hand_kind(hand) == :ask
-        return if asking ? !(ask || only_ask) : only_ask
+        return if claim.nil? || !%i[step remind otherwise].push(*also).include?(hand_kind(hand))
         enter(hand)
         !!yield(hand.native, claim)
       end
 
       def await_in_hand(at)
         hand = hands[at]
-        return unless hand.claim && hand_kind(hand) == :await
+        return unless hand.claim && %i[await judge].include?(hand_kind(hand))
         enter(hand)
         yield hand.native, hand.claim
         true
@@ -244,6 +254,12 @@ module Differential
 
       # What the core put into the hand, whatever the model thinks of it by now.
       def hand_kind(hand) = hand.claim.handed
+
+      # Of what is new enough to be counted by itself.
+      def kind_in_hand(at)
+        kind = at.is_a?(Integer) && hands[at]&.claim&.handed
+        kind if %i[remind judge].include?(kind)
+      end
 
       def enter(hand)
         hand.native.enter
@@ -343,7 +359,8 @@ module Differential
       def native_step(part, names)
         { name: part[:name], kind: part[:kind], deps: part[:after].map { |name| names.index(name) }, place: part[:place],
           retries: part[:retries] || 0, backoff: part[:backoff], expires_ms: part[:expires], otherwise: part[:otherwise],
-          wait_ms: part[:wait], asks: part[:asks] || false, either: part[:either] }.compact
+          wait_ms: part[:wait], asks: part[:asks] || false, either: part[:either],
+          early: part[:early] || false, remind_ms: part[:remind], remind: part[:remind] && "remind" }.compact
       end
 
       # ---- Comparing ----
@@ -371,16 +388,24 @@ module Differential
       end
 
       def begun(run, event)
-        return false unless event[3] == :step_started
         key = [ run.number, event[4], event[5], event[6] ]
+        @told.delete(key) if event[3] == :step_scheduled # attempts are counted anew in another mode
+        return false unless event[3] == :step_started
         raise Difference, "step_started twice: #{key.inspect}" if @told[key]
         @told[key] = true
       end
 
       def seen(event)
         _, _, _, kind, step, attempt, round, _, by, due, reason = event
-        ended = attempt && %i[step_completed step_failed lease_lost].include?(kind)
+        ended = !of_reminder(event) && attempt && %i[step_completed step_failed lease_lost].include?(kind)
         [ kind, step&.to_s, attempt, step ? round : nil, reason, due, by ].tap { started_before(event) if ended }
+      end
+
+      # Whether it is of a reminder: no step starts by that. Since when it is ready, the core alone knows to the millisecond.
+      def of_reminder(event)
+        reminder = @world.runs[@ids.index(event[1])].step(event[4].to_s)&.reminder
+        reminder.since = event[7] if reminder&.ready? && event[3] == :step_scheduled
+        reminder
       end
 
       def started_before(event)
@@ -398,14 +423,15 @@ module Differential
 
       def facts_of(step)
         { state: step.state, attempts: step.attempts, round: step.round, reason: step.reason, due: step.due, error: step.error,
-          mode: step.mode }
+          mode: step.mode, remind: step.reminder&.due, reminding: (step.reminder.tries if step.reminder&.ready?), kept: !!step.kept }
       end
 
       def facts_from(facts, step)
         state = facts[:state]
         state = :ready if state == :running && step.claim&.entered
         { state: state, attempts: facts[:attempts], round: facts[:round], reason: facts[:reason], due: facts[:due_ms],
-          error: facts[:error_message], mode: facts[:mode] }
+          error: facts[:error_message], mode: facts[:mode], remind: facts[:remind_ms], reminding: facts[:reminding],
+          kept: !facts[:kept_version].nil? }
       end
   end
 end

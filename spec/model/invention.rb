@@ -57,7 +57,7 @@ module Differential
 
       def await_options
         { expires: chance(50) ? HOUR_MS * (1 + @random.rand(5)) : nil, otherwise: chance(50) ? "otherwise" : nil, wait: delay,
-          asks: chance(25) }.compact
+          asks: chance(25), early: chance(50), remind: chance(40) ? HOUR_MS * (1 + @random.rand(4)) : nil }.compact
       end
 
       def delay = chance(15) ? HOUR_MS * (1 + @random.rand(4)) : nil
@@ -73,6 +73,8 @@ module Differential
       def ending(session, at)
         case session.hands[at].claim.handed
         when :await then one([ [ :accept, at ], [ :accept, at ], [ :reject, at, chance(50) ], [ :give_back, at, chance(50) ] ])
+        when :judge then one([ [ :accept, at ], [ :accept, at ], [ :reject, at, chance(50) ], [ :give_back, at, chance(50) ], unhappy(at) ])
+        when :remind then one([ [ :complete, at, true ], [ :complete, at, false ], [ :give_back, at, chance(50) ], [ :fail, at, chance(20), nil, chance(80) ] ])
         when :ask then one([ [ :open, at, true ], [ :open, at, chance(50) ], [ :skip, at, chance(80) ], unhappy(at) ])
         else one([ [ :complete, at, true ], [ :complete, at, chance(70) ], [ :complete, at, true ], [ :skip, at, chance(80) ], unhappy(at) ])
         end
@@ -90,6 +92,9 @@ module Differential
         steps = session.world.runs.flat_map { |run| run.steps.map { |step| [ run.number, step ] } }
         waiting = steps.select { |_, step| step.waiting? }
         return submission(at, one(waiting)) if waiting.any? && chance(35)
+        ahead = steps.select { |_, step| step.ahead? }
+        return keeping(one(ahead)) if ahead.any? && chance(12)
+        return [ :take, at ] if steps.any? { |_, step| step.reminder&.ready? } && chance(30)
         failed = steps.select { |_, step| step.failed? }
         return again(one(failed)) if failed.any? && chance(40)
         hurried = steps.select { |_, step| step.retrying? || step.delayed? || step.ready? }
@@ -99,6 +104,7 @@ module Differential
       end
 
       def submission(at, found) = [ :submit, at, found.first, found.last.name ]
+      def keeping(found) = [ :keep, found.first, found.last.name ]
       def again(found) = [ :retry, found.first, chance(60) ? nil : found.last.name ]
       def hurry(at, found) = chance(60) ? [ :now, at, found.first, found.last.name ] : [ :later, found.first, found.last.name ]
 
@@ -114,9 +120,9 @@ module Differential
         number = @random.rand([ session.world.runs.size, 1 ].max)
         name = session.world.runs.empty? ? "s0" : one(session.world.runs[number].steps).name
         at = @random.rand(session.hands.size)
-        one([ [ :now, at, number, name ], [ :later, number, name ], [ :submit, at, number, name ], [ :retry, number, one([ nil, name ]) ],
+        one([ [ :now, at, number, name ], [ :later, number, name ], [ :submit, at, number, name ], [ :keep, number, name ], [ :retry, number, one([ nil, name ]) ],
           [ :give_back, at, chance(50) ], [ :take, at ], [ :tick ], passing, passing, [ :start, one([ nil, at ]), @random.rand(KEYS), nil ],
-          chance(2) ? [ :dwell, at ] : [ :tick ] ])
+          chance(4) ? [ :dwell, at ] : [ :tick ] ])
       end
   end
 end

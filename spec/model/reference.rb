@@ -14,11 +14,45 @@ module Reference
   Claim = Struct.new(:run, :step, :by, :breath, :handed, :entered, :met) do
     def superseded? = !step.claim.equal?(self)
     def work = [ run.number, step.name, step.way, step.attempts, step.round, handed, met ]
+    def errand? = false
+  end
+
+  # Who holds not the step but its reminder: a worker.
+  class Errand < Claim
+    def superseded? = !step.reminder&.claim.equal?(self)
+    def work = [ run.number, step.name, step.reminder.way, step.reminder.tries, step.round, handed, met ]
+    def errand? = true
+  end
+
+  # Of an await that waits: due at a time, then a worker's to send, three times at most. The await knows nothing of it,
+  # and takes it along when it ends.
+  class Reminder
+    TRIES = 3
+
+    attr_reader :way, :tries, :due
+    attr_accessor :since, :claim
+
+    def initialize(way, due)
+      @way, @due, @tries = way, due, 0
+    end
+
+    def due?(now) = !due.nil? && due <= now
+    def ready? = !since.nil?
+    def free? = claim.nil?
+    def worn_out? = tries == TRIES
+
+    def go(now)
+      @tries += 1
+      @due, @since, @claim = nil, now, nil
+    end
+
+    # @param again [Integer, nil] when it is to be tried again
+    def rest(again = nil) = (@due, @since, @claim = again, nil, nil)
   end
 
   # What the code says at this moment. Names, kinds, order and groups are pinned when a run starts; the rest is asked again.
   class Design
-    Part = Struct.new(:name, :kind, :after, :either, :place, :retries, :backoff, :expires, :otherwise, :wait, :asks,
+    Part = Struct.new(:name, :kind, :after, :either, :place, :retries, :backoff, :expires, :otherwise, :wait, :asks, :early, :remind,
       keyword_init: true)
 
     attr_reader :parts, :unique
@@ -37,7 +71,8 @@ module Reference
     SETTLED = %i[completed skipped].freeze
 
     attr_reader :name, :kind, :after, :either
-    attr_accessor :failures, :state, :attempts, :round, :reason, :due, :error, :mode, :way, :since, :claim, :met, :breath, :otherwise
+    attr_accessor :failures, :state, :attempts, :round, :reason, :due, :error, :mode, :way, :since, :claim, :met, :breath, :otherwise,
+      :reminder, :kept
 
     def initialize(part)
       @name, @kind, @after, @either = part.name, part.kind, part.after.to_set, part.either
@@ -52,6 +87,9 @@ module Reference
     def retrying? = state == :retrying
     def waiting? = state == :waiting
     def failed? = state == :failed
+    def judged? = ready? && mode == :judge
+    # Whether an input that comes now comes too early, not too late.
+    def ahead? = await? && (state == :pending || ready? && mode == :ask)
     # Whether something will still come of it by itself.
     def moving? = ready? || retrying? || waiting? || delayed?
     def ended? = settled? || failed? || state == :cancelled
@@ -60,14 +98,17 @@ module Reference
     def next_attempt = attempts + 1
 
     # A time at which something happens to it. What somebody holds is not disturbed.
-    def due?(now) = !due.nil? && due <= now && claim.nil?
+    def due?(now) = claim.nil? && (over?(now) || !!reminder&.due?(now))
+    def over?(now) = !due.nil? && due <= now
+    def next_moment = [ due, reminder&.due ].compact.min
 
     # Neither held nor kept for a caller.
     def free? = claim.nil? && breath.nil?
 
     # Leaves whatever it was doing; nobody holds it any more.
     def become(state, **facts)
-      @state, @due, @claim, @since, @breath = state, nil, nil, nil, nil
+      @state, @due, @claim, @since, @breath, @reminder = state, nil, nil, nil, nil, nil
+      @kept &&= %i[ready failed].include?(state)
       facts.each { |fact, value| public_send(:"#{fact}=", value) }
     end
 
@@ -156,13 +197,20 @@ module Reference
     # In the order of being ready. Priorities are all the same yet.
     def queue
       steps = @runs.flat_map { |run| run.steps.each_with_index.map { |step, place| [ run, step, place ] } }
-      steps.select { |_, step,| step.ready? && step.free? }
-        .sort_by { |run, step, place| [ step.since, run.number, place ] }
+      steps.filter_map { |run, step, place| (since = free_since(step)) && [ since, run, step, place ] }
+        .sort_by { |since, run, _, place| [ since, run.number, place ] }.map { |_, run, step,| [ run, step ] }
+    end
+
+    # Of a step, or of its reminder.
+    def free_since(step)
+      return step.since if step.ready? && step.free?
+      step.reminder.since if step.reminder&.ready? && step.reminder.free?
     end
 
     # A worker takes what has been ready for longest.
     def take(by)
       run, step, = queue.first
+      return errand(run, step, by) if step&.waiting?
       step && claim(run, step, by, nil)
     end
 
@@ -183,14 +231,27 @@ module Reference
 
     def submit(run, name, by)
       step = run.step(name)
+      return [ :busy, nil ] if step.judged?
       return [ :not_waiting, nil ] unless step.waiting? && (step.due.nil? || step.due > @now)
       return [ :busy, nil ] if step.claim
       [ :claimed, claim(run, step, by, []) ]
     end
 
+    # An input before its time.
+    # @return [Symbol] :ok, :busy or :not_waiting
+    def keep(run, name, design, by)
+      step = run.step(name)
+      return :busy if step.judged?
+      return :not_waiting unless step.ahead? && design[name].early
+      step.kept = true
+      run.tell(:input_kept, step, attempt: nil, by: by)
+      :ok
+    end
+
     # ---- How an attempt ends ----
 
     def complete(claim, design)
+      return errand_done(claim) if claim.errand?
       ending(claim) do |run, step, by|
         attempt_ended(:step_completed, claim)
         next expired(run, step, by) if step.mode == :otherwise
@@ -200,6 +261,7 @@ module Reference
     end
 
     def fail(claim, design, message, final: false, delay: nil, reason: nil)
+      return errand_done(claim, failed: true, again: final ? nil : @now + delay) if claim.errand?
       ending(claim) do |run, step, by|
         attempt_ended(:step_failed, claim, reason: reason)
         step.error = message
@@ -222,31 +284,36 @@ module Reference
     # The condition of an await is met.
     def open(claim, design)
       ending(claim) do |run, step, by|
-        request(run, step, design[step.name], by)
-        follow(claim, design, go_on(run, design, by))
+        knock(run, step, design[step.name], by)
+        follow(claim, design, [ step ].select(&:ready?) + go_on(run, design, by))
       end
     end
 
+    # What came early was tried like a step; an input that was asked for is not.
     def accept(claim, design)
       ending(claim) do |run, step, by|
-        %i[input_accepted step_completed].each { |kind| run.tell(kind, step, attempt: nil, by: by) }
-        step.become(:completed, error: nil, reason: nil)
+        run.tell(:input_accepted, step, attempt: nil, by: by)
+        run.tell(:step_completed, step, by: by)
+        step.become(:completed, error: nil, reason: nil, mode: nil)
         rivals(run, step).each { |rival| skipped(run, rival, "either: #{step.name}", by) }
         follow(claim, design, go_on(run, design, by))
       end
     end
 
     # A fault is an error of the application's; else it is a reason for the person.
-    def reject(claim, message, fault:)
+    def reject(claim, design, message, fault:)
       ending(claim) do |run, step, by|
         run.tell(:input_rejected, step, attempt: nil, reason: fault ? nil : message, by: by)
         step.reason, step.error = fault ? [ nil, message ] : [ message, nil ]
-        step.claim = nil
+        next step.claim = nil unless step.judged?
+        request(run, step, design[step.name], by)
+        follow(claim, design, go_on(run, design, by))
       end
     end
 
     # Untouched it goes back as it was; what had been entered was an attempt.
     def give_back(claim)
+      return errand_given_back(claim) if claim.errand?
       ending(claim) do |run, step, by|
         exhale(claim.breath)
         step.claim = nil
@@ -275,12 +342,13 @@ module Reference
     def due
       found = @runs.flat_map { |run| run.steps.each_with_index.map { |step, place| [ run, step, place ] } }
       found.select { |run, step,| run.open? && step.due?(@now) }
-        .sort_by { |run, step, place| [ step.due, run.number, place ] }
+        .sort_by { |run, step, place| [ step.next_moment, run.number, place ] }
     end
 
     # A worker's process does what is due: once each.
     def fire(by)
       while (run, step, = due.first)
+        next remind(run, step, by) unless step.over?(@now)
         step.waiting? ? expire(run, step, by) : ready(run, step, step.next_attempt, by)
       end
     end
@@ -291,6 +359,35 @@ module Reference
       def claim(run, step, by, breath)
         step.breath = nil
         step.claim = Claim.new(run, step, by, breath, step.waiting? ? :await : step.mode || :step, false, step.met || false)
+      end
+
+      # ---- Reminders: they change nothing but themselves ----
+
+      def errand(run, step, by)
+        step.reminder.claim = Errand.new(run, step, by, nil, :remind, false, step.met || false)
+      end
+
+      def remind(run, step, by)
+        step.reminder.go(@now)
+        run.tell(:step_scheduled, step, attempt: step.reminder.tries, by: by)
+      end
+
+      # @return [nil] nobody goes on
+      def errand_done(claim, failed: false, again: nil, reason: nil)
+        return if claim.superseded?
+        reminder = claim.step.reminder
+        again = nil if !failed || reminder.worn_out?
+        claim.run.tell(:reminded, claim.step, attempt: reminder.tries, reason: reason, due: again, by: claim.by)
+        reminder.rest(again)
+        nil
+      end
+
+      def errand_given_back(claim)
+        return if claim.superseded?
+        reminder = claim.step.reminder
+        return reminder.claim = nil unless claim.entered
+        claim.run.tell(:lease_lost, claim.step, attempt: reminder.tries, reason: "interrupted", by: claim.by)
+        reminder.worn_out? ? errand_done(claim, reason: "interrupted") : remind(claim.run, claim.step, claim.by)
       end
 
       def ending(claim)
@@ -333,7 +430,14 @@ module Reference
       end
 
       def arrive(run, step, part, by)
-        return request(run, step, part, by) if step.await? && !part.asks
+        return knock(run, step, part, by) if step.await? && !part.asks
+        ready(run, step, 1, by)
+      end
+
+      # It is to be opened: not before what came early was looked at.
+      def knock(run, step, part, by)
+        return request(run, step, part, by) unless step.kept
+        step.mode = :judge
         ready(run, step, 1, by)
       end
 
@@ -352,6 +456,7 @@ module Reference
       def request(run, step, part, by)
         due = part.expires && @now + part.expires
         step.become(:waiting, attempts: 0, mode: nil, otherwise: part.otherwise, due: due)
+        step.reminder = Reminder.new("remind", @now + part.remind) if part.remind
         run.tell(:input_requested, step, attempt: nil, due: due, by: by)
       end
 

@@ -52,7 +52,7 @@ module Workflow
         # Whether the input comes before the await's turn, and is kept until then.
         def early?(run, name)
           return false unless declarations.workflow(run.name)&.step(name)&.early?
-          run.steps.any? { |step| step.name == name.to_sym && %i[pending ready running].include?(step.state) }
+          run.steps.any? { |step| step.name == name.to_sym && step.ahead? }
         end
 
         # A second one takes the place of the first. Where the turn has come meanwhile, it is judged like any other.
@@ -85,7 +85,7 @@ module Workflow
 
         def reject(breath, execution)
           said = Verdict.new(execution)
-          snapshot, events, = breath.hand.reject(said.error_class, said.text)
+          snapshot, events, = breath.hand.reject(said.error_class, said.text, nil, true, said.where)
           run = breath.go_on(snapshot, events, nil)
           raise execution.error if said.fault?
           verdict(run, said.reasons, Rejected)
@@ -102,8 +102,10 @@ module Workflow
 
         def not_waiting(run, name, status)
           return "#{name} is being submitted elsewhere. Try again." if status == :busy
-          return "#{name} is already done." if run.id && run.steps.any? { |step| step.name == name.to_sym && step.completed? }
           return "#{name} is not awaited: nothing has started." unless run.id
+          step = run.steps.find { |candidate| candidate.name == name.to_sym }
+          return "#{name} is already done." if step&.completed?
+          return "#{name} is not awaited any more: its time was over at #{step.due_at}." if step&.waiting? && step.due_at
           "#{name} is not awaited: the workflow #{run.waiting_for ? "waits for #{run.waiting_for}" : "is #{run.state}"}."
         end
     end

@@ -109,6 +109,115 @@ RSpec.describe Workflow::Caller::Submitting do
     expect((verdicts.reject(&:accepted?)).flat_map { |verdict| verdict.errors.full_messages }.uniq).to eq [ "activate is already done." ]
   end
 
+  it "waits for another's verdict, and is judged itself after a rejection" do
+    inside, go = Queue.new, Queue.new
+    signup.remove_method(:activate)
+    signup.define_method(:activate) { |code:| code == 2 && (inside << true) && go.pop; reject "Not the code." unless code == 1 }
+    object
+    first = Thread.new { signup.new("Ada").submit(:activate, code: 2) }
+    inside.pop
+    second = Thread.new { signup.new("Ada").submit(:activate, code: 1) }
+    Thread.pass until second.status == "sleep"
+    expect(object.workflow.events.map(&:kind)).not_to include(:input_accepted)
+    go << true
+
+    expect([ first.value, second.value ].map(&:accepted?)).to eq [ false, true ]
+    expect(facts_of(object.workflow).map(&:first).grep(/input_/)).to eq %i[input_requested input_rejected input_accepted input_requested]
+  end
+
+  it "records where another error came from, by a submit without a bang too" do
+    object = signup.start("broken")
+
+    expect { object.submit!(:activate, code: 1) }.to raise_error(IOError, "broken")
+    rejected = object.workflow.events.last
+    expect(rejected).to have_attributes(kind: :input_rejected, reason: nil)
+    expect(rejected.data).to include(where: /submitting_spec\.rb:1[0-9]\z/, message: "broken")
+    expect(object.workflow.step(:activate).error.to_s).to eq "IOError: broken"
+    expect(object.workflow.submit(:activate, code: 2).errors.full_messages).to eq [ "Not the code." ]
+    expect(object.workflow.step(:activate)).to have_attributes(error: nil, reason: "Not the code.")
+  end
+
+  it "leaves the await to the next one when its thread is killed in the method, and records nothing" do
+    inside = Queue.new
+    signup.remove_method(:activate)
+    signup.define_method(:activate) { |code:| code == 1 || ((inside << true) && sleep) }
+    object
+    killed = Thread.new { signup.new("Ada").submit(:activate, code: 2) }
+    inside.pop
+    version = object.workflow.version
+    killed.kill.join
+
+    expect(object.submit(:activate, code: 1)).to be_accepted
+    expect(object.workflow.events[version].kind).to eq :input_accepted
+  end
+
+  context "against the expiry" do
+    let(:late) do
+      define("Late") do
+        include Workflow
+        workflow { await :go, expires_in: 3600, otherwise: :chase; now :on }
+        def chase; end
+
+        def go(code:)
+          Workflow.engine.travel(4_000_000)
+          reject "no" unless code
+        end
+
+        def on; end
+      end
+    end
+
+    it "is accepted when its claim came before the time was over" do
+      object = late.start
+      work
+
+      expect(object.submit(:go, code: 1).run).to be_done
+      expect(object.workflow.events.map(&:kind)).not_to include(:input_expired)
+    end
+
+    it "expires as soon as the claim ends without acceptance" do
+      object = late.start
+      work
+
+      expect(object.submit(:go, code: nil).errors.full_messages).to eq [ "no" ]
+      eventually("it is expired") { object.workflow.expired? }
+      expect(facts_of(object.workflow).map(&:first).last(6)).to eq %i[input_rejected input_expired step_scheduled step_started step_completed run_expired]
+    end
+
+    it "is refused from the moment on that its time is over, though no worker has looked" do
+      object = late.start
+      Workflow.engine.travel(3_600_000)
+
+      expect(object.submit(:go, code: 1).errors.full_messages).to match [ /go is not awaited any more: its time was over at / ]
+      expect { object.submit!(:go, code: 1) }.to raise_error(Workflow::NotWaiting, /its time was over/)
+      expect(object.workflow).to be_waiting_for(:go)
+    end
+
+    it "runs no otherwise without one, and cuts off what follows" do
+      bare = define("Bare") { include Workflow; workflow { await :go, expires_in: 3600; now :on }; def on; end }
+      run = bare.start.workflow
+      work
+      Workflow.engine.travel(3_600_001)
+      eventually("it is expired") { run.reload.expired? }
+
+      expect(run.steps.map(&:state)).to eq %i[cancelled cancelled]
+      expect(run.step(:go).reason).to eq "expired"
+    end
+
+    it "fails with its otherwise, and a retry runs that again" do
+      broken = true
+      late.remove_method(:chase)
+      late.define_method(:chase) { broken && raise(IOError, "no") }
+      run = late.start.workflow
+      work
+      Workflow.engine.travel(3_600_001)
+      eventually("it has failed") { run.reload.failed? }
+      broken = false
+      run.retry
+      eventually("it is expired") { run.reload.expired? }
+    end
+  end
+
   it "finds the workflow that waits, of several with the step" do
     two = define("Two") { include Workflow; workflow(:a) { await :go }; workflow(:b) { await :go } }
     two.new.start(:b)
