@@ -20,7 +20,7 @@ require_relative "workflow/definition"        # a frozen graph of steps
 require_relative "workflow/step_definition"   # one step: retries, what an error means
 require_relative "workflow/options"           # which options there are, and good values
 require_relative "workflow/fields"            # the fields of an input, and their types
-require_relative "workflow/condition"         # if: and unless: of a step
+require_relative "workflow/condition"         # if: and unless: of a step, while: of a workflow
 require_relative "workflow/configuration"     # store, threads, lease
 require_relative "workflow/places"            # config/workflow.yml: where steps run
 require_relative "workflow/blueprint"         # a definition as the core takes it
@@ -48,6 +48,7 @@ require_relative "workflow/decorator"         # object.later.call
 require_relative "workflow/work"              # a step in hand
 require_relative "workflow/verdict"           # what a method said against an input
 require_relative "workflow/execution"         # one attempt: the method, and how it ended
+require_relative "workflow/destruction"       # runs of records that are destroyed
 require_relative "workflow/worker"            # threads that take steps
 require_relative "workflow/supervisor"        # a worker in the foreground, and its signals
 

@@ -28,17 +28,19 @@ module Workflow
       definition.steps.zip(definition.dependencies).map do |step, deps|
         { name: step.name.to_s, kind: step.kind, deps: deps, place: place(step, places),
           retries: step.retries, backoff: step.constant_ms, expires_ms: step.expires_ms,
-          otherwise: step.otherwise&.to_s, wait_ms: step.wait_ms, asks: step.asks?, either: step.either,
+          otherwise: step.otherwise&.to_s, wait_ms: step.wait_ms, asks: asks?(definition, step), either: step.either,
           timeout_ms: step.timeout_ms, once: step.once?, remind_ms: step.remind_ms, remind: step.remind&.to_s,
           early: step.early? }
       end
     end
+
+    def self.asks?(definition, step) = step.asks? || (step.await? && definition.conditions.any?)
 
     def self.place(step, places)
       return :later if step.await?
       places.fetch(step.name, step.kind)
     end
 
-    private_class_method :steps, :place
+    private_class_method :steps, :asks?, :place
   end
 end

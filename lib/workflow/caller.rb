@@ -65,6 +65,7 @@ module Workflow
       # How a step of a run stands, for messages.
       def standing(run, name)
         return "no run of it has started" unless run.id
+        return "the run is paused#{": #{run.reason}" if run.reason}. Resume it first" if run.paused?
         step = run.steps.find { |candidate| candidate.name == name.to_sym }
         return "its turn comes at #{step.due_at}" if step&.pending? && step.due_at
         step ? "it is #{step.state}#{" (the run is #{run.state})" unless run.running?}" : "run #{run.id} has no such step"

@@ -1,12 +1,12 @@
 # frozen_string_literal: true
 
 module Workflow
-  # One condition of a step: what `if:` or `unless:` names, a method of the subject or a proc. Asked right before the
-  # step would run; knows how to say why the step was skipped.
+  # One condition of a step, what `if:` or `unless:` names, or of a workflow, `while:`: a method of the subject or a
+  # proc. Asked right before a step would run; knows how to say why it was skipped, or the run cancelled.
   class Condition
-    WORDS = %i[if unless].freeze
+    WORDS = %i[if unless while].freeze
 
-    # @param options [Hash] of a step
+    # @param options [Hash] of a step or a workflow
     # @return [Array<Condition>] in the order written
     def self.of(options)
       WORDS.flat_map { |word| Array(options[word]).map { |asked| new(word, asked) } }.freeze
@@ -18,7 +18,7 @@ module Workflow
       asked.arity.between?(-2, 1) && asked.parameters.none? { |type, _| type == :keyreq }
     end
 
-    # @param word [Symbol] :if or :unless
+    # @param word [Symbol] :if, :unless or :while
     # @param asked [Symbol, Proc]
     def initialize(word, asked)
       @word, @asked = word, asked
@@ -30,7 +30,7 @@ module Workflow
 
     # @param object [Object] the subject
     # @return [Boolean]
-    def met?(object) = (answer(object) ? :if : :unless) == @word
+    def met?(object) = @word == :unless ? !answer(object) : !!answer(object)
 
     # @return [String] "unless: digital?", or "if: a proc at app/models/order.rb:12"
     def reason = "#{@word}: #{method_name || a_proc}"

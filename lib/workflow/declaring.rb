@@ -7,7 +7,9 @@ module Workflow
   module Declaring
     # Declares a workflow; without a block, the definition.
     # @param name [Symbol, nil] one of several; by default :workflow
-    # @param options [Hash] `unique:` (true): whether a subject has at most one open run
+    # @param options [Hash] `unique:` (true): whether a subject has at most one open run; `while:`: a method, a proc or
+    #   an array of these, asked before each step: once one says no, the run is cancelled; `on_destroy:` of a record:
+    #   `:cancel` (the default) its open runs with it, or `:keep` them
     # @return [Definition]
     # @raise [DefinitionError] with file and line of what is wrong
     # @example
@@ -20,6 +22,7 @@ module Workflow
       return Declarations.of(self).workflow!(name) unless block
       definition = Dsl.read((name || :workflow).to_sym, options, Dsl.location, &block)
       Declarations.of(self).declare(definition)
+      Destruction.watch(self) if Subject.record?(self)
       definition
     end
 

@@ -15,6 +15,8 @@ module Workflow
     attr_reader :options
     # @return [String] "file:line" of the declaration
     attr_reader :location
+    # @return [Array<Condition>] what `while:` asks
+    attr_reader :conditions
     # @return [Array<Array<Integer>>] for each step, the indexes of those that it comes after
     attr_reader :dependencies
 
@@ -36,6 +38,7 @@ module Workflow
     def initialize(name, steps, location:, options: {})
       @name, @steps, @location = name, steps.freeze, location
       @options = Options.check(:workflow, options, "#{location}: workflow #{name.inspect}")
+      @conditions = Condition.of(@options)
       @by_name = steps.to_h { |step| [ step.name, step ] }.freeze
       @dependencies = steps.map { |step| indexes_before(step) }.freeze
       refuse_circles
@@ -51,10 +54,18 @@ module Workflow
     def method_run? = name.start_with?(".")
     def unique? = options.fetch(:unique, true)
 
+    # Whether its runs go on when the record that they are about is destroyed.
+    def outlives_record? = options[:on_destroy] == :keep
+
+    # @param object [Object] the subject
+    # @return [Condition, nil] of `while:`, the first that is not met (any more)
+    def unmet(object) = conditions.find { |condition| !condition.met?(object) }
+
     # Checks that the methods of all steps exist and can be called as steps are.
     # @raise [DefinitionError] naming file and line of the step
     def verify(klass)
-      steps.each { |step| step.needed_methods.each { |method| verify_method(klass, step, method) } }
+      steps.each { |step| step.needed_methods.each { |method| verify_method(klass, step.location, step, method) } }
+      conditions.filter_map(&:method_name).each { |method| verify_method(klass, location, "while:", method) }
     end
 
     # The definition as the core takes it, with the places of the present configuration.
@@ -116,13 +127,13 @@ module Workflow
         klass.method_defined?(method)
       end
 
-      def verify_method(klass, step, method)
+      def verify_method(klass, location, step, method)
         unless method?(klass, method)
-          raise DefinitionError, "#{step.location}: #{step} needs a method #{method} in #{klass}, which has none." \
+          raise DefinitionError, "#{location}: #{step} needs a method #{method} in #{klass}, which has none." \
             "#{Suggestion.for(method, klass.instance_methods(false) + klass.private_instance_methods(false))}"
         end
         return if method_run? || klass.instance_method(method).parameters.none? { |type, _| %i[req keyreq].include?(type) }
-        raise DefinitionError, "#{step.location}: #{step} calls #{klass}##{method} without arguments, but it requires some."
+        raise DefinitionError, "#{location}: #{step} calls #{klass}##{method} without arguments, but it requires some."
       end
   end
 end

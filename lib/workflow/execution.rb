@@ -19,6 +19,13 @@ module Workflow
       # @return [Execution, nil] the one that this thread of control is in
       def current = Thread.current[CURRENT]
 
+      # @return [Execution, nil] of that run, that this thread of control is in, be it that another began within it
+      def of_run(run_id)
+        execution = current
+        execution = execution.outer while execution && execution.work.run_id != run_id
+        execution
+      end
+
       # @raise [Error] outside a step
       def reject(message) = throw(inside("reject"), message)
 
@@ -36,6 +43,10 @@ module Workflow
     attr_reader :error
     # @return [Object, nil] what the method returned
     attr_reader :value
+    # @return [Execution, nil] the one that this thread was in before
+    attr_reader :outer
+    # @return [Condition, nil] of the workflow's `while:`, if it is not met: then nothing was called
+    attr_reader :over
 
     # @param object [Object, nil] nil: found afresh
     # @param input [Hash] the keywords of an await's method
@@ -50,6 +61,7 @@ module Workflow
       find_kept if work.judge?
       attempt
       return leave(wait) if left?
+      return stop(wait) if @over
       return judged(wait) if work.judge?
       @error ||= overtime
       return fail(wait) if @error
@@ -71,6 +83,14 @@ module Workflow
 
     # @return [Exception, nil] {#error}, unless it is what the application says against an input
     def fault = work.judge? && error && !Verdict.new(self).fault? ? nil : error
+
+    # Cancels the run instead of running the step, which goes back: the workflow's `while:` is not met.
+    # @return [Array(Hash, Array, nil), nil] snapshot and events; nil unless `wait`
+    def stop(wait) = @hand.cancel(blueprint, @over.reason, wait)
+
+    # The run is not to go on after this step; it is cancelled then, unless it ends by it.
+    # @param reason [String]
+    def part(reason) = @hand.part(reason)
 
     # @return [Boolean] whether it was left by `reject`
     def rejected? = !@rejection.nil?
@@ -109,13 +129,14 @@ module Workflow
       end
 
       def during
-        previous, Thread.current[CURRENT] = Thread.current[CURRENT], self
+        @outer, Thread.current[CURRENT] = Thread.current[CURRENT], self
         yield
       ensure
-        Thread.current[CURRENT] = previous
+        Thread.current[CURRENT] = @outer
       end
 
       def act
+        return if (@over = @definition.unmet(object))
         @unmet = unmet if work.conditional?
         return if @unmet || work.ask?
         begin_once

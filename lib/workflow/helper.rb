@@ -49,7 +49,7 @@ module Workflow
 
       def workflow_partial(run)
         folder = "#{workflow_folder(run.subject)}/workflow"
-        name = [ run.current_step&.name, run.state ].compact.find { |candidate| lookup_context.exists?(candidate.to_s, [ folder ], true) }
+        name = [ (run.current_step&.name unless run.paused?), run.state ].compact.find { |candidate| lookup_context.exists?(candidate.to_s, [ folder ], true) }
         name ? "#{folder}/#{name}" : "workflow/state"
       end
 

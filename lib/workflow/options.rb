@@ -26,6 +26,7 @@ module Workflow
         ->(value) { (list = Array(value)).any? && list.all? { |asked| Condition.askable?(asked) } } ],
       timeout: [ "a number of seconds, more than 0 and at most 31 days (30, or 30.seconds; leave it out for no limit)",
         ->(value) { seconds?(value, 0.001, 31 * 86_400) } ],
+      on_destroy: [ ":cancel or :keep (:undo is not built yet)", ->(value) { %i[cancel keep].include?(value) } ],
       fields: [ "names and their types", ->(_) { true } ], # Fields looks at them
       remind: [ "{ after: a duration, with: the name of a method }, both and nothing else", ->(value) { reminder?(value) } ]
     }.freeze
@@ -41,7 +42,7 @@ module Workflow
       step: { **ATTEMPTS, **GRAPH, result: :flag },
       await: { expires_in: :duration, otherwise: :method, **GRAPH, fields: :fields, remind: :remind, early: :flag },
       method: { **ATTEMPTS, unique: :flag, result: :flag },
-      workflow: { unique: :flag }
+      workflow: { unique: :flag, while: :conditions, on_destroy: :on_destroy }
     }.freeze
 
     PLANNED_OF_STEPS = %i[
@@ -52,7 +53,7 @@ module Workflow
       step: PLANNED_OF_STEPS + %i[unique],
       await: %i[by undo result],
       method: PLANNED_OF_STEPS + GRAPH.keys,
-      workflow: %i[on_failure keep tags while on_destroy mirror every]
+      workflow: %i[on_failure keep tags mirror every]
     }.freeze
 
     # @param kind [Symbol] :step, :await, :method or :workflow

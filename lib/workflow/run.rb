@@ -2,6 +2,7 @@
 
 require_relative "run/acting"
 require_relative "run/finding"
+require_relative "run/halting"
 
 module Workflow
   # One execution of a workflow for one object: its state and steps as the log has them, and what can be asked of it.
@@ -9,6 +10,7 @@ module Workflow
   class Run
     extend Finding
     include Acting
+    include Halting
 
     # What a run can be in.
     STATES = %i[none scheduled running waiting retrying paused undoing failed done expired cancelled].freeze

@@ -78,14 +78,17 @@ module Workflow
     # @return [String] what all its keys begin with
     def prefix = @prefix ||= "#{class_name}/#{short}#"
 
-    # Whether it has been saved and can have runs.
-    def identified? = !record? || object.persisted?
+    # Whether it has been saved and can have, or had, runs.
+    def identified? = !record? || object.persisted? || destroyed?
 
     private
       def id
-        return object.id if object.persisted?
+        return object.id if object.persisted? || destroyed?
         raise NotSerializable, "This #{klass} is not saved, so that no run can be about it. Save it first."
       end
+
+      # What was saved once is still known by its id.
+      def destroyed? = object.destroyed? && !object.id.nil?
 
       def memory = @memory ||= Memory.new(klass).of(object)
 

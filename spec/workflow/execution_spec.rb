@@ -117,7 +117,7 @@ RSpec.describe Workflow::Execution do
     note = table(:notes) { |t| t.string :text }
     note.class_eval { include Workflow; workflow { later :go, retries: 5 }; def go; end }
     run = (record = note.start(text: "a")).workflow
-    record.destroy!
+    record.delete
     work
 
     eventually("it is failed") { run.reload.failed? }

@@ -36,7 +36,7 @@ module Workflow
         def unfit(run, step, errors)
           run.reload if run.equal?(@run) # a copy of who knows when
           awaited = run.steps.any? { |candidate| candidate.name == step.to_sym && candidate.waiting? }
-          awaited || early?(run, step) ? verdict(run, errors, Rejected) : refused(run, step)
+          !run.paused? && (awaited || early?(run, step)) ? verdict(run, errors, Rejected) : refused(run, step)
         end
 
         def claim(run, step, input, bytes)
@@ -71,8 +71,14 @@ module Workflow
           execution = Execution.new(breath.hand, work, object, input: input)
           failed = execution.attempt
           raise failed || Interrupted.new("#{work} was given back: what it waited for was interrupted.") unless breath.hand.held?
-          return accept(breath, execution, step, bytes) unless failed
-          reject(breath, execution)
+          return over(breath, execution, step) if execution.over
+          failed ? reject(breath, execution) : accept(breath, execution, step, bytes)
+        end
+
+        # The workflow's `while:` is not met any more: that ends the run, and nobody judges the input.
+        def over(breath, execution, step)
+          snapshot, events, = execution.stop(true)
+          refused(breath.go_on(snapshot, events, nil), step)
         end
 
         def accept(breath, execution, step, bytes)
@@ -105,8 +111,14 @@ module Workflow
           return "#{name} is not awaited: nothing has started." unless run.id
           step = run.steps.find { |candidate| candidate.name == name.to_sym }
           return "#{name} is already done." if step&.completed?
+          return "#{name} is not awaited: the workflow is #{end_of(run)}." if run.paused? || run.cancelling?
           return "#{name} is not awaited any more: its time was over at #{step.due_at}." if step&.waiting? && step.due_at
-          "#{name} is not awaited: the workflow #{run.waiting_for ? "waits for #{run.waiting_for}" : "is #{run.state}"}."
+          "#{name} is not awaited: the workflow #{run.waiting_for ? "waits for #{run.waiting_for}" : "is #{end_of(run)}"}."
+        end
+
+        def end_of(run)
+          return run.state unless run.cancelled? || run.paused? || run.cancelling?
+          "#{"being " if run.cancelling?}#{run.paused? ? "paused" : "cancelled"}#{": #{run.reason}" if run.reason}"
         end
     end
   end

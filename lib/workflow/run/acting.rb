@@ -46,6 +46,8 @@ module Workflow
 
       private
         def refuse_retry(from)
+          raise NotPending, "#{snapshot[:key]} is being cancelled: there is nothing to retry yet (run #{id})." if cancelling?
+          raise NotPending, "#{snapshot[:key]} is paused. Resume it first (run #{id})." if paused?
           what = from ? "the step #{from} of #{snapshot[:key]} is #{step(from).state}" : "#{snapshot[:key]} is #{state}"
           raise NotPending, "There is nothing to retry: #{what} (run #{id})."
         end

@@ -1,0 +1,88 @@
+# frozen_string_literal: true
+
+module Workflow
+  class Run
+    # How a person stops a run, holds it up, lets it go on, or passes over one of its steps. Part of Run.
+    # Each stops what nobody has begun yet; what somebody has in hand ends as usual, and its result is recorded.
+    module Halting
+      # Ends the run: what nobody holds is cancelled at once, and the run when nobody holds a step of it any more.
+      # Until then its state is :running, and {#cancelling?} is true. What is cancelled, or being cancelled, stays so.
+      # @param reason [String, nil] for the log and the page
+      # @return [Run] itself
+      # @raise [NotPending] when it is over otherwise: done or expired
+      # @example
+      #   order.workflow.cancel(reason: "the customer called")
+      def cancel(reason: nil)
+        halted(:cancel, Workflow.engine.cancel(running_id(:cancel), nil, reason&.to_s, Role.by))
+      end
+
+      # Holds the run up: nothing begins, no timer fires and no input is taken until {#resume}. Paused twice is paused.
+      # @param reason [String, nil] for the log and the page
+      # @return [Run] itself
+      # @raise [NotPending] when it is over, or is being cancelled
+      # @example
+      #   order.workflow.pause(reason: "the warehouse is closed")
+      def pause(reason: nil)
+        halted(:pause, Workflow.engine.pause(running_id(:pause), reason&.to_s, Role.by))
+      end
+
+      # Lets a paused run go on, by the workers and with the code of today; what was due meanwhile happens now, once.
+      # @return [Run] itself
+      # @raise [NotPending] when it is not paused
+      # @example
+      #   order.workflow.resume if order.workflow.paused?
+      def resume
+        halted(:resume, Workflow.engine.resume(running_id(:resume), present_blueprint, Role.by))
+      end
+
+      # Passes over a step: it counts as settled, and what comes after it goes on. Also one that failed, one that is
+      # awaited, and one whose turn has not come.
+      # @param name [Symbol] the step
+      # @param reason [String, nil] "skipped by web:4711@host" when nothing is said
+      # @return [Run] itself
+      # @raise [NotPending] when the step or the run is over, or somebody has the step in hand
+      # @raise [ArgumentError] of a name that the run has no step of
+      # @example
+      #   order.workflow.skip(:ask_for_review, reason: "a test order")
+      def skip(name, reason: nil)
+        id = running_id(:skip)
+        step(name)
+        reason = reason&.to_s || "skipped by #{Role.by}"
+        halted(:skip, Workflow.engine.skip(id, name.to_s, present_blueprint, reason, Role.by), name)
+      end
+
+      # @return [Boolean] whether it was asked to end, and somebody still has a step of it in hand
+      def cancelling? = snapshot[:cancelling] ? true : false
+
+      private
+        def running_id(verb)
+          id or raise NotPending, "#{name}: there is no run to #{verb}. Start one."
+        end
+
+        def halted(verb, answer, name = nil)
+          status, snapshot, events = answer
+          replace(snapshot) if snapshot
+          raise Error, "The log has no run #{id} any more." unless snapshot
+          Instrumentation.publish_all(events, self)
+          raise NotPending, "#{snapshot[:key]}: cannot #{verb}#{" #{name}" if name}: #{hindrance(status, name)} (run #{id})." unless status == :ok
+          self
+        end
+
+        def hindrance(status, name)
+          return "it is being cancelled" if cancelling?
+          return "it is #{state}" if name.nil? || ended?
+          return "the step is #{step(name).state}" unless status == :busy
+          "#{step(name).by || "somebody"} has the step in hand. Wait for its end"
+        end
+
+        # What the present code says, also of a run whose record is gone.
+        def present_blueprint
+          blueprint
+        rescue SubjectMissing
+          klass = Object.const_get(snapshot[:class_name])
+          declarations = Declarations.of(klass)
+          (method_run? ? declarations.of_method(name.to_s.delete_prefix(".")) : declarations.workflow!(name)).blueprint(klass)
+        end
+    end
+  end
+end
