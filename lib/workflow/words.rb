@@ -63,7 +63,8 @@ module Workflow
     # is queued.
     # @overload later(name = nil, *arguments, with: {}, **options)
     # @param with [Hash] the keywords of the method
-    # @param options [Hash] `retries:`, `backoff:`, `retry_on:`, `give_up_on:` of a method's run
+    # @param options [Hash] `retries:`, `backoff:`, `retry_on:`, `give_up_on:`, `timeout:`, `once:` of a
+    #   method's run
     # @return [Run, Decorator]
     # @raise [NotPending, NotSerializable, ArgumentError]
     # @example

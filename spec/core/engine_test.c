@@ -1232,7 +1232,7 @@ TEST(a_thread_past_its_limit_is_replaced_until_it_is_back)
     CHECK(wf_mailbox_written_off(&engine->mailbox, &taker, 2, 0, &written_off) == WF_OK);
     CHECK(written_off == 0);
     CHECK(take(&worker, "call"));
-    wf_hand_give_back(&worker);
+    finish(&worker, call, WF_COMMAND_COMPLETE); /* given back, it would be claimed again */
     wf_engine_quiet(engine);
     CHECK(wf_mailbox_written_off(&engine->mailbox, &taker, 0, ANSWER_MS, &written_off) ==
           WF_CLOSED);
