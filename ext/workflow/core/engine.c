@@ -269,7 +269,8 @@ void wf_hand_enter(struct wf_hand *hand)
     if (atomic_load(&engine->forked)) {
         return;
     }
-    atomic_store(&hand->slot->entered_mono_ms, wf_clock_mono_ms());
+    hand->slot->checked_mono_ms = wf_clock_mono_ms();
+    atomic_store(&hand->slot->entered_mono_ms, hand->slot->checked_mono_ms);
     atomic_store(&hand->slot->entered_ms, wf_clock_wall_ms(&engine->clock));
     wf_liveness_enter(&engine->liveness, hand->slot->index,
                       wf_liveness_turn(hand->slot->claim.step, hand->slot->claim.fence));

@@ -10,7 +10,8 @@ module Workflow
       WHY = {
         timeout: "has taken longer than its timeout, and has failed",
         lost: "is not this attempt's any more: it was claimed again, or is over",
-        stopping: "is to be given back: its worker stops"
+        stopping: "is to be given back: its worker stops",
+        unbegun: "is given back: that it begins could not be written to the log"
       }.freeze
 
       # @raise [Interrupted, Cancelled] when the step is not to go on
@@ -49,7 +50,11 @@ module Workflow
 
         # The method is entered only once the log says so, so that nobody enters it a second time.
         def begin_once
-          halt(:lost) if step.once? && work.mode == :step && @hand.begin(@blueprint) == :stale
+          return unless step.once? && work.mode == :step
+          halt(:lost) if @hand.begin(@blueprint) == :stale
+        rescue StoreError => error
+          Report.error(error, handled: true, context: Instrumentation.of_work(work))
+          halt(:unbegun)
         end
 
         # The core fails the attempt when its time is up, so it is told beforehand what then follows.
