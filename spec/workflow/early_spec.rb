@@ -179,7 +179,7 @@ RSpec.describe "An input that comes early" do
   it "fails the step when nobody could judge it", :records do
     table(:parcels) { |t| t.string :code }.class_eval do
       include Workflow
-      workflow { later :print; await :confirm, early: true }
+      workflow(on_destroy: :keep) { later :print; await :confirm, early: true }
       def print = destroy!
       def confirm(code:) = update!(code: code)
     end
