@@ -17,6 +17,10 @@ module Workflow
         object.errors.class.new(object).tap { |copy| copy.copy!(object.errors) }
       end
 
+      # Of what was accepted, whatever the steps that followed have left on the object.
+      # @return [ActiveModel::Errors, Messages]
+      def none(object) = own?(object) ? object.errors.class.new(object) : new
+
       # @param reasons [#full_messages, Exception, String]
       # @return [String] one sentence for the log, or for an exception
       def text(reasons)

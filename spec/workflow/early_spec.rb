@@ -201,8 +201,11 @@ RSpec.describe "An input that comes early" do
     end
     letter = Letter.start({})
     letter.submit(:confirm, code: "")
-    run = letter.submit!(:sign).run
+    submission = letter.submit!(:sign)
+    run = submission.run
 
+    expect(submission.errors).to be_empty
+    expect(letter.errors[:code]).to eq [ "can't be blank" ]
     expect(run).to be_waiting_for(:confirm)
     expect(run.step(:confirm).reason).to eq "Code can't be blank"
   end

@@ -63,7 +63,7 @@ module Workflow
           return claim(run, step, input, bytes) if status == :busy || (status == :not_waiting && run.waiting_for?(step))
           return refused(run, step) unless status == :ok
           Instrumentation.publish_all(events, run)
-          Submission.new(run, Messages.for(object), accepted: true, kept: true)
+          Submission.new(run, Messages.none(object), accepted: true, kept: true)
         end
 
         def judge(breath, snapshot, step, input, bytes)
@@ -86,7 +86,7 @@ module Workflow
           run = breath.go_on(snapshot, events, row)
           return refused(run, step) unless events.any? { |event| event[3] == :input_accepted }
           raise breath.error if @raising && breath.error
-          Submission.new(run, Messages.for(object), accepted: true)
+          Submission.new(run, Messages.none(object), accepted: true)
         end
 
         def reject(breath, execution)

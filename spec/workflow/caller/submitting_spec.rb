@@ -366,6 +366,18 @@ RSpec.describe Workflow::Caller::Submitting do
       expect { record.submit!(:activate, email: "") }.to raise_error(Workflow::Rejected, "Email can't be blank")
     end
 
+    it "has no errors when it is accepted, whatever a step after it has run into" do
+      Signup.remove_method(:greet)
+      Signup.define_method(:greet) { update!(email: "") }
+      submission = record.submit(:activate, code: 1)
+
+      expect(submission).to be_accepted
+      expect(submission.errors).to be_empty
+      expect(submission.errors).to be_a ActiveModel::Errors
+      expect(submission.run).to be_failed
+      expect { Signup.start(email: "a@b.c").submit!(:activate, code: 1) }.to raise_error(ActiveRecord::RecordInvalid)
+    end
+
     it "takes another record's validation error for one" do
       submission = record.submit(:activate, other: "")
 
