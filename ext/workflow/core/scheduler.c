@@ -496,7 +496,7 @@ static enum wf_status accept(struct decision *decision)
     if (!early && !is_awaited(decision)) {
         return WF_NOT_WAITING;
     }
-    tell_start(decision); /* of one that came early: somebody else's method was entered for it */
+    tell_start(decision); /* of what was kept: to judge that is an attempt, a submit is none */
     event.attempt = 0;
     event.payload = command->payload;
     emit(decision, event);
