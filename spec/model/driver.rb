@@ -196,6 +196,23 @@ module Differential
         status == :ok
       end
 
+      def do_cancel(number, reason) = halt(number) { |run| [ @engine.cancel(@ids[number], nil, reason, CALLER), -> { @world.cancel(run, reason, CALLER) } ] }
+      def do_pause(number, reason) = halt(number) { |run| [ @engine.pause(@ids[number], reason, CALLER), -> { @world.pause(run, reason, CALLER) } ] }
+      def do_resume(number) = halt(number) { |run| [ @engine.resume(@ids[number], native_now, CALLER), -> { @world.resume(run, model_now, CALLER) } ] }
+
+      def do_omit(number, name)
+        halt(number) { |run| [ @engine.skip(@ids[number], name, native_now, "not wanted", CALLER), -> { @world.omit(run, name, model_now, "not wanted", CALLER) } ] }
+      end
+
+      # A holder cancels or pauses the run before it has entered the method.
+      def do_halt_instead(at, how, wait)
+        claim = hands[at].claim
+        return if claim.nil? || claim.entered
+        answer = hands[at].native.public_send(how, native_now, "instead", wait)
+        ended(hands[at].native, wait, answer) { @world.halt(claim, how, "instead") }
+        true
+      end
+
       # The code changes: from now on another definition is handed in.
       def do_redefine(index)
         return if index == @present || index >= @models.size
@@ -226,6 +243,14 @@ module Differential
         enter(hands[at])
         @engine.wait_log(@engine.last_position, 50) # it is told then, or it is nobody's any more
         true
+      end
+
+      def halt(number)
+        return unless (run = run(number))
+        (status, _, events), reference = yield run
+        moment_of(events)
+        same("halting", reference.call, status)
+        status == :ok && !events.empty?
       end
 
       # ---- Hands ----
@@ -415,6 +440,8 @@ module Differential
 
       def compare_run(run, snapshot)
         same("state of run #{run.number}", run.state, snapshot[:state])
+        same("whether run #{run.number} is being cancelled", run.cancelling?, snapshot[:cancelling])
+        same("why run #{run.number} is halted", run.why, snapshot[:reason]) if run.halted || run.ending == :cancelled
         run.steps.zip(snapshot[:steps]) do |step, facts|
           step.since = facts[:scheduled_ms] if step.ready?
           same("step #{step.name} of run #{run.number}", facts_of(step), facts_from(facts, step))

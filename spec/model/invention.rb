@@ -71,6 +71,7 @@ module Differential
       end
 
       def ending(session, at)
+        return [ :halt_instead, at, one(%i[cancel pause pause]), chance(80) ] if chance(2)
         case session.hands[at].claim.handed
         when :await then one([ [ :accept, at ], [ :accept, at ], [ :reject, at, chance(50) ], [ :give_back, at, chance(50) ] ])
         when :judge then one([ [ :accept, at ], [ :accept, at ], [ :reject, at, chance(50) ], [ :give_back, at, chance(50) ], unhappy(at) ])
@@ -89,6 +90,7 @@ module Differential
       end
 
       def claiming(session, at)
+        return halting(session) if session.world.runs.any? && chance(8)
         steps = session.world.runs.flat_map { |run| run.steps.map { |step| [ run.number, step ] } }
         waiting = steps.select { |_, step| step.waiting? }
         return submission(at, one(waiting)) if waiting.any? && chance(35)
@@ -101,6 +103,14 @@ module Differential
         return hurry(at, one(hurried)) if hurried.any? && chance(25)
         return [ :take, at ] if hurried.any? && chance(75)
         beginning(session, at)
+      end
+
+      # A paused run goes on more often than not.
+      def halting(session)
+        run = one(session.world.runs)
+        return [ :resume, run.number ] if run.paused? && chance(70)
+        omitted = [ :omit, run.number, one(run.steps).name ]
+        one([ [ :pause, run.number, "hold on" ], [ :pause, run.number, nil ], omitted, omitted, [ :cancel, run.number, "no more" ] ])
       end
 
       def submission(at, found) = [ :submit, at, found.first, found.last.name ]
@@ -121,7 +131,9 @@ module Differential
         name = session.world.runs.empty? ? "s0" : one(session.world.runs[number].steps).name
         at = @random.rand(session.hands.size)
         one([ [ :now, at, number, name ], [ :later, number, name ], [ :submit, at, number, name ], [ :keep, number, name ], [ :retry, number, one([ nil, name ]) ],
-          [ :give_back, at, chance(50) ], [ :take, at ], [ :tick ], passing, passing, [ :start, one([ nil, at ]), @random.rand(KEYS), nil ],
+          [ :give_back, at, chance(50) ], [ :take, at ], [ :tick ], passing, passing, [ :pause, number, "hold on" ], [ :resume, number ],
+          [ :resume, number ], [ :omit, number, name ], chance(40) ? [ :cancel, number, nil ] : [ :resume, number ],
+          [ :halt_instead, at, one(%i[cancel pause]), chance(80) ], [ :start, one([ nil, at ]), @random.rand(KEYS), nil ],
           chance(4) ? [ :dwell, at ] : [ :tick ] ])
       end
   end

@@ -11,7 +11,8 @@ RSpec.describe "The core beside the reference model" do
   # Fewer operations than this need not have met every kind.
   all_kinds_from = 20_000
   kinds = %i[start take now later submit complete fail skip open met accept reject give_back retry redefine travel tick dwell
-    keep accept_judge reject_judge fail_judge give_back_judge complete_remind fail_remind give_back_remind]
+    keep accept_judge reject_judge fail_judge give_back_judge complete_remind fail_remind give_back_remind
+    cancel pause resume omit halt_instead]
 
   it "says the same after each of many operations (SEED=#{seed})" do
     campaign = Differential::Campaign.new(seed, operations)

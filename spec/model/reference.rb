@@ -121,6 +121,8 @@ module Reference
   # One execution: steps, and the journal of what happened to them.
   class Run
     attr_reader :number, :key, :unique, :place, :steps, :journal, :ending
+    # Halted: nothing begins. Why: who paused or cancelled it said so. Stuck: it was told that nothing can move.
+    attr_accessor :halted, :why, :stuck
 
     def initialize(number, key, design, place)
       @number, @key, @unique, @place = number, key, design.unique, place
@@ -131,10 +133,14 @@ module Reference
     def step(name) = @steps.find { |step| step.name == name }
     def ended? = !@ending.nil?
     def open? = !ended?
+    def paused? = halted == :paused
+    def cancelling? = halted == :cancelling
 
     # The first that applies.
     def state
       return @ending if ended?
+      return :paused if paused?
+      return :running if cancelling? # somebody holds a step
       return :running if @steps.any?(&:ready?)
       return :retrying if @steps.any?(&:retrying?)
       return :waiting if @steps.any?(&:waiting?)
@@ -148,10 +154,10 @@ module Reference
     end
 
     # The run is over; what has not ended is not going to happen.
-    def finish(ending, by)
-      @ending = ending
+    def finish(ending, by, reason: nil)
+      @ending, @halted, @stuck = ending, nil, false
       @steps.reject(&:settled?).each { |step| step.become(:cancelled) }
-      tell(:"run_#{ending}", by: by)
+      tell(:"run_#{ending}", reason: reason, by: by)
     end
 
     # It goes on after its end: what was cut off may happen after all.
@@ -197,7 +203,7 @@ module Reference
     # In the order of being ready. Priorities are all the same yet.
     def queue
       steps = @runs.flat_map { |run| run.steps.each_with_index.map { |step, place| [ run, step, place ] } }
-      steps.filter_map { |run, step, place| (since = free_since(step)) && [ since, run, step, place ] }
+      steps.filter_map { |run, step, place| !run.halted && (since = free_since(step)) && [ since, run, step, place ] }
         .sort_by { |since, run, _, place| [ since, run.number, place ] }.map { |_, run, step,| [ run, step ] }
     end
 
@@ -231,6 +237,7 @@ module Reference
 
     def submit(run, name, by)
       step = run.step(name)
+      return [ :not_waiting, nil ] if run.halted
       return [ :busy, nil ] if step.judged?
       return [ :not_waiting, nil ] unless step.waiting? && (step.due.nil? || step.due > @now)
       return [ :busy, nil ] if step.claim
@@ -241,6 +248,7 @@ module Reference
     # @return [Symbol] :ok, :busy or :not_waiting
     def keep(run, name, design, by)
       step = run.step(name)
+      return :not_waiting if run.halted
       return :busy if step.judged?
       return :not_waiting unless step.ahead? && design[name].early
       step.kept = true
@@ -254,7 +262,7 @@ module Reference
       return errand_done(claim) if claim.errand?
       ending(claim) do |run, step, by|
         attempt_ended(:step_completed, claim)
-        next expired(run, step, by) if step.mode == :otherwise
+        next expired(run, step, by, claim) if step.mode == :otherwise
         step.become(:completed, error: nil, reason: nil, mode: nil)
         follow(claim, design, go_on(run, design, by))
       end
@@ -267,7 +275,7 @@ module Reference
         step.error = message
         step.met ||= claim.met
         step.failures += 1 # an attempt that was interrupted uses up no retry
-        again = !final && step.mode.nil? && step.failures <= design[step.name].retries
+        again = !final && !run.cancelling? && step.mode.nil? && step.failures <= design[step.name].retries
         again ? retry_later(run, step, @now + (delay || design[step.name].backoff), by) : step.become(:failed, reason: reason)
         follow(claim, design, go_on(run, design, by))
       end
@@ -281,9 +289,13 @@ module Reference
       end
     end
 
-    # The condition of an await is met.
+    # The condition of an await is met. In a halted run it is asked again later: its time would run while nobody can answer.
     def open(claim, design)
       ending(claim) do |run, step, by|
+        if run.halted
+          let_go(run, step, by)
+          next exhale(claim)
+        end
         knock(run, step, design[step.name], by)
         follow(claim, design, [ step ].select(&:ready?) + go_on(run, design, by))
       end
@@ -305,7 +317,10 @@ module Reference
       ending(claim) do |run, step, by|
         run.tell(:input_rejected, step, attempt: nil, reason: fault ? nil : message, by: by)
         step.reason, step.error = fault ? [ nil, message ] : [ message, nil ]
-        next step.claim = nil unless step.judged?
+        if run.cancelling? || !step.judged?
+          run.cancelling? ? step.become(:cancelled) : step.claim = nil
+          next
+        end
         request(run, step, design[step.name], by)
         follow(claim, design, go_on(run, design, by))
       end
@@ -315,12 +330,74 @@ module Reference
     def give_back(claim)
       return errand_given_back(claim) if claim.errand?
       ending(claim) do |run, step, by|
-        exhale(claim.breath)
-        step.claim = nil
-        next if step.waiting? || !claim.entered
+        untouched = step.waiting? || !claim.entered
+        exhale(claim) if untouched
+        next run.halted ? let_go(run, step, by) : step.claim = nil if untouched
         run.tell(:lease_lost, step, reason: "interrupted", by: by)
-        ready(run, step, step.attempts + 1, by)
+        run.cancelling? ? step.become(:cancelled) : ready(run, step, step.attempts + 1, by)
+        exhale(claim)
       end
+    end
+
+    # ---- Halting ----
+
+    # What nobody holds is cancelled at once; the run is over when nobody holds anything.
+    # @return [Symbol] :ok or :not_pending
+    def cancel(run, reason, by)
+      return run.ending == :cancelled ? :ok : :not_pending if run.ended?
+      return :ok if run.cancelling?
+      run.halted, run.why = :cancelling, reason
+      put_down_reminders(run)
+      run.tell(:cancel_requested, reason: reason, by: by)
+      run.steps.each { |step| step.become(:cancelled) if step.free? && !step.settled? }
+      wind_up(run, by)
+      :ok
+    end
+
+    # From now on nothing begins; what is held ends as usual.
+    def pause(run, reason, by)
+      return :not_pending if run.ended? || run.cancelling?
+      return :ok if run.paused?
+      run.halted, run.why = :paused, reason
+      put_down_reminders(run)
+      run.tell(:run_paused, reason: reason, by: by)
+      :ok
+    end
+
+    def resume(run, design, by)
+      return :not_pending unless run.paused?
+      run.halted = run.why = nil
+      run.tell(:run_resumed, by: by)
+      go_on(run, design, by)
+      :ok
+    end
+
+    # A holder does it instead of running its step: what it has and keeps goes back first, which is told only of a run that
+    # was halted before.
+    def halt(claim, how, reason)
+      ending(claim) do |run, step, by|
+        if claim.errand?
+          how == :cancel ? cancel(run, reason, by) : pause(run, reason, by)
+        elsif run.halted && !(run.paused? && how == :cancel)
+          let_go(run, step, by)
+          exhale(claim)
+        else
+          [ step, *kept(claim) ].each { |own| own.claim = own.breath = nil }
+          how == :cancel ? cancel(run, reason, by) : pause(run, reason, by)
+        end
+        nil
+      end
+    end
+
+    # A person does not want the step.
+    # @return [Symbol] :ok, :busy or :not_pending
+    def omit(run, name, design, reason, by)
+      step = run.step(name)
+      return :not_pending if run.ended? || run.cancelling? || step.settled?
+      return :busy unless step.free?
+      skipped(run, step, reason, by)
+      go_on(run, design, by)
+      :ok
     end
 
     # ---- Again, by a person ----
@@ -328,9 +405,10 @@ module Reference
     # @return [Symbol] :ok, :busy or :not_pending
     def retry(run, name, design, by)
       wanted = name ? [ run.step(name) ] : run.steps.select(&:failed?)
+      return :not_pending if run.halted
       return :busy if run.ended? && run.unique && open_run(run.key)
       return :not_pending if wanted.empty? || run.ended? && name.nil? || wanted.any? { |step| !again?(step) || !reached?(run, step) }
-      whole = name && !(wanted.first.failed? && wanted.first.mode == :otherwise)
+      whole = name && !wanted.first.failed?
       whole ? reopen(run, wanted.first, design, by) : wanted.each { |step| rerun(run, step, design, by) }
       go_on(run, design, by)
       :ok
@@ -341,7 +419,7 @@ module Reference
     # What is due and may happen, in order.
     def due
       found = @runs.flat_map { |run| run.steps.each_with_index.map { |step, place| [ run, step, place ] } }
-      found.select { |run, step,| run.open? && step.due?(@now) }
+      found.select { |run, step,| run.open? && !run.halted && step.due?(@now) }
         .sort_by { |run, step, place| [ step.next_moment, run.number, place ] }
     end
 
@@ -391,11 +469,35 @@ module Reference
       end
 
       def ending(claim)
-        return exhale(claim.breath) if claim.superseded?
-        yield claim.run, claim.step, claim.by
+        following = claim.superseded? ? exhale(claim) : yield(claim.run, claim.step, claim.by)
+        wind_up(claim.run, claim.by)
+        following
+      end
+
+      # A run that is being cancelled is over when nobody holds anything of it.
+      def wind_up(run, by)
+        run.finish(:cancelled, by, reason: run.why) if run.cancelling? && run.steps.all?(&:free?)
+      end
+
+      # A halted run waits for no reminder: whoever is at one is superseded.
+      def put_down_reminders(run)
+        run.steps.each { |step| step.reminder.claim = nil if step.reminder }
+      end
+
+      # In a halted run it is told when something goes back, since somebody waits for that.
+      def let_go(run, step, by)
+        return run.tell(:step_scheduled, step, by: by) && release(step) if run.paused? && step.ready?
+        run.tell(:lease_lost, step, attempt: nil, reason: "given back", by: by)
+        run.cancelling? ? step.become(:cancelled) : release(step)
+        nil
+      end
+
+      def release(step)
+        step.claim = step.breath = nil
       end
 
       def movable(run, step)
+        return :not_pending if run.halted
         return :not_pending if step.await? && step.mode != :otherwise # its input is what it needs
         return :not_pending unless step.ready? || step.retrying? || step.delayed?
         step.free? ? :ok : :busy
@@ -410,10 +512,15 @@ module Reference
       # Everything whose turn has come gets it; then the run may be over.
       # @return [Array<Step>] what became ready
       def go_on(run, design, by)
+        return [] if run.cancelling?
+        return run.steps.all?(&:settled?) ? run.finish(:done, by) && [] : [] if run.paused?
         fresh = turns(run).each { |step| turn(run, step, design[step.name], by) }
         if run.steps.all?(&:settled?)
           run.finish(:done, by)
-        elsif run.steps.none?(&:moving?)
+        elsif run.steps.any?(&:moving?)
+          run.stuck = false
+        elsif !run.stuck
+          run.stuck = true
           run.tell(:run_failed, by: by)
         end
         fresh.select(&:ready?)
@@ -473,7 +580,7 @@ module Reference
 
       def rivals(run, step)
         return [] unless step.either
-        run.steps.select { |other| other.either == step.either && other != step && !other.settled? }
+        run.steps.select { |other| other.either == step.either && other != step && !other.settled? && other.state != :cancelled }
       end
 
       def attempt_ended(kind, claim, reason: nil)
@@ -493,15 +600,20 @@ module Reference
       end
 
       def follow(claim, design, fresh)
+        return exhale(claim) if claim.run.halted
         return breathe(claim.run, claim.breath, fresh, design, claim.by) if claim.breath
         step = fresh.find { |candidate| place(claim.run, candidate, design) == :now }
         step && claim(claim.run, step, claim.by, nil)
       end
 
       # Nobody goes on: what was kept is everybody's.
-      def exhale(breath)
-        breath&.each { |step| step.breath = nil if step.breath.equal?(breath) }
+      def exhale(claim)
+        kept(claim).each { |step| claim.run.halted ? let_go(claim.run, step, claim.by) : step.breath = nil }
         nil
+      end
+
+      def kept(claim)
+        claim.breath ? claim.run.steps.select { |step| step.breath.equal?(claim.breath) } : []
       end
 
       def place(run, step, design)
@@ -517,10 +629,10 @@ module Reference
         ready(run, step, 1, by)
       end
 
-      def expired(run, step, by)
+      def expired(run, step, by, claim = nil)
         step.become(:cancelled, reason: "expired", error: nil)
-        run.finish(:expired, by)
-        nil # nobody goes on
+        run.finish(:expired, by) unless run.cancelling?
+        claim && exhale(claim) # nobody goes on
       end
 
       # ---- Retry ----
@@ -535,7 +647,7 @@ module Reference
         arrive(run, step, design[step.name], by) # whoever asks for it does not want it delayed again
       end
 
-      # A failed step, by itself: what comes after it was never reached.
+      # A failed step, by itself: what comes after it was never reached, or a person skipped it.
       def rerun(run, step, design, by)
         mode, way, reason = step.mode, step.way, step.reason
         step.reopen

@@ -433,12 +433,15 @@ static enum wf_status claim_wait(struct wf_engine *engine, struct wf_op *op, str
     step = &committer->state.steps[op->command.step];
     row.step = op->command.step;
     row.slot = op->slot->index;
+    if (wf_state_halted(&committer->state)) {
+        op->status = WF_NOT_WAITING;
+        return WF_OK;
+    }
     if (is_judged(step)) { /* an input that came early: its verdict comes first */
         op->status = WF_BUSY;
         return WF_OK;
     }
-    if (step->status != WF_STEP_waiting || wf_state_halted(&committer->state) ||
-        (step->due_ms && step->due_ms <= op->command.now_ms)) {
+    if (step->status != WF_STEP_waiting || (step->due_ms && step->due_ms <= op->command.now_ms)) {
         op->status = WF_NOT_WAITING;
         return WF_OK;
     }

@@ -541,11 +541,14 @@ static enum wf_status keep(struct decision *decision)
         wf_definition_find(command->definition, step->name, command->step);
     bool asked = in_hand(decision) && step->mode == WF_MODE_ASK;
 
+    if (wf_state_halted(decision->state)) {
+        return WF_NOT_WAITING;
+    }
     if (judges(decision)) {
         return WF_BUSY;
     }
     if (step->kind != WF_STEP_AWAIT || !options || !options->early ||
-        wf_state_halted(decision->state) || (step->status != WF_STEP_pending && !asked)) {
+        (step->status != WF_STEP_pending && !asked)) {
         return WF_NOT_WAITING;
     }
     event.attempt = 0;

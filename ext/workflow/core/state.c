@@ -180,7 +180,7 @@ static void fold_skipped(struct wf_state *state, struct wf_step *step, const str
     end_step(state, step, event, WF_STEP_skipped);
     set_error(state, step, event);
     step->mode = WF_MODE_STEP;
-    if (state->failed) { /* it may be what the run had failed of */
+    if (state->failed && !state->paused) { /* it may be what the run had failed of */
         state->reason = wf_state_failure_reason(state);
     }
     step->kept_version = 0;
@@ -201,16 +201,35 @@ static void reopen_one(struct wf_step *step)
     step->due_ms = step->scheduled_ms = step->started_ms = step->ended_ms = 0;
 }
 
-/* A person's request opens a new round of the step and of all that comes after it. */
+static bool follows(const struct wf_step *step, const bool *reached)
+{
+    for (uint16_t i = 0; i < step->dep_count; i++) {
+        if (reached[step->deps[i]]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A person's request opens a new round of the step and of all that comes after it; behind a step that was not
+ * reached yet there may be one that a person skipped. */
 static void reopen(struct wf_state *state, int index)
 {
-    reopen_one(&state->steps[index]);
-    for (uint16_t i = 0; i < state->step_count; i++) {
-        struct wf_step *later = &state->steps[i];
+    bool reached[WF_STEPS_MAX] = {false}, more = true;
 
-        for (uint16_t d = 0; d < later->dep_count; d++) {
-            if (later->deps[d] == index && (later->status != WF_STEP_pending || later->due_ms)) {
-                reopen(state, i);
+    reached[index] = true;
+    reopen_one(&state->steps[index]);
+    while (more) {
+        more = false;
+        for (uint16_t i = 0; i < state->step_count; i++) {
+            struct wf_step *step = &state->steps[i];
+
+            if (reached[i] || !follows(step, reached)) {
+                continue;
+            }
+            reached[i] = more = true;
+            if (step->status != WF_STEP_pending || step->due_ms) {
+                reopen_one(step);
             }
         }
     }
@@ -232,7 +251,11 @@ static void fold_retried(struct wf_state *state, struct wf_step *step, const str
     if (event->final) {
         enum wf_mode mode = step->mode;
 
-        reopen(state, (int)(step - state->steps));
+        if (step->status == WF_STEP_failed) { /* what comes after it was not reached, but skipped */
+            reopen_one(step);
+        } else {
+            reopen(state, (int)(step - state->steps));
+        }
         step->round = event->round;
         reopen_cut(state);
         step->mode = mode;
