@@ -1,8 +1,10 @@
 /*
  * What happens next, as a table: a workflow, then commands and what the run is after each of them. A step is
  * written name=status, with #attempt, /round and +crashes where they are not 1, 1 and 0, with *try while a
- * reminder is in hand, and with & where an input is kept. After every line all
- * rows are folded again from nothing (scheduler_case.h).
+ * reminder is in hand, with & where an input is kept, and with ^ where a halted run waits for its holder. After
+ * every line all rows are folded again from nothing (scheduler_case.h). "cancel" and "pause" name who is held
+ * ("-": nobody), with "_by" whose holder asks first; the end of a step names what is kept beside it; "part"
+ * completes a step that is to be the run's last, and names who else is held.
  */
 #include "scheduler_case.h"
 
@@ -23,6 +25,196 @@ struct scenario {
  * of the awaits "nag" and "never" after half an hour, and "never" does not expire; "early", "maybe", "late" and "two" take
  * an input before their turn. */
 static const struct scenario scenarios[] = {
+    {"a run that nobody holds is cancelled at once",
+     "a confirm? b",
+     {{"start", "running a=ready confirm=pending b=pending"},
+      {"complete a", "waiting a=completed confirm=waiting b=pending"},
+      {"cancel -", "cancelled a=completed confirm=cancelled b=cancelled"},
+      {"cancel -", "cancelled a=completed confirm=cancelled b=cancelled"},
+      {"pause -", "NOT_PENDING"},
+      {"resume", "NOT_PENDING"},
+      {"omit b", "NOT_PENDING"},
+      {"letgo b", "STALE"},
+      {"retry confirm", "waiting a=completed confirm=waiting/2 b=pending/2"},
+      {"accept confirm", "running a=completed confirm=completed/2 b=ready/2"},
+      {"complete b", "done a=completed confirm=completed/2 b=completed/2"},
+      {"cancel -", "NOT_PENDING"}}},
+    {"a cancelled run waits for who holds a step, and begins nothing more",
+     "a b< c<a,b",
+     {{"start", "running a=ready b=ready c=pending"},
+      {"cancel a,b", "running a=ready^ b=ready^ c=cancelled"},
+      {"retry", "NOT_PENDING"},
+      {"retry c", "NOT_PENDING"},
+      {"hurry a", "NOT_PENDING"},
+      {"pause a", "NOT_PENDING"},
+      {"omit c", "NOT_PENDING"},
+      {"complete c", "STALE"},
+      {"started a", "running a=running^ b=ready^ c=cancelled"},
+      {"cancel a,b", "running a=running^ b=ready^ c=cancelled"},
+      {"complete a", "running a=completed b=ready^ c=cancelled"},
+      {"complete a", "STALE"},
+      {"complete b", "cancelled a=completed b=completed c=cancelled"}}},
+    {"in a cancelled run nothing is tried again",
+     "mail b< c<",
+     {{"start", "running mail=ready b=ready c=ready"},
+      {"cancel mail,b,c", "running mail=ready^ b=ready^ c=ready^"},
+      {"fail mail", "running mail=failed b=ready^ c=ready^"},
+      {"crash b", "running mail=failed b=cancelled+1 c=ready^"},
+      {"letgo c", "cancelled mail=cancelled b=cancelled+1 c=cancelled"}}},
+    {"what a cancelled run's holder keeps goes back with its step",
+     "a! b!< c!<",
+     {{"start", "running a=ready b=ready c=ready"},
+      {"cancel a,b,c", "running a=ready^ b=ready^ c=ready^"},
+      {"complete a b,c", "cancelled a=completed b=cancelled c=cancelled"}}},
+    {"an input in hand is judged though the run is cancelled",
+     "one? two?< x<",
+     {{"start", "running one=waiting two=waiting x=ready"},
+      {"cancel one,two,x", "running one=waiting^ two=waiting^ x=ready^"},
+      {"reject two", "running one=waiting^ two=cancelled x=ready^"},
+      {"accept two", "NOT_WAITING"},
+      {"accept one", "running one=completed two=cancelled x=ready^"},
+      {"skip x", "cancelled one=completed two=cancelled x=skipped"}}},
+    {"an otherwise in hand ends a cancelled run as cancelled",
+     "reply? then",
+     {{"start", "waiting reply=waiting then=pending"},
+      {"wait 3600000", ""},
+      {"fire reply", "running reply=ready then=pending"},
+      {"cancel reply", "running reply=ready^ then=cancelled"},
+      {"complete reply", "cancelled reply=cancelled then=cancelled"}}},
+    {"a step's holder cancels the run instead, and others end what they have",
+     "a b< c<",
+     {{"start", "running a=ready b=ready c=ready"},
+      {"cancel_by a b,c", "running a=cancelled b=ready^ c=ready^"},
+      {"cancel_by b c", "running a=cancelled b=cancelled c=ready^"},
+      {"pause_by c -", "cancelled a=cancelled b=cancelled c=cancelled"}}},
+    {"a paused run begins nothing, and goes on where it was",
+     "a b",
+     {{"start", "running a=ready b=pending"},
+      {"pause -", "paused a=ready b=pending"},
+      {"pause -", "paused a=ready b=pending"},
+      {"complete a", "STALE"},
+      {"hurry a", "NOT_PENDING"},
+      {"retry", "NOT_PENDING"},
+      {"resume", "running a=ready b=pending"},
+      {"complete a", "running a=completed b=ready"}}},
+    {"what is in hand of a paused run ends, and what follows begins when it is resumed",
+     "a confirm?",
+     {{"start", "running a=ready confirm=pending"},
+      {"pause a", "paused a=ready^ confirm=pending"},
+      {"complete a", "paused a=completed confirm=pending"},
+      {"resume", "waiting a=completed confirm=waiting"},
+      {"pause confirm", "paused a=completed confirm=waiting^"},
+      {"reject confirm", "paused a=completed confirm=waiting"},
+      {"accept confirm", "NOT_WAITING"},
+      {"resume", "waiting a=completed confirm=waiting"},
+      {"pause confirm", "paused a=completed confirm=waiting^"},
+      {"letgo confirm", "paused a=completed confirm=waiting"},
+      {"letgo confirm", "STALE"},
+      {"resume", "waiting a=completed confirm=waiting"},
+      {"pause confirm", "paused a=completed confirm=waiting^"},
+      {"accept confirm", "done a=completed confirm=completed"}}},
+    {"in a paused run no timer fires",
+     "confirm? mail< slow<",
+     {{"start", "running confirm=waiting mail=ready slow=pending"},
+      {"pause mail", "paused confirm=waiting mail=ready^ slow=pending"},
+      {"fail mail", "paused confirm=waiting mail=retrying slow=pending"},
+      {"wait 3600000", ""},
+      {"fire confirm", "paused confirm=waiting mail=retrying slow=pending"},
+      {"fire mail", "paused confirm=waiting mail=retrying slow=pending"},
+      {"fire slow", "paused confirm=waiting mail=retrying slow=pending"},
+      {"resume", "retrying confirm=waiting mail=retrying slow=pending"},
+      {"fire mail", "running confirm=waiting mail=ready#2 slow=pending"},
+      {"fire slow", "running confirm=waiting mail=ready#2 slow=ready"},
+      {"fire confirm", "expired confirm=cancelled mail=cancelled#2 slow=cancelled"}}},
+    {"a paused run waits for nobody who is gone",
+     "a b<",
+     {{"start", "running a=ready b=ready"},
+      {"started a", "running a=running b=ready"},
+      {"pause a,b", "paused a=running^ b=ready^"},
+      {"crash a", "paused a=ready#2+1 b=ready^"},
+      {"letgo b", "paused a=ready#2+1 b=ready"},
+      {"resume", "running a=ready#2+1 b=ready"},
+      {"started a", "running a=running#2+1 b=ready"},
+      {"pause a,b", "paused a=running#2+1^ b=ready^"},
+      {"letgo a", "paused a=ready#3+1 b=ready^"}}},
+    {"a step that was told as begun and is nobody's is begun again",
+     "a b<",
+     {{"start", "running a=ready b=ready"},
+      {"started a", "running a=running b=ready"},
+      {"pause b", "paused a=ready#2 b=ready^"},
+      {"cancel b", "running a=cancelled#2 b=ready^"},
+      {"complete b", "cancelled a=cancelled#2 b=completed"}}},
+    {"a step's holder pauses the run instead, and keeps nothing",
+     "a b< c<a,b",
+     {{"start", "running a=ready b=ready c=pending"},
+      {"pause_by a b", "paused a=ready b=ready^ c=pending"},
+      {"pause_by b -", "paused a=ready b=ready c=pending"},
+      {"resume", "running a=ready b=ready c=pending"}}},
+    {"a paused run that failed meanwhile has failed when it is resumed, once",
+     "a b",
+     {{"start", "running a=ready b=pending"},
+      {"pause a", "paused a=ready^ b=pending"},
+      {"final a", "paused a=failed b=pending"},
+      {"resume", "failed a=failed b=pending"},
+      {"pause -", "paused:why a=failed b=pending"},
+      {"resume", "failed a=failed b=pending"},
+      {"retry", "running a=ready/2 b=pending"}}},
+    {"an await asked about in a paused run is asked again",
+     "maybe? b",
+     {{"start", "running maybe=ready:ask b=pending"},
+      {"pause maybe", "paused maybe=ready:ask^ b=pending"},
+      {"open maybe", "paused maybe=ready:ask b=pending"},
+      {"resume", "running maybe=ready:ask b=pending"},
+      {"open maybe", "waiting maybe=waiting b=pending"},
+      {"cancel -", "cancelled maybe=cancelled b=cancelled"}}},
+    {"a person skips what nobody holds",
+     "mail confirm? b slow",
+     {{"start", "running mail=ready confirm=pending b=pending slow=pending"},
+      {"omit b", "running mail=ready confirm=pending b=skipped slow=pending"},
+      {"omit mail mail", "BUSY"},
+      {"fail mail", "retrying mail=retrying confirm=pending b=skipped slow=pending"},
+      {"omit mail", "waiting mail=skipped confirm=waiting b=skipped slow=pending"},
+      {"omit confirm confirm", "BUSY"},
+      {"omit confirm", "scheduled mail=skipped confirm=skipped b=skipped slow=pending"},
+      {"omit confirm", "NOT_PENDING"},
+      {"omit slow", "done mail=skipped confirm=skipped b=skipped slow=skipped"},
+      {"omit slow", "NOT_PENDING"}}},
+    {"a failed step that is skipped lets the run go on",
+     "a b< c<a,b",
+     {{"start", "running a=ready b=ready c=pending"},
+      {"final a", "running a=failed b=ready c=pending"},
+      {"final b", "failed a=failed b=failed c=pending"},
+      {"omit a", "failed a=skipped b=failed c=pending"},
+      {"pause -", "paused:why a=skipped b=failed c=pending"},
+      {"omit b", "paused:why a=skipped b=skipped c=pending"},
+      {"resume", "running a=skipped b=skipped c=ready"}}},
+    {"a step that was skipped stays so when what failed before it is retried",
+     "a b c",
+     {{"start", "running a=ready b=pending c=pending"},
+      {"omit c", "running a=ready b=pending c=skipped"},
+      {"final a", "failed a=failed b=pending c=skipped"},
+      {"retry", "running a=ready/2 b=pending c=skipped"},
+      {"complete a", "running a=completed/2 b=ready c=skipped"},
+      {"retry a", "running a=ready/3 b=pending/2 c=pending/2"}}},
+    {"a run is not to go on after a step, and does not",
+     "a b",
+     {{"start", "running a=ready b=pending"}, {"part a -", "cancelled a=completed b=cancelled"}}},
+    {"a run that ends by such a step ends as it would",
+     "a b<",
+     {{"start", "running a=ready b=ready"},
+      {"complete b", "running a=ready b=completed"},
+      {"part a -", "done a=completed b=completed"}}},
+    {"a run that expires by such a step is expired",
+     "reply? then",
+     {{"start", "waiting reply=waiting then=pending"},
+      {"wait 3600000", ""},
+      {"fire reply", "running reply=ready then=pending"},
+      {"part reply -", "expired reply=cancelled then=cancelled"}}},
+    {"after such a step the run waits for who holds another",
+     "a b< c<b",
+     {{"start", "running a=ready b=ready c=pending"},
+      {"part a b", "running a=completed b=ready^ c=cancelled"},
+      {"complete b", "cancelled a=completed b=completed c=cancelled"}}},
     {"steps run one after another",
      "create! mail confirm? thank!",
      {{"start", "running create=ready mail=pending confirm=pending thank=pending"},
@@ -48,7 +240,8 @@ static const struct scenario scenarios[] = {
      "mail",
      {{"start", "running mail=ready"},
       {"fail mail", "retrying mail=retrying"},
-      {"fire mail", "retrying mail=retrying"}, /* not yet */
+      {"fire mail", "retrying mail=retrying"},
+      /* not yet */
       {"wait 59999", ""},
       {"fire mail", "retrying mail=retrying"},
       {"wait 1", ""},
@@ -396,7 +589,8 @@ static const struct scenario scenarios[] = {
       {"begin mail", "STALE"},
       {"crash mail", "failed:interrupted mail=failed+1 then=pending"},
       {"begin mail", "STALE"},
-      {"complete mail", "STALE"}, /* not by its own hand */
+      {"complete mail", "STALE"},
+      /* not by its own hand */
       {"fail mail", "STALE"},
       {"retry", "running mail=ready/2 then=pending"},
       {"begin mail", "running mail=running/2 then=pending"},
@@ -504,6 +698,7 @@ static void describe(const struct wf_state *state, char *text, size_t size)
         at += step->round > 1 ? snprintf(text + at, size - (size_t)at, "/%u", step->round) : 0;
         at += step->crashes ? snprintf(text + at, size - (size_t)at, "+%u", step->crashes) : 0;
         at += step->kept_version ? snprintf(text + at, size - (size_t)at, "&") : 0;
+        at += step->held ? snprintf(text + at, size - (size_t)at, "^") : 0;
     }
 }
 
@@ -521,21 +716,54 @@ static const struct {
     {"open", WF_COMMAND_OPEN},         {"keep", WF_COMMAND_KEEP},
     {"begin", WF_COMMAND_BEGIN},       {"note", WF_COMMAND_TELL},
     {"progress", WF_COMMAND_TELL},     {"own", WF_COMMAND_COMPLETE},
-    {"ownfail", WF_COMMAND_FAIL},
+    {"ownfail", WF_COMMAND_FAIL},      {"open", WF_COMMAND_OPEN},
+    {"cancel", WF_COMMAND_CANCEL},     {"pause", WF_COMMAND_PAUSE},
+    {"resume", WF_COMMAND_RESUME},     {"omit", WF_COMMAND_OMIT},
+    {"letgo", WF_COMMAND_LET_GO},      {"part", WF_COMMAND_COMPLETE},
+    {"cancel_by", WF_COMMAND_CANCEL},  {"pause_by", WF_COMMAND_PAUSE},
 };
+
+/* "a,c" as bits; "-": none. */
+static struct wf_bytes bits_of(const struct wf_state *state, const char *names, char *bits)
+{
+    size_t len = 0;
+
+    memset(bits, 0, WF_STEPS_MAX / 8);
+    while (*names && *names != '-') {
+        size_t end = strcspn(names, ",");
+        int step = wf_state_find(state, (struct wf_bytes){names, end});
+
+        CHECK(step >= 0);
+        bits[step / 8] = (char)(bits[step / 8] | 1 << (step % 8));
+        len = (size_t)step / 8 + 1 > len ? (size_t)step / 8 + 1 : len;
+        names += end + (names[end] == ',');
+    }
+    return (struct wf_bytes){bits, len};
+}
 
 static enum wf_status obey(struct simulation *simulation, const char *line)
 {
     struct wf_command command = {.step = -1, .delay_ms = -1, .reason = WF_BYTES("")};
-    char word[16] = "", name[32] = "";
+    char word[16] = "", name[32] = "", names[32] = "", bits[WF_STEPS_MAX / 8];
+    bool of_run;
 
-    sscanf(line, "%15s %31s", word, name);
+    sscanf(line, "%15s %31s %31s", word, name, names);
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
         if (strcmp(words[i].word, word) == 0) {
             command.kind = words[i].kind;
         }
     }
-    if (*name) {
+    of_run = !strcmp(word, "cancel") || !strcmp(word, "pause");
+    if (of_run) {
+        command.held = bits_of(&simulation->state, name, bits);
+    } else if (strcmp(word, "complete") == 0) {
+        command.kept = bits_of(&simulation->state, names, bits);
+    } else {
+        command.held = bits_of(&simulation->state, names, bits);
+    }
+    command.parting = strcmp(word, "part") ? WF_BYTES("") : WF_BYTES("destroyed");
+    command.reason = command.kind == WF_COMMAND_PAUSE ? WF_BYTES("why") : command.reason;
+    if (*name && !of_run) {
         command.step = wf_state_find(&simulation->state, bytes_of(name));
         command.step = command.step < 0 ? 99 : command.step;
     }
@@ -705,7 +933,8 @@ static int ends_in(const struct simulation *simulation)
         CHECK(wf_row_open(&row, wf_buffer_bytes(&simulation->rows[i])) == WF_OK);
         while (wf_row_next(&row, &event) == WF_OK) {
             CHECK(!ends || event.kind == WF_KIND_step_retried); /* nothing after the end */
-            ends += event.kind == WF_KIND_run_done || event.kind == WF_KIND_run_expired;
+            ends += event.kind == WF_KIND_run_done || event.kind == WF_KIND_run_expired ||
+                    event.kind == WF_KIND_run_cancelled;
             ends = event.kind == WF_KIND_step_retried ? 0 : ends;
         }
     }
@@ -724,43 +953,86 @@ static void check_rules(const struct simulation *simulation)
         bool delayed = step->status == WF_STEP_pending && step->due_ms;
         bool active = in_hand || delayed || step->status == WF_STEP_waiting ||
                       step->status == WF_STEP_retrying;
+        bool halted = wf_state_halted(state), shown = !halted || step->held;
 
         moving += active;
         failed += step->status == WF_STEP_failed;
         unsettled += step->status != WF_STEP_completed && step->status != WF_STEP_skipped;
         CHECK(wf_step_sound(step));
-        CHECK(rows.ready == (in_hand || step->reminding));
-        CHECK(rows.waits == (step->status == WF_STEP_waiting));
-        CHECK(!step->reminding || (rows.waits && rows.mode == WF_MODE_REMIND && !rows.alone));
+        CHECK(rows.ready == ((shown && in_hand) || (step->reminding && !halted)));
+        CHECK(rows.waits == (shown && step->status == WF_STEP_waiting));
+        CHECK(!step->reminding || halted ||
+              (rows.waits && rows.mode == WF_MODE_REMIND && !rows.alone));
         CHECK(step->reminders <= WF_REMINDERS_MAX && !(step->reminding && step->remind_ms));
         CHECK(!step->kept_version || step->status == WF_STEP_pending || step->mode == WF_MODE_ASK ||
               step->mode == WF_MODE_JUDGE);
-        CHECK(!rows.timer || (rows.due_ms && !in_hand));
-        CHECK(step->status != WF_STEP_retrying || rows.timer);
+        CHECK(!rows.timer || (rows.due_ms && !in_hand && !halted));
+        CHECK(step->status != WF_STEP_retrying || rows.timer || state->paused);
+        CHECK(!step->held || (halted && (in_hand || step->status == WF_STEP_waiting)));
+        CHECK(!state->cancelling || !active || step->held); /* nothing else is to come */
         CHECK(!state->ended || !active);
         CHECK(!active || wf_state_released(state, i)); /* nothing runs before its time */
-        CHECK(delayed || step->status != WF_STEP_pending || !wf_state_released(state, i));
-        CHECK(!delayed || rows.timer);
+        CHECK(delayed || step->status != WF_STEP_pending || !wf_state_released(state, i) ||
+              state->paused);
+        CHECK(!delayed || rows.timer || state->paused);
         CHECK(step->crashes < WF_CRASHES_MAX || step->status == WF_STEP_failed ||
-              step->status == WF_STEP_cancelled);
+              step->status == WF_STEP_cancelled || step->status == WF_STEP_skipped);
     }
-    CHECK((state->ended == WF_RUN_done) == (unsettled == 0));
-    CHECK(state->failed == (!state->ended && moving == 0));
+    CHECK(state->ended == WF_RUN_cancelled || state->cancelling ||
+          (state->ended == WF_RUN_done) == (unsettled == 0));
+    CHECK(state->ended != WF_RUN_done || unsettled == 0);
+    CHECK(wf_state_halted(state) || state->failed == (!state->ended && moving == 0));
+    CHECK(!(state->paused && state->cancelling) && !(state->ended && wf_state_halted(state)));
+    CHECK(!state->cancelling || wf_state_held(state)); /* else it would be over */
+    if (wf_state_halted(state)) {
+        CHECK(wf_state_status(state) == (state->paused ? WF_RUN_paused : WF_RUN_running));
+        CHECK(ends_in(simulation) == 0);
+        return;
+    }
     CHECK((wf_state_status(state) == WF_RUN_failed) == state->failed);
     CHECK(!state->failed || failed > 0); /* so that somebody can retry it */
     CHECK(ends_in(simulation) == (state->ended != 0));
 }
 
-/* Of a run that is not halted. */
+/* Seldom one that halts the run: else it does nothing but stand still. */
 static enum wf_command_kind any_command(void)
 {
-    unsigned at = (unsigned)random_below(WF_COMMAND_TELL + 1);
+    enum wf_command_kind kind = (enum wf_command_kind)(1 + random_below(WF_COMMAND_KEEP));
 
-    return at < WF_COMMAND_TELL ? (enum wf_command_kind)(1 + at) : WF_COMMAND_KEEP;
+    if ((kind == WF_COMMAND_CANCEL || kind == WF_COMMAND_PAUSE) && random_below(4)) {
+        kind = WF_COMMAND_RESUME;
+    }
+    return kind;
+}
+
+/* Held are of the run's steps any that could be. */
+static void fill_bits(struct wf_command *command, char bits[2])
+{
+    bits[0] = (char)random_below(64);
+    bits[1] = (char)random_below(64);
+    command->held = (struct wf_bytes){bits, 1};
+    command->kept = (struct wf_bytes){bits + 1, random_below(4) == 0};
+    command->parting = command->kind == WF_COMMAND_COMPLETE && random_below(8) == 0
+                           ? WF_BYTES("destroyed")
+                           : WF_BYTES("");
+}
+
+/* What no step in hand or awaited can be: nobody can hold it, so nobody says so. */
+static void clear_idle(const struct wf_state *state, char *held)
+{
+    for (int i = 0; i < state->step_count; i++) {
+        const struct wf_step *step = &state->steps[i];
+
+        if (step->status != WF_STEP_ready && step->status != WF_STEP_running &&
+            step->status != WF_STEP_waiting) {
+            *held = (char)(*held & ~(1 << i));
+        }
+    }
 }
 
 static void walk(struct simulation *simulation, int commands, int *accepted)
 {
+    char bits[2];
     struct wf_command command = {.kind = WF_COMMAND_START, .step = -1};
 
     CHECK(simulate(simulation, &command, true) == WF_OK);
@@ -784,9 +1056,15 @@ static void walk(struct simulation *simulation, int commands, int *accepted)
             .reason = random_below(4) ? WF_BYTES("") : WF_BYTES("reason"),
             .error_class = random_below(2) ? WF_BYTES("Oops") : WF_BYTES(""),
             .error_message = random_below(2) ? WF_BYTES("broke") : WF_BYTES("")};
-        if (command.kind == WF_COMMAND_RETRY && random_below(2)) {
+        if ((command.kind == WF_COMMAND_RETRY || command.kind >= WF_COMMAND_CANCEL) &&
+            random_below(2)) {
             command.step = -1;
         }
+        fill_bits(&command, bits);
+        clear_idle(&simulation->state, bits);
+        bits[0] = (char)(command.step < 0 ? bits[0] : bits[0] & ~(1 << command.step));
+        command.kind =
+            command.step < 0 && command.kind >= WF_COMMAND_OMIT ? WF_COMMAND_RESUME : command.kind;
         if (simulate(simulation, &command, true) == WF_OK) {
             check_rules(simulation);
             ++*accepted;

@@ -73,6 +73,14 @@ static void forget_reminder(struct wf_step *step)
     step->remind = (struct wf_bytes){"", 0};
 }
 
+/* It is not going to happen. */
+static void cut_off(struct wf_step *step)
+{
+    step->status = WF_STEP_cancelled;
+    step->due_ms = step->kept_version = 0;
+    forget_reminder(step);
+}
+
 static void end_step(struct wf_state *state, struct wf_step *step, const struct wf_event *event,
                      enum wf_step_status status)
 {
@@ -297,8 +305,7 @@ static void fold_rejected(struct wf_state *state, struct wf_step *step,
     set_error(state, step, event);
     step->held = false;
     if (state->cancelling) {
-        step->status = WF_STEP_cancelled;
-        step->due_ms = 0;
+        cut_off(step);
     }
 }
 
@@ -322,8 +329,7 @@ static void fold_lost(const struct wf_state *state, struct wf_step *step,
         return;
     }
     if (state->cancelling) {
-        step->status = WF_STEP_cancelled;
-        step->due_ms = 0;
+        cut_off(step);
     } else if (step->status != WF_STEP_waiting) {
         step->status = WF_STEP_ready;
     }
@@ -347,9 +353,7 @@ static void end_run(struct wf_state *state, const struct wf_event *event, enum w
 
         step->held = false;
         if (step->status != WF_STEP_completed && step->status != WF_STEP_skipped) {
-            step->status = WF_STEP_cancelled;
-            step->due_ms = step->kept_version = 0;
-            forget_reminder(step);
+            cut_off(step);
         }
     }
 }
@@ -393,9 +397,7 @@ static void fold_cancelling(struct wf_state *state, const struct wf_event *event
 
         step->held = !settled && wf_event_holds(event->held, i);
         if (!settled && !step->held) {
-            step->status = WF_STEP_cancelled;
-            step->due_ms = step->kept_version = 0;
-            forget_reminder(step);
+            cut_off(step);
         }
     }
 }
