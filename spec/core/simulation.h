@@ -175,6 +175,8 @@ static struct {
 
 /* Told before an event's row is stored, while the tables are as they were. */
 static void on_event(const struct run *of, const struct wf_event *event);
+/* Told when a step or an await of a run is claimed. */
+static void on_claim(const struct run *of);
 
 static enum wf_status write_fails(struct wf_store *store, struct wf_error *error)
 {
@@ -463,6 +465,7 @@ static enum wf_status memory_run_update(struct wf_store *store, const struct wf_
         old->owner = row->owner;                                                                   \
         old->slot = row->slot;                                                                     \
         row->fence = ++old->fence;                                                                 \
+        on_claim(run_of(row->run_id));                                                             \
         run_of(row->run_id)->claims[first_claim + row->step] =                                     \
             (struct last_claim){row->owner, row->slot, ++claim_serial};                            \
         return WF_OK;                                                                              \

@@ -138,7 +138,13 @@ static void note(const char *format, ...)
     X(reminder_lost)                                                                               \
     X(run_done)                                                                                    \
     X(run_expired)                                                                                 \
-    X(run_failed)
+    X(run_failed)                                                                                  \
+    X(run_cancelled)                                                                               \
+    X(cancel_waited)                                                                               \
+    X(paused)                                                                                      \
+    X(resumed)                                                                                     \
+    X(let_go)                                                                                      \
+    X(omitted)
 
 enum fact {
 #define FACT_NAME(name) FACT_##name,
@@ -279,13 +285,14 @@ static void a_timer_fires_when_it_is_due_and_once(struct seen_step *step,
     step->due_ms = 0;
 }
 
-static void three_crashes_park_a_step(struct seen_step *step, const struct wf_event *event)
+static void three_crashes_park_a_step(struct seen_step *step, const struct wf_event *event,
+                                      bool cancelling)
 {
     PROMISE(!step->to_fail || event->kind == WF_KIND_step_failed);
     step->to_fail = false;
     if (event->kind == WF_KIND_lease_lost) {
         step->crashes += event->crashed;
-        step->to_fail = step->crashes == (int)WF_CRASHES_MAX;
+        step->to_fail = step->crashes == (int)WF_CRASHES_MAX && !cancelling;
         PROMISE(step->crashes <= (int)WF_CRASHES_MAX);
     } else if (event->kind == WF_KIND_step_failed) {
         bool crashed = wf_bytes_equal(event->reason, WF_BYTES("crashed"));
@@ -345,6 +352,29 @@ static void an_expiry_never_beats_a_claimed_submit(const struct wf_wait_row *row
     PROMISE(row && !row->owner);
 }
 
+static void nothing_begins_in_a_halted_run(const struct wf_state *state)
+{
+    PROMISE(!wf_state_halted(state));
+}
+
+static void on_claim(const struct run *of)
+{
+    struct wf_state state;
+
+    wf_state_init(&state);
+    if (wf_state_decode(&state, of->id, (struct wf_bytes){of->state, of->state_len})) {
+        abort();
+    }
+    nothing_begins_in_a_halted_run(&state);
+    wf_state_destroy(&state);
+}
+
+static bool is_let_go(const struct wf_event *event)
+{
+    return event->kind == WF_KIND_lease_lost &&
+           wf_bytes_equal(event->reason, WF_BYTES("given back"));
+}
+
 static void on_event(const struct run *of, const struct wf_event *event)
 {
     struct wf_state state;
@@ -353,7 +383,7 @@ static void on_event(const struct run *of, const struct wf_event *event)
     bool timeout =
         event->kind == WF_KIND_step_failed && wf_bytes_equal(event->reason, WF_BYTES("timeout"));
 
-    if (!of ||
+    if (!of || is_let_go(event) ||
         (event->kind != WF_KIND_lease_lost && event->kind != WF_KIND_input_expired && !timeout)) {
         return;
     }
@@ -385,16 +415,19 @@ static void see_token(struct wf_bytes bytes)
     }
 }
 
+/* What comes after a step that failed was not reached: a person may have skipped it. */
 static void see_reopened(struct seen_run *run, int step)
 {
     uint32_t round = run->steps[step].round;
+    bool failed = run->folded.steps[step].status == WF_STEP_failed;
+    bool kept = run->steps[step].kept && !run->steps[step].touched; /* it was not reached yet */
 
-    run->steps[step] = (struct seen_step){.round = round};
-    for (int i = 0; i < run->folded.step_count; i++) {
+    run->steps[step] = (struct seen_step){.round = round, .kept = kept};
+    for (int i = 0; i < run->folded.step_count && !failed; i++) {
         const struct wf_step *later = &run->folded.steps[i];
 
         for (uint16_t d = 0; d < later->dep_count; d++) {
-            if (later->deps[d] == step && run->steps[i].touched) {
+            if (later->deps[d] == step) {
                 see_reopened(run, i);
             }
         }
@@ -429,6 +462,11 @@ static void see_scheduled(struct seen_run *run, int index, const struct wf_event
     if (event->due_ms) {
         step->due_ms = event->due_ms;
         facts[FACT_delayed]++;
+        return;
+    }
+    if (run->folded.paused && run->folded.steps[index].status == WF_STEP_ready &&
+        event->attempt == step->attempt) { /* as it was, when its holder let it go */
+        facts[FACT_let_go]++;
         return;
     }
     if (step->due_ms || (event->attempt > 1 && !step->again)) {
@@ -550,7 +588,7 @@ static void see_step_event(struct seen_run *run, int index, const struct wf_even
         step->kept = true;
         return;
     }
-    three_crashes_park_a_step(step, event);
+    three_crashes_park_a_step(step, event, run->folded.cancelling);
     step->round = event->round;
     step->touched = true;
     switch (event->kind) {
@@ -576,6 +614,7 @@ static void see_step_event(struct seen_run *run, int index, const struct wf_even
         break;
     case WF_KIND_step_skipped:
         facts[FACT_skipped]++;
+        facts[FACT_omitted] += wf_bytes_equal(event->by, WF_BYTES("person"));
         a_settled_step_never_starts_again(step);
         see_token(event->reason);
         step->settled = true;
@@ -600,6 +639,10 @@ static void see_step_event(struct seen_run *run, int index, const struct wf_even
         a_timer_fires_when_it_is_due_and_once(step, event);
         break;
     case WF_KIND_lease_lost:
+        if (is_let_go(event)) {
+            facts[FACT_let_go]++;
+            break;
+        }
         facts[event->crashed ? FACT_crash_charged : FACT_lease_lost]++;
         step->again = true;
         break;
@@ -610,8 +653,13 @@ static void see_step_event(struct seen_run *run, int index, const struct wf_even
 
 static void see_run_event(struct seen_run *run, const struct wf_event *event)
 {
-    bool ends = event->kind == WF_KIND_run_done || event->kind == WF_KIND_run_expired;
+    bool ends = event->kind == WF_KIND_run_done || event->kind == WF_KIND_run_expired ||
+                event->kind == WF_KIND_run_cancelled;
 
+    facts[FACT_run_cancelled] += event->kind == WF_KIND_run_cancelled;
+    facts[FACT_cancel_waited] += event->kind == WF_KIND_cancel_requested && event->held.len;
+    facts[FACT_paused] += event->kind == WF_KIND_run_paused;
+    facts[FACT_resumed] += event->kind == WF_KIND_run_resumed;
     facts[FACT_run_done] += event->kind == WF_KIND_run_done;
     facts[FACT_run_expired] += event->kind == WF_KIND_run_expired;
     facts[FACT_run_failed] += event->kind == WF_KIND_run_failed;
@@ -707,11 +755,34 @@ static int64_t first_of(const struct wf_step *step)
                                                                         : step->due_ms;
 }
 
+/* What a halted run has rows of, somebody holds; and that is what it waits for. */
+static void a_halted_run_waits_for_its_holders_only(const struct run *run,
+                                                    const struct wf_state *state)
+{
+    bool held = false;
+
+    for (int i = 0; i < state->step_count; i++) {
+        const struct wf_ready_row *ready = ready_row_of(run->id, i);
+        const struct wf_wait_row *wait = wait_row_of(run->id, i);
+
+        PROMISE((ready || wait) == state->steps[i].held);
+        PROMISE((!ready || ready->owner) && (!wait || wait->owner));
+        PROMISE(!timer_row_of(run->id, i));
+        held |= ready || wait;
+    }
+    PROMISE(held || !state->cancelling); /* a cancelled run ends as soon as nobody holds a step */
+    PROMISE(!state->ended);
+}
+
 /* Whatever is to happen has a row that makes it happen; and nothing else has. */
 static void no_run_is_silently_stuck(const struct run *run, const struct wf_state *state)
 {
     bool moves = false, failed = false;
 
+    if (wf_state_halted(state)) {
+        a_halted_run_waits_for_its_holders_only(run, state);
+        return;
+    }
     for (int i = 0; i < state->step_count; i++) {
         const struct wf_step *step = &state->steps[i];
         const struct wf_timer_row *timer = timer_row_of(run->id, i);
@@ -1481,6 +1552,58 @@ static bool change(enum wf_command_kind kind)
     return ask_free(worker, op);
 }
 
+/* A command to the whole run. */
+static bool halt(enum wf_command_kind kind)
+{
+    struct worker *worker = any_worker();
+    struct wf_op *op = worker ? prepare_named(worker, NULL, WF_OP_CHANGE) : NULL;
+
+    if (!op) {
+        return false;
+    }
+    op->command.kind = kind;
+    op->command.reason = WF_BYTES("so said");
+    op->step = (struct wf_bytes){"", 0};
+    return ask_free(worker, op);
+}
+
+static bool cancel(void)
+{
+    return halt(WF_COMMAND_CANCEL);
+}
+
+static bool pause_run(void)
+{
+    return halt(WF_COMMAND_PAUSE);
+}
+
+static bool resume_run(void)
+{
+    return halt(WF_COMMAND_RESUME);
+}
+
+static bool omit(void)
+{
+    return change(WF_COMMAND_OMIT);
+}
+
+/* Who holds a step halts the run instead of ending it. */
+static bool halt_instead(void)
+{
+    struct worker *worker = any_that(holds_entered);
+    struct grip *grip = full_grip(worker, true);
+    struct wf_op *op = grip ? wf_op_prepare(worker->engine, &grip->hand, WF_OP_FINISH) : NULL;
+
+    if (!op) {
+        return false;
+    }
+    op->definition = definition_of(wf_hand_claim(&grip->hand)->run_id);
+    op->command.kind = random_below(3) ? WF_COMMAND_PAUSE : WF_COMMAND_CANCEL;
+    op->command.by = WF_BYTES("hand");
+    note("worker %d halts its run as %d", (int)(worker - workers), (int)op->command.kind);
+    return ask_grip(worker, grip, op);
+}
+
 static bool hurry(void)
 {
     return change(WF_COMMAND_HURRY);
@@ -1697,7 +1820,12 @@ static bool lose_outcome(void)
     X(jump_forward, 2)                                                                             \
     X(jump_backward, 1)                                                                            \
     X(fail_write, 1)                                                                               \
-    X(lose_outcome, 1)
+    X(lose_outcome, 1)                                                                             \
+    X(cancel, 1)                                                                                   \
+    X(pause_run, 4)                                                                                \
+    X(resume_run, 8)                                                                               \
+    X(omit, 2)                                                                                     \
+    X(halt_instead, 1)
 
 static struct {
     const char *name;
@@ -1779,6 +1907,9 @@ static void every_run_comes_to_an_end_or_waits_for_an_input(void)
         }
         wf_engine_work(workers[i].engine, GRIPS, WF_BYTES(""));
     }
+    for (int i = 0; i < KEYS; i++) {
+        resume_run(); /* some go on, and some stay paused */
+    }
     while (!all_is_still() && !broken && rounds++ < DRAIN_MAX) {
         bool moved = false;
 
@@ -1800,7 +1931,7 @@ static void every_run_comes_to_an_end_or_waits_for_an_input(void)
 
         a_replay_gives_the_same_bytes(&tables.runs[i]);
         PROMISE(status == WF_RUN_done || status == WF_RUN_expired || status == WF_RUN_failed ||
-                status == WF_RUN_waiting);
+                status == WF_RUN_waiting || status == WF_RUN_cancelled || status == WF_RUN_paused);
     }
 }
 

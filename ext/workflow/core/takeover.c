@@ -69,7 +69,7 @@ static struct wf_bytes reason_of(const struct wf_engine *engine, const struct wf
 }
 
 static enum wf_status lose(struct wf_engine *engine, const struct wf_op *op,
-                           const struct wf_ready_row *row, struct wf_bytes by,
+                           const struct wf_ready_row *row, bool entered, struct wf_bytes by,
                            struct wf_error *error)
 {
     struct wf_command command = {.kind = WF_COMMAND_LOST,
@@ -77,7 +77,7 @@ static enum wf_status lose(struct wf_engine *engine, const struct wf_op *op,
                                  .now_ms = op->command.now_ms,
                                  .by = by,
                                  .fence = row->fence,
-                                 .crashed = op->dead,
+                                 .crashed = op->dead && entered,
                                  .reason = reason_of(engine, op)};
     enum wf_status refused, status = wf_append_load(engine, row->run_id, &refused, error);
 
@@ -90,14 +90,15 @@ static enum wf_status lose(struct wf_engine *engine, const struct wf_op *op,
     return wf_append_command(engine, &command, &refused, error);
 }
 
-/* A `once` step whose start was told: whatever the mark says, it is not untouched. */
+/* A step whose start was told is not untouched, whatever its mark says: that goes when the end is on its way,
+ * and the end may not have come through. */
 static enum wf_status was_begun(struct wf_engine *engine, const struct wf_ready_row *row,
                                 bool *begun, struct wf_error *error)
 {
     const struct wf_state *state = &engine->committer.state;
     enum wf_status refused, status = wf_append_load(engine, row->run_id, &refused, error);
 
-    *begun = !status && !refused && row->step < state->step_count && state->steps[row->step].once &&
+    *begun = !status && !refused && row->step < state->step_count &&
              state->steps[row->step].status == WF_STEP_running;
     return status;
 }
@@ -109,14 +110,16 @@ static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op
 
     for (int i = 0; i < held->ready_count && !status; i++) {
         struct wf_ready_row *row = &held->ready[i];
-        bool entered = op->entry && wf_liveness_entered(op->entry, row->slot,
-                                                        wf_liveness_turn(row->step, row->fence));
+        bool begun,
+            entered = op->entry && wf_liveness_entered(op->entry, row->slot,
+                                                       wf_liveness_turn(row->step, row->fence));
 
+        begun = entered;
         if (!entered) {
-            status = was_begun(engine, row, &entered, error);
+            status = was_begun(engine, row, &begun, error);
         }
-        if (!status && entered) {
-            status = lose(engine, op, row, by, error);
+        if (!status && begun) {
+            status = lose(engine, op, row, entered, by, error);
             engine->committer.released++;
         } else if (!status) {
             status = wf_holders_release_step(engine, row, by, error);

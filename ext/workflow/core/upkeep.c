@@ -122,24 +122,21 @@ static enum wf_status tell_start(struct wf_engine *engine, struct wf_slot *slot,
                                  struct wf_error *error)
 {
     const struct wf_claim *claim = &slot->claim;
-    struct wf_ready_row row = {.run_id = claim->run_id, .step = claim->step};
     struct wf_command command = {.kind = WF_COMMAND_STARTED, .step = claim->step};
     struct wf_work work;
-    enum wf_status refused = WF_OK,
-                   status = engine->does->ready_get(engine->committer.store, &row, error);
+    enum wf_status refused, status = wf_append_load(engine, claim->run_id, &refused, error);
 
     slot->told = true;
-    if (status || row.fence != claim->fence || wf_work_read(claim, &work)) {
-        return status == WF_NOT_FOUND ? WF_OK : status;
+    if (!status && !refused) {
+        status = wf_append_check_claim(engine, claim, &refused, error);
+    }
+    if (status || refused || wf_work_read(claim, &work)) {
+        return status;
     }
     command.now_ms = wf_clock_wall_ms(&engine->clock);
     command.started_ms = atomic_load(&slot->entered_ms);
     command.attempt = claim->attempt;
     command.by = work.by;
-    status = wf_append_load(engine, claim->run_id, &refused, error);
-    if (status || refused || engine->committer.state.steps[claim->step].round != claim->round) {
-        return status;
-    }
     return wf_append_command(engine, &command, &refused, error);
 }
 
