@@ -641,6 +641,7 @@ static void see_step_event(struct seen_run *run, int index, const struct wf_even
     case WF_KIND_lease_lost:
         if (is_let_go(event)) {
             facts[FACT_let_go]++;
+            step->again |= event->attempt != 0;
             break;
         }
         facts[event->crashed ? FACT_crash_charged : FACT_lease_lost]++;

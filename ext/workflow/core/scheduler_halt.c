@@ -47,7 +47,7 @@ static void lose(struct decision *decision, int index)
     struct wf_event event = wf_decision_of_step(decision, index, WF_KIND_lease_lost);
 
     event.fence = decision->command->fence;
-    event.reason = WF_BYTES("interrupted");
+    event.reason = WF_BYTES("given back");
     wf_decision_emit(decision, event);
     if (!decision->state->cancelling && step->once) {
         wf_decision_interrupt(decision, index);
