@@ -28,6 +28,13 @@ RSpec.describe "Workflow::Helper" do
     expect(html).to include(%(<li class="workflow-step ready" data-step="send_link" data-state="ready"><strong>Send link</strong>))
   end
 
+  it "shows that a run is paused and why, not the form of the step that waits" do
+    html = rendered(%(signup.now(:send_link); signup.workflow.pause(reason: "audit")))
+
+    expect(html).to include(%(data-state="paused"), %(<p class="workflow-state">Paused: activate (audit)</p>))
+    expect(html).not_to include("activate a@b.c waiting")
+  end
+
   it "renders without a run, and for plain objects" do
     expect(rendered("signup = Signup.new")).to include(%(<div id="workflow_signup_new" class="workflow" data-state="none" data-version="0">), "None")
     expect(rendered("signup = Plain.new.tap(&:start)", "app/models/plain.rb" => "class Plain; include Workflow; workflow { later :go }; def go; end; end"))
