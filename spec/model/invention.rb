@@ -71,6 +71,7 @@ module Differential
       end
 
       def ending(session, at)
+        return [ :dwell, at ] if @random.rand(400).zero? # it takes its time
         return [ :halt_instead, at, one(%i[cancel pause pause]), chance(80) ] if chance(2)
         case session.hands[at].claim.handed
         when :await then one([ [ :accept, at ], [ :accept, at ], [ :reject, at, chance(50) ], [ :give_back, at, chance(50) ] ])
