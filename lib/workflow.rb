@@ -16,6 +16,7 @@ require_relative "workflow/error"             # everything that is raised
 require_relative "workflow/declaring"         # the words of a class: workflow, step, remembers, start
 require_relative "workflow/declarations"      # what one class declared, with its parents'
 require_relative "workflow/dsl"               # reads the block
+require_relative "workflow/renamings"         # what steps were called in earlier code
 require_relative "workflow/definition"        # a frozen graph of steps
 require_relative "workflow/step_definition"   # one step: retries, what an error means
 require_relative "workflow/options"           # which options there are, and good values
@@ -47,6 +48,7 @@ require_relative "workflow/messages"          # why it was not accepted
 require_relative "workflow/decorator"         # object.later.call
 require_relative "workflow/work"              # a step in hand
 require_relative "workflow/verdict"           # what a method said against an input
+require_relative "workflow/gap"               # a step that the code has no more
 require_relative "workflow/execution"         # one attempt: the method, and how it ended
 require_relative "workflow/destruction"       # runs of records that are destroyed
 require_relative "workflow/worker"            # threads that take steps
@@ -66,6 +68,7 @@ module Workflow
   autoload :LogSubscriber, "#{__dir__}/workflow/log_subscriber"
   autoload :Helper, "#{__dir__}/workflow/helper"
   autoload :StreamChannel, "#{__dir__}/workflow/stream_channel"
+  autoload :Check, "#{__dir__}/workflow/check"
   autoload :Verification, "#{__dir__}/workflow/verification"
   autoload :StreamName, "#{__dir__}/workflow/stream_name"
 

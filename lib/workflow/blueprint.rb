@@ -5,15 +5,16 @@ module Workflow
   # has it at present. Made, and the class checked for the methods, at first use and whenever the configuration has
   # changed; else remembered by the definition.
   module Blueprint
-    # @param memo [Hash] class => [generation of the configuration, native definition]
+    # @param memo [Hash] name of a class => [the class's number, generation of the configuration, native definition]; not
+    #   the class, which would outlive a reload in the definition of a parent that is not reloaded
     # @return [Native::Definition]
     def self.of(definition, klass, memo)
       configuration = Workflow.configuration
-      generation, native = memo[klass]
-      return native if native && generation == configuration.generation
+      known, generation, native = memo[klass.name]
+      return native if native && known == klass.object_id && generation == configuration.generation
       definition.verify(klass)
       native = build(definition, Subject.class_name(klass), configuration.places.of(klass))
-      memo[klass] = [ configuration.generation, native ]
+      memo[klass.name] = [ klass.object_id, configuration.generation, native ]
       native
     end
 
@@ -26,7 +27,8 @@ module Workflow
 
     def self.steps(definition, places)
       definition.steps.zip(definition.dependencies).map do |step, deps|
-        { name: step.name.to_s, kind: step.kind, deps: deps, place: place(step, places),
+        { name: step.name.to_s, was: definition.was(step).map(&:to_s), kind: step.kind, deps: deps,
+          place: place(step, definition, places),
           retries: step.retries, backoff: step.constant_ms, expires_ms: step.expires_ms,
           otherwise: step.otherwise&.to_s, wait_ms: step.wait_ms, asks: asks?(definition, step), either: step.either,
           timeout_ms: step.timeout_ms, once: step.once?, remind_ms: step.remind_ms, remind: step.remind&.to_s,
@@ -36,9 +38,10 @@ module Workflow
 
     def self.asks?(definition, step) = step.asks? || (step.await? && definition.conditions.any?)
 
-    def self.place(step, places)
+    # The configuration may still have an old name.
+    def self.place(step, definition, places)
       return :later if step.await?
-      places.fetch(step.name, step.kind)
+      places.values_at(step.name, *definition.was(step)).compact.first || step.kind
     end
 
     private_class_method :steps, :asks?, :place

@@ -14,6 +14,8 @@ module Workflow
     include Stepping
     include MethodCalling
 
+    MOVABLE = %i[waiting ready retrying].freeze
+
     # @param raising [Boolean] whether a step's own error, a rejection or an invalid record is raised
     # @param run [Run, nil] the run meant; nil: found by the name of the step
     def initialize(object, raising: false, run: nil)
@@ -45,16 +47,25 @@ module Workflow
 
       def klass = subject.klass
       def declarations = @declarations ||= Declarations.of(klass)
-      def step?(name) = declarations.with_step(name).any?
+      def step?(name) = declarations.with_step(name).any? || step_of_run?(name)
+
+      # One that the code has no more is still the run's.
+      def step_of_run?(name) = !@run.nil? && !@run.method_run? && @run.step?(name)
 
       # The run of the workflow that has a step: where several have it, the one that can use it.
       def run_for(step)
         return @run if @run
         definitions = declarations.with_step(step)
-        raise DefinitionError, unknown(step) if definitions.empty?
+        return run_from_earlier(step) if definitions.empty?
         runs = definitions.map { |definition| Run.current(subject, definition.name) }
-        runs.find { |run| run.id && %i[waiting ready retrying].include?(run.step(step).state) } ||
+        runs.find { |run| run.step?(step) && MOVABLE.include?(run.step(step).state) } ||
           runs.find { |run| run.id && !run.ended? } || runs.find(&:id) || runs.first
+      end
+
+      # The open run that began with a step which the code has no more.
+      def run_from_earlier(step)
+        runs = subject.identified? ? Runs.of(object) : []
+        runs.find { |run| !run.ended? && run.step?(step) } or raise DefinitionError, unknown(step)
       end
 
       def unknown(step)
@@ -66,7 +77,7 @@ module Workflow
       def standing(run, name)
         return "no run of it has started" unless run.id
         return "the run is paused#{": #{run.reason}" if run.reason}. Resume it first" if run.paused?
-        step = run.steps.find { |candidate| candidate.name == name.to_sym }
+        step = run.step(name) if run.step?(name)
         return "its turn comes at #{step.due_at}" if step&.pending? && step.due_at
         step ? "it is #{step.state}#{" (the run is #{run.state})" unless run.running?}" : "run #{run.id} has no such step"
       end

@@ -6,7 +6,7 @@ module Workflow
   # What one class declares: its workflows, the options of single methods, and what its objects remember. A subclass
   # has its parent's and adds its own; one of the same name replaces the parent's.
   class Declarations
-    @classes = {}
+    @names = {}
 
     class << self
       # @return [Declarations] those of a class that includes Workflow
@@ -15,17 +15,31 @@ module Workflow
           klass.instance_variable_set(:@workflow_declarations, new(klass))
       end
 
-      # Remembers that a class includes Workflow, for checks of all of them. One that is loaded again takes its place.
+      # Remembers that a class includes Workflow, for checks of all of them: by name, so that one that is loaded again
+      # takes its place, and is not held on to.
       def register(klass)
-        @classes[klass.name] = klass if klass.name
+        @names[klass.name] = true if klass.name
       end
 
       # The classes to check after loading: those that are still in use, and of these the ends of the lines.
       # @return [Array<Class>]
       def classes
-        @classes.values.flat_map { |klass| leaves(klass) }.uniq.select do |klass|
-          klass.name && Object.const_defined?(klass.name) && Object.const_get(klass.name).equal?(klass)
-        end
+        @names.keys.filter_map { |name| class_of(name) }.flat_map { |klass| leaves(klass) }.uniq
+          .select { |klass| klass.name && class_of(klass.name).equal?(klass) }
+      end
+
+      # @param name [String] as the log has it
+      # @return [Class, nil] nil: this process does not know it
+      def class_of(name)
+        klass = Object.const_get(name) if name
+        klass if klass.is_a?(Declaring)
+      rescue NameError
+        nil
+      end
+
+      # @return [Boolean] whether classes below declare something of their own, so that the class alone does not say what holds
+      def several?(klass)
+        klass.subclasses.any? { |child| of(child).declares? || several?(child) }
       end
 
       private
@@ -60,6 +74,9 @@ module Workflow
 
     # @return [Hash{Symbol=>Definition}]
     def workflows = (parent ? parent.workflows : {}).merge(@workflows)
+
+    # @return [Boolean] whether the class declares a workflow itself, beside what it inherits
+    def declares? = @workflows.any?
 
     # @return [StepDefinition, nil] what `step :call, …` says
     def method_options(name) = @methods[name.to_sym] || parent&.method_options(name)

@@ -19,6 +19,8 @@ module Workflow
     attr_reader :conditions
     # @return [Array<Array<Integer>>] for each step, the indexes of those that it comes after
     attr_reader :dependencies
+    # @return [Hash{Symbol=>Symbol}] names that steps had in earlier code => the names that they have now
+    attr_reader :renamed
 
     # The definition of a method that is no step.
     # @param declared [StepDefinition, nil] what `step :call, …` says of it
@@ -35,8 +37,8 @@ module Workflow
       new(name.to_sym, [ StepDefinition.new(step.to_sym, :later, {}, "unknown") ], location: "unknown")
     end
 
-    def initialize(name, steps, location:, options: {})
-      @name, @steps, @location = name, steps.freeze, location
+    def initialize(name, steps, location:, options: {}, renamed: {})
+      @name, @steps, @location, @renamed = name, steps.freeze, location, renamed.freeze
       @options = Options.check(:workflow, options, "#{location}: workflow #{name.inspect}")
       @conditions = Condition.of(@options)
       @by_name = steps.to_h { |step| [ step.name, step ] }.freeze
@@ -47,10 +49,31 @@ module Workflow
       freeze
     end
 
+    # @param name [Symbol] the present one, or one that it had in earlier code
     # @return [StepDefinition, nil]
-    def step(name) = @by_name[name.to_sym]
+    def step(name) = @by_name[name.to_sym] || @by_name[renamed[name.to_sym]]
 
-    def step?(name) = @by_name.key?(name.to_sym)
+    # @return [Boolean] whether it has a step that is, or was, called that
+    def step?(name) = !step(name).nil?
+
+    # @param name [Symbol, String] as a run calls it
+    # @param await [Boolean] whether it is an await of the run
+    # @return [Boolean] whether the code can run that step: it may say another place, but not make an await of it
+    def runs?(name, await:) = step(name)&.await? == await
+
+    # @param step [StepDefinition]
+    # @return [Array<Symbol>] what it was called in earlier code
+    def was(step) = renamed.filter_map { |old, present| old if present == step.name }
+
+    # What a run calls a step: the name that it began with.
+    # @param name [Symbol] any that the step has or had
+    # @param names [Array<Symbol>] of the run's steps
+    # @return [Symbol, nil] nil: the run has no such step
+    def name_in(names, name)
+      return name if names.include?(name)
+      found = step(name) and [ found.name, *was(found) ].find { |candidate| names.include?(candidate) }
+    end
+
     def method_run? = name.start_with?(".")
     def unique? = options.fetch(:unique, true)
 

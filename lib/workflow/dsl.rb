@@ -1,12 +1,13 @@
 # frozen_string_literal: true
 
 require_relative "definition"
+require_relative "renamings"
 
 module Workflow
   # Evaluates the block of `workflow do … end` and returns the Definition. Whatever is wrong in the block is raised
   # here, with the file and line where it is written.
   class Dsl
-    WORDS = %i[now later await together either].freeze
+    WORDS = %i[now later await together either renamed].freeze
     STEPS_MAX = 200
     NAME_LEN_MAX = 200
 
@@ -26,12 +27,13 @@ module Workflow
       @above = []      # the steps that the next one comes after
       @branches = nil  # inside a block: the steps in it so far
       @eithers = 0
+      @renamings = Renamings.new
     end
 
     def read(options, &block)
       evaluate(&block)
       raise DefinitionError, "#{@location}: workflow #{@name.inspect} has no steps." if @steps.empty?
-      Definition.new(@name, @steps, options: options, location: @location)
+      Definition.new(@name, @steps, options: options, location: @location, renamed: @renamings.checked(@steps))
     end
 
     # A step that is run in the same breath as what came before.
@@ -60,6 +62,9 @@ module Workflow
     ensure
       @either = nil
     end
+
+    # Says what a step was called in earlier code, for the open runs that began with that name.
+    def renamed(*names, **options) = @renamings.add(names, options, Dsl.location)
 
     private
       def evaluate(&block)

@@ -9,6 +9,10 @@ module Workflow
   # A declaration, an option or config/workflow.yml is wrong, or the code no longer fits it.
   class DefinitionError < Error; end
 
+  # An open run has come to a step that the present code has no more, or has as an await where it was none. The run is
+  # paused; the message says the ways on.
+  class StepVanished < DefinitionError; end
+
   # An argument, an input or a subject cannot be written to the log.
   class NotSerializable < Error; end
 

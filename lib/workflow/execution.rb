@@ -61,6 +61,7 @@ module Workflow
       find_kept if work.judge?
       attempt
       return leave(wait) if left?
+      return pause(wait) if vanished?
       return stop(wait) if @over
       return judged(wait) if work.judge?
       @error ||= overtime
@@ -95,6 +96,14 @@ module Workflow
     # @return [Boolean] whether it was left by `reject`
     def rejected? = !@rejection.nil?
 
+    # @return [Boolean] whether the present code has no such step any more; nothing was run
+    def vanished? = @error.is_a?(StepVanished) && @blueprint.nil?
+
+    # Stops the run at a step that the present code has no more: whoever holds it puts it down.
+    # @param wait [Boolean] whether until it is durable
+    # @return [Array(Hash, Array, nil), nil] snapshot and events; nil unless `wait`
+    def pause(wait) = @hand.pause(blueprint, message, wait)
+
     # @return [Object] the subject
     def object = @object ||= Subject.load(work.class_name, work.subject)
 
@@ -123,9 +132,8 @@ module Workflow
         declarations = Declarations.of(object.class)
         return declarations.of_method(work.step.to_sym, options) if work.method_run?
         found = declarations.workflow(work.name)
-        return found if found&.step?(work.step)
-        raise DefinitionError, "#{object.class} no longer has a step #{work.step} in its workflow #{work.name}, " \
-          "but the open run #{work.run_id} does. Bring it back."
+        return found if found&.runs?(work.step, await: work.await?)
+        raise StepVanished, Gap.at(Workflow.engine.find(work.run_id), work.step, object.class, found).to_s
       end
 
       def during
@@ -154,7 +162,7 @@ module Workflow
 
       def call
         Instrumentation.instrument("attempt", Instrumentation.of_work(work)) do
-          @value = object.__send__(work.method_name, *@positional, **@keywords) if callable?
+          @value = object.__send__(method_name, *@positional, **@keywords) if callable?
         end
       end
 
@@ -165,11 +173,14 @@ module Workflow
         raise
       end
 
+      # The step's own has the name that the present code has for it.
+      def method_name = work.own? ? step.name : work.method_name
+
       # @return [StepDefinition, nil] nil: the present code does not say
       def step = @definition&.step(work.step)
 
       # An await may do without a method; what is to remind may not.
-      def callable? = !step.await? || work.remind? || object.respond_to?(work.method_name, true)
+      def callable? = !step.await? || work.remind? || object.respond_to?(method_name, true)
 
       # Before the attempt: that the log cannot be read at this moment is nothing against the input.
       def find_kept

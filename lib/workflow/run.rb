@@ -3,6 +3,7 @@
 require_relative "run/acting"
 require_relative "run/finding"
 require_relative "run/halting"
+require_relative "run/naming"
 
 module Workflow
   # One execution of a workflow for one object: its state and steps as the log has them, and what can be asked of it.
@@ -11,6 +12,7 @@ module Workflow
     extend Finding
     include Acting
     include Halting
+    include Naming
 
     # What a run can be in.
     STATES = %i[none scheduled running waiting retrying paused undoing failed done expired cancelled].freeze
@@ -50,15 +52,17 @@ module Workflow
     # @return [Boolean] done, expired or cancelled
     def ended? = ENDED.include?(state)
 
+    # Each under the name that the present code has for it.
     # @return [Array<Step>] in the order declared
-    def steps = @steps ||= snapshot[:steps].map { |facts| Step.new(facts) }
+    def steps = @steps ||= named_steps
 
+    # @param name [Symbol] the present one, or one that the step had in earlier code
     # @return [Step]
     # @raise [ArgumentError] of a name that the run has no step of
     # @example
     #   run.step(:charge).attempts
     def step(name)
-      steps.find { |step| step.name == name.to_sym } or
+      find_step(name) or
         raise ArgumentError, "run #{id} has no step #{name.inspect}.#{Suggestion.for(name, steps.map(&:name))}"
     end
 

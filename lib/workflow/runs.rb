@@ -33,7 +33,7 @@ module Workflow
     # @return [Runs]
     # @example
     #   Order.workflows.at(:charge).count
-    def at(step) = where { |run| run.current_step&.name == step.to_sym }
+    def at(step) = where { |run| run.current_step&.pinned_name == run.pinned_name(step) }
 
     # @return [Boolean]
     def empty? = first.nil?

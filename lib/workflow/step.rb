@@ -8,12 +8,15 @@ module Workflow
     ].freeze
 
     # @param facts [Hash] as the core gives them
-    def initialize(facts)
-      @facts = facts
+    # @param name [Symbol] the one that the present code has for it
+    def initialize(facts, name = facts[:name])
+      @facts, @name = facts, name
     end
 
-    # @return [Symbol]
-    def name = @facts[:name]
+    # @return [Symbol] the present code's
+    attr_reader :name
+    # @return [Symbol] the one that the run began with, which its events have
+    def pinned_name = @facts[:name]
     # @return [Symbol] :now, :later or :await
     def kind = @facts[:kind]
     # @return [Symbol] one of {STATES}

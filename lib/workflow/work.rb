@@ -21,6 +21,12 @@ module Workflow
     # @return [Boolean] whether it is an input that came before its turn, which has come now
     def judge? = mode == :judge
 
+    # @return [Boolean] whether it is of an await: its conditions, its input, what else is run about it
+    def await? = mode != :step
+
+    # @return [Boolean] whether the method is the one that has the step's name
+    def own? = !%i[otherwise remind].include?(mode)
+
     # @return [Boolean] whether the conditions are to be asked first
     def conditional? = !met && %i[step ask].include?(mode)
 

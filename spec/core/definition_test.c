@@ -43,6 +43,24 @@ TEST(a_step_is_found_by_name_wherever_the_guess_is)
     wf_definition_release(definition);
 }
 
+TEST(a_step_is_found_by_the_names_that_it_had_but_another_of_that_name_comes_first)
+{
+    static const struct wf_bytes was[] = {{"old", 3}, {"a", 1}};
+    struct graph graph;
+    struct wf_definition *definition;
+
+    graph_read(&graph, "a b");
+    graph.steps[1].was = was;
+    graph.steps[1].was_count = 2;
+    definition = graph_define(&graph, true);
+    for (int guess = -1; guess < 3; guess++) {
+        CHECK(wf_definition_find(definition, name_of("old"), guess) == &definition->steps[1]);
+        CHECK(wf_definition_find(definition, name_of("a"), guess) == &definition->steps[0]);
+        CHECK(!wf_definition_find(definition, name_of("ol"), guess));
+    }
+    wf_definition_release(definition);
+}
+
 TEST(it_lives_as_long_as_somebody_holds_it)
 {
     struct wf_definition *definition = define("a");

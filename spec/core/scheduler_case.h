@@ -74,12 +74,12 @@ static inline enum wf_status simulate(struct simulation *simulation, struct wf_c
                                       bool fold)
 {
     static const char mark[] = "a row that is not touched";
-    struct wf_birth birth = {.class_name = simulation->definition->class_name,
-                             .name = simulation->definition->name,
+    struct wf_birth birth = {.class_name = WF_BYTES("Signup"),
+                             .name = WF_BYTES("signup"),
                              .key = WF_BYTES("key"),
                              .subject = WF_BYTES("subject"),
                              .args = WF_BYTES("args"),
-                             .unique = simulation->definition->unique,
+                             .unique = simulation->definition && simulation->definition->unique,
                              .definition = simulation->definition};
     struct wf_buffer before = {0}, after = {0};
     enum wf_status status;

@@ -883,6 +883,74 @@ TEST(where_a_step_runs_is_asked_of_the_start_then_of_the_code_then_of_the_run)
     free(simulation);
 }
 
+/* From now on the code is this. */
+static void recode(struct simulation *simulation, struct wf_definition *definition)
+{
+    wf_definition_release(simulation->definition);
+    simulation->definition = definition;
+}
+
+static enum wf_status play_first_of(struct simulation *simulation, const char *began_with,
+                                    struct wf_definition *now)
+{
+    simulation_begin(simulation, definition_of(began_with));
+    CHECK(obey(simulation, "start") == WF_OK);
+    recode(simulation, now);
+    return obey(simulation, "complete a");
+}
+
+TEST(an_await_that_the_code_has_no_more_asks_its_holder_before_anybody_is_asked_for_an_input)
+{
+    static const char *const codes[] = {"a other?", "a reply", "a other"};
+    struct simulation *simulation = malloc(sizeof(*simulation));
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+        CHECK(play_first_of(simulation, "a reply? b", definition_of(codes[i])) == WF_OK);
+        CHECK(simulation->state.steps[1].status == WF_STEP_ready);
+        CHECK(simulation->state.steps[1].mode == WF_MODE_ASK);
+        CHECK(simulation->state.steps[1].due_ms == 0);
+        CHECK(wf_scheduler_place(&simulation->state, simulation->definition, 1) == WF_PLACE_NOW);
+        recode(simulation, definition_of("a reply? b")); /* the code has it back: it opens */
+        CHECK(obey(simulation, "open reply") == WF_OK);
+        CHECK(simulation->state.steps[1].due_ms == simulation->now_ms + 3600000);
+        simulation_end(simulation);
+    }
+    CHECK(play_first_of(simulation, "a reply? b", NULL) == WF_OK); /* nothing is known */
+    CHECK(simulation->state.steps[1].status == WF_STEP_waiting);
+    simulation->definition = define("a");
+    simulation_end(simulation);
+    free(simulation);
+}
+
+TEST(a_step_has_its_options_under_a_name_that_it_had_in_earlier_code)
+{
+    static const struct wf_bytes was[] = {{"reply", 5}, {"mail", 4}};
+    struct simulation *simulation = malloc(sizeof(*simulation));
+    struct graph graph;
+
+    for (int kind = 0; kind < 2; kind++) {
+        graph_read(&graph, kind ? "a letter" : "a answer?");
+        graph.steps[1].was = was;
+        graph.steps[1].was_count = 2;
+        graph.steps[1].retries = 1;
+        graph.steps[1].expires_ms = kind ? 0 : 77;
+        graph.steps[1].place = kind ? WF_PLACE_NOW : WF_PLACE_ANY;
+        CHECK(play_first_of(simulation, kind ? "a mail b" : "a reply? b",
+                            graph_define(&graph, true)) == WF_OK);
+        if (kind) {
+            CHECK(wf_scheduler_place(&simulation->state, simulation->definition, 1) ==
+                  WF_PLACE_NOW);
+            CHECK(obey(simulation, "fail mail") == WF_OK);
+            CHECK(simulation->state.steps[1].status == WF_STEP_retrying);
+        } else {
+            CHECK(simulation->state.steps[1].status == WF_STEP_waiting);
+            CHECK(simulation->state.steps[1].due_ms == simulation->now_ms + 77);
+        }
+        simulation_end(simulation);
+    }
+    free(simulation);
+}
+
 /* ---- A random walk ---- */
 
 #define COMMANDS 100000
@@ -1041,6 +1109,9 @@ static void walk(struct simulation *simulation, int commands, int *accepted)
         int step = (int)random_below(simulation->state.step_count);
 
         simulation->now_ms += random_below(200);
+        if (random_below(25) == 0) {
+            recode(simulation, random_definition());
+        }
         command = (struct wf_command){
             .kind = any_command(),
             .tells = random_below(2) ? WF_KIND_noted : WF_KIND_progressed,

@@ -58,6 +58,7 @@ RSpec.describe Workflow::Blueprint do
 
   it "hands over delays, conditions of awaits, and which either they are in" do
     klass = define("Order") { include Workflow; workflow { later :pack, wait: 2.5, if: -> { true }; either { await :card, if: -> { true }; await :cash } }; def pack; end }
+    Workflow::Store.load_core
     allow(Workflow::Native::Definition).to receive(:new).and_call_original
     klass.workflow.blueprint(klass)
 

@@ -93,14 +93,15 @@ RSpec.describe Workflow::Execution do
     expect { Helper.new.check }.to raise_error(Workflow::Error, /inside a step/)
   end
 
-  it "fails a run whose step the code no longer has, without asking what it was" do
+  it "pauses a run whose step the code no longer has, without an attempt" do
     step { nil }
     run = step.new.start(place: :later)
     define("OneStep") { include Workflow; workflow { now :other }; def other; end }
     work
 
-    eventually("it is failed") { run.reload.failed? }
-    expect(run.step(:go)).to have_attributes(reason: "undefined", error: have_attributes(message: /no longer has a step go/))
+    eventually("it is paused") { run.reload.paused? }
+    expect(run.reason).to match(/OneStep's workflow \(.*execution_spec.rb:\d+\) has no step go any more/)
+    expect(run.events.map(&:kind)).to eq %i[run_started step_scheduled run_paused]
   end
 
   it "fails a run whose class is gone" do

@@ -55,6 +55,24 @@ RSpec.describe "Workflow::Railtie" do
     expect(rake("workflow:check")).to include("workflow: 2 classes checked")
   end
 
+  it "says in rake workflow:check which open runs the new code cannot carry on, and exits so" do
+    application
+    in_application('Signup.start(email: "a")')
+    expect(rake("workflow:check")).to include("workflow: 1 open run, all can go on with this code.")
+    expect($?.exitstatus).to eq 0
+
+    application("app/models/signup.rb" => <<~RUBY)
+      class Signup < ActiveRecord::Base
+        include Workflow
+        workflow { now :create; await :activate }
+        def create; end
+      end
+    RUBY
+    expect(rake("workflow:check")).to match(/Signup, step send_link: 1 will stop when they come to it\n  Signup's workflow \(app\/models\/signup.rb:3\)/)
+      .and include("Signup/1 (run ", "run.skip(:send_link)")
+    expect($?.exitstatus).to eq 1
+  end
+
   it "reads config/workflow.yml, and refuses one that does not fit" do
     application("config/workflow.yml" => "test: {steps: {Signup: {create: later}}}\n")
     expect(in_application('puts Signup.start(email: "a").workflow.step(:create).state')).to eq "ready\n"

@@ -79,11 +79,18 @@ static void request_or_judge(struct decision *decision, int index)
     }
 }
 
+/* Whether the present code says nothing of an await of that name: somebody else has to find that out, and stop
+ * the run, before anybody is asked for an input. Where no definition came along, nothing is known. */
+static bool has_vanished(const struct decision *decision, const struct wf_definition_step *options)
+{
+    return decision->command->definition && (!options || options->kind != WF_STEP_AWAIT);
+}
+
 /* An await asks for its input, or first somebody asks its conditions. */
 static void open_await(struct decision *decision, int index,
                        const struct wf_definition_step *options)
 {
-    if (options && options->asks) {
+    if (has_vanished(decision, options) || (options && options->asks)) {
         schedule(decision, index, 1, WF_MODE_ASK);
     } else {
         request_or_judge(decision, index);

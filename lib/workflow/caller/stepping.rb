@@ -9,7 +9,7 @@ module Workflow
           run = run_for(name)
           return not_pending(run, name) unless run.id
           Breath.of(object) do |breath|
-            status, snapshot, row = breath.hand.now(run.id, name.to_s, Role.by)
+            status, snapshot, row = breath.hand.now(run.id, run.pinned_name(name).to_s, Role.by)
             next not_pending(changed(run, snapshot), name) unless %i[claimed busy].include?(status)
             run = breath.go_on(snapshot || run.snapshot, [], row)
             raise breath.error if @raising && breath.error
@@ -20,7 +20,7 @@ module Workflow
         def step_later(name)
           run = run_for(name)
           return not_pending(run, name) unless run.id
-          status, snapshot = Workflow.engine.later(run.id, name.to_s)
+          status, snapshot = Workflow.engine.later(run.id, run.pinned_name(name).to_s)
           %i[ok busy].include?(status) ? changed(run, snapshot) : not_pending(changed(run, snapshot), name)
         end
 
@@ -28,7 +28,7 @@ module Workflow
 
         def not_pending(run, name)
           raise NotPending, "#{klass}: the step #{name} is not pending: #{standing(run, name)}." \
-            "#{" Give it its input with submit." if run.id && run.waiting_for == name.to_sym}"
+            "#{" Give it its input with submit." if run.id && run.step?(name) && run.waiting_for?(name)}"
         end
     end
   end

@@ -35,30 +35,32 @@ module Workflow
 
         def unfit(run, step, errors)
           run.reload if run.equal?(@run) # a copy of who knows when
-          awaited = run.steps.any? { |candidate| candidate.name == step.to_sym && candidate.waiting? }
+          awaited = run.step?(step) && run.waiting_for?(step)
           !run.paused? && (awaited || early?(run, step)) ? verdict(run, errors, Rejected) : refused(run, step)
         end
 
         def claim(run, step, input, bytes)
           Breath.of(object) do |breath|
-            status, snapshot = breath.hand.submit(run.id, step.to_s, Role.by, TURN_MS)
-            next judge(breath, snapshot, step, input, bytes) if status == :claimed
-            run = Run.new(snapshot, subject: object) if snapshot
+            pinned = run.pinned_name(step).to_s
+            status, snapshot = breath.hand.submit(run.id, pinned, Role.by, TURN_MS)
+            run = Run.new(snapshot, subject: object) if snapshot && status != :claimed
             next keep(run, step, input, bytes) if status == :not_waiting && early?(run, step)
-            refused(run, step, status)
+            next refused(run, step, status) unless status == :claimed
+            work = Work.new(snapshot[:id], snapshot[:class_name], snapshot[:name].to_s, snapshot[:subject], pinned, pinned)
+            judge(breath, Execution.new(breath.hand, work, object, input: input), step, bytes)
           end
         end
 
         # Whether the input comes before the await's turn, and is kept until then.
         def early?(run, name)
           return false unless declarations.workflow(run.name)&.step(name)&.early?
-          run.steps.any? { |step| step.name == name.to_sym && step.ahead? }
+          run.step?(name) && run.step(name).ahead?
         end
 
         # A second one takes the place of the first. Where the turn has come meanwhile, it is judged like any other.
         def keep(run, step, input, bytes)
           blueprint = declarations.workflow!(run.name).blueprint(klass)
-          status, snapshot, events = Workflow.engine.keep(run.id, step.to_s, blueprint, bytes, Role.by)
+          status, snapshot, events = Workflow.engine.keep(run.id, run.pinned_name(step).to_s, blueprint, bytes, Role.by)
           run = Run.new(snapshot, subject: object) if snapshot
           return claim(run, step, input, bytes) if status == :busy || (status == :not_waiting && run.waiting_for?(step))
           return refused(run, step) unless status == :ok
@@ -66,13 +68,18 @@ module Workflow
           Submission.new(run, Messages.none(object), accepted: true, kept: true)
         end
 
-        def judge(breath, snapshot, step, input, bytes)
-          work = Work.new(snapshot[:id], snapshot[:class_name], snapshot[:name].to_s, snapshot[:subject], step.to_s, step.to_s)
-          execution = Execution.new(breath.hand, work, object, input: input)
+        def judge(breath, execution, step, bytes)
           failed = execution.attempt
-          raise failed || Interrupted.new("#{work} was given back: what it waited for was interrupted.") unless breath.hand.held?
+          raise failed || Interrupted.new("#{execution.work} was given back: what it waited for was interrupted.") unless breath.hand.held?
+          return vanished(breath, execution) if execution.vanished?
           return over(breath, execution, step) if execution.over
           failed ? reject(breath, execution) : accept(breath, execution, step, bytes)
+        end
+
+        # The present code has no such await: that pauses the run, and nobody judges the input.
+        def vanished(breath, execution)
+          snapshot, events, = execution.pause(true)
+          verdict(breath.go_on(snapshot, events, nil), execution.error.message, NotWaiting)
         end
 
         # The workflow's `while:` is not met any more: that ends the run, and nobody judges the input.
@@ -109,7 +116,7 @@ module Workflow
         def not_waiting(run, name, status)
           return "#{name} is being submitted elsewhere. Try again." if status == :busy
           return "#{name} is not awaited: nothing has started." unless run.id
-          step = run.steps.find { |candidate| candidate.name == name.to_sym }
+          step = run.step(name) if run.step?(name)
           return "#{name} is already done." if step&.completed?
           return "#{name} is not awaited: the workflow is #{end_of(run)}." if run.paused? || run.cancelling?
           return "#{name} is not awaited any more: its time was over at #{step.due_at}." if step&.waiting? && step.due_at

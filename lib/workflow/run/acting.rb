@@ -13,7 +13,7 @@ module Workflow
       def retry(from: nil)
         raise NotPending, "#{name}: there is no run to retry. Start one." unless id
         step(from) if from
-        status, snapshot, events = Workflow.engine.retry(id, blueprint, from&.to_s, Role.by)
+        status, snapshot, events = Workflow.engine.retry(id, blueprint, from && pinned_name(from).to_s, Role.by)
         replace(snapshot) if snapshot
         Instrumentation.publish_all(events, self)
         refuse_retry(from) unless %i[ok busy].include?(status)

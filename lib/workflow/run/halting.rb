@@ -48,7 +48,7 @@ module Workflow
         id = running_id(:skip)
         step(name)
         reason = reason&.to_s || "skipped by #{Role.by}"
-        halted(:skip, Workflow.engine.skip(id, name.to_s, present_blueprint, reason, Role.by), name)
+        halted(:skip, Workflow.engine.skip(id, pinned_name(name).to_s, present_blueprint, reason, Role.by), name)
       end
 
       # @return [Boolean] whether it was asked to end, and somebody still has a step of it in hand
