@@ -44,7 +44,8 @@ module Workflow
       def check
         require_files
         @out.puts "workflow: #{Workflow.verify} classes checked, all methods are there."
-        0
+        @out.puts check = Check.new
+        check.good? ? 0 : 1
       end
 
       def version

@@ -7,9 +7,11 @@ namespace :workflow do
     exit Workflow::Supervisor.new(Workflow::Worker.new(threads: threads), threads: threads).run
   end
 
-  desc "Check that all steps have their methods and config/workflow.yml fits them"
+  desc "Check that all steps have their methods, that config/workflow.yml fits them, and that all open runs can go on with this code"
   task check: :environment do
     Rails.application.eager_load!
     puts "workflow: #{Workflow.verify} classes checked, all methods are there."
+    puts check = Workflow::Check.new
+    exit 1 unless check.good?
   end
 end

@@ -42,6 +42,20 @@ RSpec.describe Workflow::Command do
     %i[GoodProcess BadProcess].each { |name| Object.__send__(:remove_const, name) if Object.const_defined?(name) }
   end
 
+  it "checks that all open runs can go on" do
+    File.write("#{@directory}/process.rb", "class GoodProcess; include Workflow; workflow { later :go }; def go; end; end")
+    expect(command("check", "-r", "#{@directory}/process.rb")).to eq 0
+    GoodProcess.start
+    expect(command("check", "-r", "#{@directory}/process.rb")).to eq 0
+    Object.__send__(:remove_const, :GoodProcess)
+    File.write("#{@directory}/new.rb", "class GoodProcess; include Workflow; workflow { later :other }; def other; end; end")
+
+    expect(command("check", "-r", "#{@directory}/new.rb")).to eq 1
+    expect(output.string).to include("workflow: 0 open runs, all can", "workflow: 1 open run, all can go on", "GoodProcess, step go: 1 will stop", "`renamed :go, to: :other`")
+  ensure
+    Object.__send__(:remove_const, :GoodProcess) if Object.const_defined?(:GoodProcess)
+  end
+
   describe "work" do
     include Waiting
 
