@@ -64,6 +64,9 @@ module Differential
     # @return [Array<Hand>]
     attr_reader :hands
 
+    # @return [Boolean] whether the present code cannot run what is in the hand
+    def gone?(at) = !hands[at].claim.nil? && !model_now.carries?(hands[at].claim.step)
+
     # @param operation [Array] its name and arguments
     # @raise [Difference]
     def perform(operation)
@@ -212,6 +215,9 @@ module Differential
         ended(hands[at].native, wait, answer) { @world.halt(claim, how, "instead") }
         true
       end
+
+      # A holder finds that the present code has no such step: it puts the run down.
+      def do_vanish(at, wait) = gone?(at) && do_halt_instead(at, :pause, wait)
 
       # The code changes: from now on another definition is handed in.
       def do_redefine(index)
@@ -384,7 +390,7 @@ module Differential
       def native_step(part, names)
         { name: part[:name], kind: part[:kind], deps: part[:after].map { |name| names.index(name) }, place: part[:place],
           retries: part[:retries] || 0, backoff: part[:backoff], expires_ms: part[:expires], otherwise: part[:otherwise],
-          wait_ms: part[:wait], asks: part[:asks] || false, either: part[:either],
+          wait_ms: part[:wait], asks: part[:asks] || false, either: part[:either], was: part[:was],
           early: part[:early] || false, remind_ms: part[:remind], remind: part[:remind] && "remind" }.compact
       end
 

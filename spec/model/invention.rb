@@ -12,12 +12,13 @@ module Differential
       @random = random
     end
 
-    # @return [Array<Hash>] a workflow as its code changes: names, kinds, order and groups stay
+    # @return [Array<Hash>] a workflow as its code changes: its options, now and then its steps
     def designs
       unique = chance(70)
       first = Array.new(1 + @random.rand(STEPS_MAX)) { |index| shape(index) }
       group(first)
-      Array.new(1 + @random.rand(3)) { { unique: unique, parts: first.map { |part| part.merge(options(part)) } } }
+      shapes = [ first ] + Array.new(@random.rand(3)) { chance(50) ? first : reshape(first) }
+      shapes.map { |parts| { unique: unique, parts: parts.map { |part| part.merge(options(part)) } } }
     end
 
     # @param session [Session] what may be done depends on what is there, four times in five
@@ -34,6 +35,31 @@ module Differential
         before = (0...index).to_a
         after = chance(60) ? before.last(1) : before.shuffle(random: @random).first(@random.rand(3))
         { name: "s#{index}", kind: one(%i[now now later later await]), after: after.map { |number| "s#{number}" } }
+      end
+
+      # A step is taken out, called otherwise (which is said, or forgotten), of another kind, or all are in another order.
+      def reshape(parts)
+        parts = parts.map(&:dup)
+        take_out(parts) if parts.size > 1 && chance(50)
+        call_otherwise(parts, one(parts)) if chance(60)
+        turn_into(one(parts)) if chance(25)
+        chance(30) ? parts.shuffle(random: @random) : parts
+      end
+
+      # What came after it comes after what was before it.
+      def take_out(parts)
+        gone = parts.delete_at(@random.rand(parts.size))
+        parts.each { |part| part[:after] = part[:after].flat_map { |name| name == gone[:name] ? gone[:after] : [ name ] }.uniq }
+      end
+
+      def call_otherwise(parts, renamed)
+        old, renamed[:name] = renamed[:name], renamed[:name].tr("s", "r")
+        renamed[:was] = [ old ] if chance(80)
+        parts.each { |part| part[:after] = part[:after].map { |name| name == old ? renamed[:name] : name } }
+      end
+
+      def turn_into(part)
+        part[:kind] = part[:kind] == :await ? one(%i[now later]) : :await unless part[:either]
       end
 
       # Awaits that come after the same steps, now and then, are a group of which one is enough.
@@ -72,6 +98,7 @@ module Differential
 
       def ending(session, at)
         return [ :dwell, at ] if @random.rand(400).zero? # it takes its time
+        return [ :vanish, at, chance(80) ] if session.gone?(at) && chance(50)
         return [ :halt_instead, at, one(%i[cancel pause pause]), chance(80) ] if chance(2)
         case session.hands[at].claim.handed
         when :await then one([ [ :accept, at ], [ :accept, at ], [ :reject, at, chance(50) ], [ :give_back, at, chance(50) ] ])

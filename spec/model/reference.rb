@@ -52,8 +52,10 @@ module Reference
 
   # What the code says at this moment. Names, kinds, order and groups are pinned when a run starts; the rest is asked again.
   class Design
-    Part = Struct.new(:name, :kind, :after, :either, :place, :retries, :backoff, :expires, :otherwise, :wait, :asks, :early, :remind,
+    Part = Struct.new(:name, :kind, :after, :either, :place, :retries, :backoff, :expires, :otherwise, :wait, :asks, :early, :remind, :was,
       keyword_init: true)
+    # Nothing is said of a step.
+    GONE = Part.new(retries: 0)
 
     attr_reader :parts, :unique
 
@@ -63,7 +65,11 @@ module Reference
       @unique = unique
     end
 
-    def [](name) = @parts.fetch(name)
+    # What is said of the step that a run calls so: under that name, else under one that it has taken since.
+    def [](name) = @parts[name] || @parts.each_value.find { |part| part.was&.include?(name) } || GONE
+
+    # Whether it can be run: no await can be run as anything else, nor anything else as an await.
+    def carries?(step) = self[step.name] != GONE && (self[step.name].kind == :await) == step.await?
   end
 
   # One step of one run.
@@ -537,8 +543,8 @@ module Reference
       end
 
       def arrive(run, step, part, by)
-        return knock(run, step, part, by) if step.await? && !part.asks
-        ready(run, step, 1, by)
+        return knock(run, step, part, by) if step.await? && part.kind == :await && !part.asks
+        ready(run, step, 1, by) # an await that is gone: whoever is to ask finds that out
       end
 
       # It is to be opened: not before what came early was looked at.
