@@ -22,6 +22,7 @@ require_relative "workflow/step_definition"   # one step: retries, what an error
 require_relative "workflow/options"           # which options there are, and good values
 require_relative "workflow/fields"            # the fields of an input, and their types
 require_relative "workflow/condition"         # if: and unless: of a step, while: of a workflow
+require_relative "workflow/tags"              # what runs are labelled with
 require_relative "workflow/configuration"     # store, threads, lease
 require_relative "workflow/places"            # config/workflow.yml: where steps run
 require_relative "workflow/blueprint"         # a definition as the core takes it
@@ -32,6 +33,8 @@ require_relative "workflow/subject"           # the object of a run: bytes, key,
 require_relative "workflow/memory"            # how plain objects are rebuilt
 require_relative "workflow/run"               # one execution, as a reader sees it
 require_relative "workflow/runs"              # many
+require_relative "workflow/preset"            # the run that a record was given beforehand
+require_relative "workflow/preloading"        # how a relation gives them
 require_relative "workflow/step"              # a step of a run
 require_relative "workflow/event"             # a fact
 require_relative "workflow/failure"           # an error, as the log keeps it

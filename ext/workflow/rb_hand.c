@@ -257,9 +257,13 @@ static enum wf_place place_of(VALUE symbol)
     return WF_PLACE_LATER;
 }
 
-static VALUE engine_start(VALUE self, VALUE hand_value, VALUE definition_value, VALUE subject,
-                          VALUE key, VALUE args, VALUE place, VALUE by)
+/* hand, definition, subject, key, args, place, by, and tags, which may be left out */
+static VALUE engine_start(int argc, VALUE *argv, VALUE self)
 {
+    VALUE hand_value, definition_value, subject, key, args, place, by, tags;
+    int given = rb_scan_args(argc, argv, "71", &hand_value, &definition_value, &subject, &key,
+                             &args, &place, &by, &tags);
+    VALUE pairs = rb_wf_tags(given > 7 ? tags : Qnil, true);
     struct wf_engine *engine = rb_wf_engine(self);
     struct wf_hand *hand = rb_wf_hand(hand_value);
     struct wf_definition *definition = rb_wf_definition(definition_value);
@@ -285,12 +289,14 @@ static VALUE engine_start(VALUE self, VALUE hand_value, VALUE definition_value, 
                                   .key = wf_op_keep(op, key_bytes),
                                   .subject = wf_op_keep(op, subject_bytes),
                                   .args = wf_op_keep(op, args_bytes),
+                                  .tags = wf_op_keep(op, rb_wf_bytes(pairs)),
                                   .place = asked,
                                   .unique = definition->unique,
                                   .definition = definition};
     op->command.by = wf_op_keep(op, by_bytes);
     status = answer(engine, hand, op, &told);
     RB_GC_GUARD(definition_value);
+    RB_GC_GUARD(pairs);
     return rb_ary_new_from_args(4,
                                 ID2SYM(rb_intern(status == WF_EXISTING ? "existing" : "started")),
                                 told.snapshot, told.events, told.work);
@@ -584,7 +590,7 @@ void rb_wf_init_hand(VALUE native)
     class = rb_define_class_under(native, "Hand", rb_cObject);
     rb_gc_register_mark_object(class);
     rb_undef_alloc_func(class);
-    rb_define_method(engine, "start", engine_start, 7);
+    rb_define_method(engine, "start", engine_start, -1);
     rb_define_method(class, "take", hand_take, 1);
     rb_define_method(class, "complete", hand_complete, 3);
     rb_define_method(class, "fail", hand_fail, 8);

@@ -126,6 +126,20 @@ static VALUE step_value(const struct wf_step *step)
     return hash;
 }
 
+/* Names and values, one after another; nil where there are none. */
+static VALUE tags(struct wf_bytes pairs)
+{
+    struct wf_reader reader = wf_reader_of(pairs);
+    VALUE list = rb_ary_new();
+
+    while (reader.at < reader.end && !reader.failed) {
+        struct wf_bytes text = wf_reader_bytes(&reader);
+
+        rb_ary_push(list, rb_utf8_str_new(text.len ? text.ptr : "", (long)text.len));
+    }
+    return pairs.len ? list : Qnil;
+}
+
 static VALUE state_value(const struct wf_state *state)
 {
     VALUE hash = rb_hash_new(), steps = rb_ary_new_capa(state->step_count);
@@ -144,7 +158,7 @@ static VALUE state_value(const struct wf_state *state)
     set(hash, "place", place(state->place));
     set(hash, "unique", state->unique ? Qtrue : Qfalse);
     set(hash, "cancelling", state->cancelling ? Qtrue : Qfalse);
-    set(hash, "tags", state->tags.len ? rb_wf_string(state->tags) : Qnil);
+    set(hash, "tags", tags(state->tags));
     set(hash, "started_ms", number(state->started_ms));
     set(hash, "ended_ms", number(state->ended_ms));
     set(hash, "reason", rb_wf_text(state->reason));

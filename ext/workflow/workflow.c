@@ -83,4 +83,5 @@ void Init_workflow(void)
     rb_wf_init_definition(native);
     rb_wf_init_engine(native);
     rb_wf_init_hand(native);
+    rb_wf_init_query(native);
 }

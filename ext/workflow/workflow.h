@@ -2,7 +2,7 @@
  * Shared by the glue only: classes, the bridge out of the interpreter's lock, and conversions.
  *
  * Reading order: workflow.c (what Ruby sees), rb_leave.c (the one place that leaves the GVL),
- * rb_engine.c, rb_hand.c, rb_definition.c (one class each), rb_value.c (states, events and work as Ruby
+ * rb_engine.c, rb_hand.c, rb_definition.c (one class each), rb_query.c (the engine's reads of many runs), rb_value.c (states, events and work as Ruby
  * values), rb_error.c (the only raise).
  */
 #ifndef RB_WORKFLOW_H
@@ -62,6 +62,12 @@ bool *rb_wf_hand_away(struct wf_hand *hand); /* true while a thread waits with i
 
 /* ---- rb_attempt.c: what a hand does while an attempt runs ---- */
 void rb_wf_init_attempt(VALUE hand);
+
+/* ---- rb_query.c ---- */
+void rb_wf_init_query(VALUE native);
+/* A binary String of tags as a state keeps them, of [name, value, …]; "" for nil. `once`: no name
+ * twice. PayloadTooLarge, ArgumentError, TypeError */
+VALUE rb_wf_tags(VALUE names_and_values, bool once);
 
 /* ---- rb_value.c ---- */
 VALUE rb_wf_snapshot(int64_t run_id, struct wf_bytes state); /* a Hash */

@@ -21,6 +21,7 @@ module Workflow
     def initialize(object, raising: false, run: nil)
       @object, @raising, @run = object, raising, run
       @subject = Subject.of(object)
+      Preset.drop(object)
     end
 
     # Runs a step of the run, or a method, here.

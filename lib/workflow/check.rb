@@ -6,6 +6,7 @@ module Workflow
   class Check
     PAGE = 200
     SHOWN = 3
+    OPEN = (Run::STATES - Run::ENDED - %i[none]).freeze
     # What a step is in when its turn has come.
     COME_TO = %i[ready running waiting retrying failed].freeze
 
@@ -86,10 +87,10 @@ module Workflow
       # One page in memory at a time.
       def snapshots(&block)
         before = nil
-        while (page = Workflow.engine.list("", before, PAGE)).any?
-          page.reject { |snapshot| Run::ENDED.include?(snapshot[:state]) }.each(&block)
-          break if page.size < PAGE
-          before = page.last[:id]
+        loop do
+          page, before = Workflow.engine.search({ states: OPEN }, before, PAGE)
+          page.each(&block)
+          break unless before
         end
       end
 

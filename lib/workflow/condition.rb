@@ -18,6 +18,12 @@ module Workflow
       asked.arity.between?(-2, 1) && asked.parameters.none? { |type, _| type == :keyreq }
     end
 
+    # @param asked [Proc] that is askable
+    # @return [Object] what it says of the object
+    def self.ask(asked, object)
+      object.instance_exec(*([ object ] if [ 1, -2 ].include?(asked.arity)), &asked)
+    end
+
     # @param word [Symbol] :if, :unless or :while
     # @param asked [Symbol, Proc]
     def initialize(word, asked)
@@ -38,7 +44,7 @@ module Workflow
     private
       def answer(object)
         return object.__send__(@asked) if method_name
-        object.instance_exec(*([ object ] if [ 1, -2 ].include?(@asked.arity)), &@asked)
+        Condition.ask(@asked, object)
       end
 
       def a_proc

@@ -9,7 +9,8 @@ module Workflow
     # @param name [Symbol, nil] one of several; by default :workflow
     # @param options [Hash] `unique:` (true): whether a subject has at most one open run; `while:`: a method, a proc or
     #   an array of these, asked before each step: once one says no, the run is cancelled; `on_destroy:` of a record:
-    #   `:cancel` (the default) its open runs with it, or `:keep` them
+    #   `:cancel` (the default) its open runs with it, or `:keep` them; `tags:`: what its runs are labelled with, a hash
+    #   or a proc that is evaluated on the saved subject when a run starts
     # @return [Definition]
     # @raise [DefinitionError] with file and line of what is wrong
     # @example
@@ -57,10 +58,12 @@ module Workflow
     #   Reindex.start!("books")
     def start!(...) = defined?(super) ? super : Subject.make(self, ...).tap { |made| Caller.start(made, raising: true) }
 
-    # The runs of all objects of this class, newest first.
+    # The runs of all objects of this class, newest first, those of single methods included. On a relation or an
+    # association: of its records; on a subclass of a record's class: of its own.
     # @return [Runs]
     # @example
     #   Signup.workflows.waiting.first(10)
+    #   account.signups.workflows.failed.at(:charge).count
     def workflows = defined?(super) ? super : Runs.of_class(self)
   end
 end

@@ -13,6 +13,7 @@ module Workflow
         Declarations.register(base)
         return if base.is_a?(Declaring)
         base.extend(Declaring)
+        include_preloading(base) if Subject.record?(base)
         attributes = attributes_of(base)
         base.include(attributes ? copy(Words, attributes.class, :public) : Words)
         (attributes || base).include(copy(InnerWords, attributes ? attributes.class : Module, :private, free(base)))
@@ -24,6 +25,11 @@ module Workflow
       end
 
       private
+        def include_preloading(base)
+          base.extend(Preloading::Word)
+          base.include(Preset::Forgetting)
+        end
+
         # A private word in front of a method would hide it, so only those that are free are added.
         def free(base)
           InnerWords.private_instance_methods.reject { |word| base.method_defined?(word) || base.private_method_defined?(word) }

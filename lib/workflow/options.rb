@@ -3,6 +3,7 @@
 require "set"
 require_relative "suggestion"
 require_relative "condition"
+require_relative "tags"
 
 module Workflow
   # The options of steps, awaits, single methods and workflows: which exist, which are built already, and what a
@@ -28,7 +29,9 @@ module Workflow
         ->(value) { seconds?(value, 0.001, 31 * 86_400) } ],
       on_destroy: [ ":cancel or :keep (:undo is not built yet)", ->(value) { %i[cancel keep].include?(value) } ],
       fields: [ "names and their types", ->(_) { true } ], # Fields looks at them
-      remind: [ "{ after: a duration, with: the name of a method }, both and nothing else", ->(value) { reminder?(value) } ]
+      remind: [ "{ after: a duration, with: the name of a method }, both and nothing else", ->(value) { reminder?(value) } ],
+      tags: [ "#{Tags::WANTED} (at most #{Tags::MAX}, each of at most #{Tags::LEN_MAX} bytes), or a proc that takes at most the " \
+        "subject and gives one", ->(value) { Tags.declarable?(value) } ]
     }.freeze
 
     ATTEMPTS = { retries: :count, backoff: :backoff, retry_on: :errors, give_up_on: :errors, timeout: :timeout, once: :flag }.freeze
@@ -42,7 +45,7 @@ module Workflow
       step: { **ATTEMPTS, **GRAPH, result: :flag },
       await: { expires_in: :duration, otherwise: :method, **GRAPH, fields: :fields, remind: :remind, early: :flag },
       method: { **ATTEMPTS, unique: :flag, result: :flag },
-      workflow: { unique: :flag, while: :conditions, on_destroy: :on_destroy }
+      workflow: { unique: :flag, while: :conditions, on_destroy: :on_destroy, tags: :tags }
     }.freeze
 
     PLANNED_OF_STEPS = %i[
@@ -53,7 +56,7 @@ module Workflow
       step: PLANNED_OF_STEPS + %i[unique],
       await: %i[by undo result],
       method: PLANNED_OF_STEPS + GRAPH.keys,
-      workflow: %i[on_failure keep tags mirror every]
+      workflow: %i[on_failure keep mirror every]
     }.freeze
 
     # @param kind [Symbol] :step, :await, :method or :workflow

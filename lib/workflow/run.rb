@@ -38,8 +38,11 @@ module Workflow
     def version = snapshot[:version]
     # @return [String, nil]
     def reason = snapshot[:reason]
-    # @return [Hash]
-    def tags = {}
+    # What it was labelled with when it started.
+    # @return [Hash{Symbol=>String}] whatever the values were
+    # @example
+    #   order.start(tags: { seats: 5 }).tags  # => { plan: "pro", seats: "5" }
+    def tags = (snapshot[:tags] || []).each_slice(2).to_h { |name, value| [ name.to_sym, value ] }
     # @return [Time, nil]
     def started_at = Moment.at(snapshot[:started_ms])
     # @return [Time, nil]

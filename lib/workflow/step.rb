@@ -62,6 +62,10 @@ module Workflow
     # @api private
     def result_version = @facts[:result_version]
 
+    # Whether the run has come to it and not beyond it.
+    # @api private
+    def reached? = %i[ready running waiting retrying failed undoing].include?(state) || pending? && !due_at.nil?
+
     # @return [Hash{Symbol=>Object}]
     def to_h
       { name: name, kind: kind, state: state, attempts: attempts, round: round, reason: reason, by: by,

@@ -22,6 +22,11 @@ module Workflow
         name or raise NotSerializable, "#{klass.inspect} has no name, so that no worker could find it. Assign it to a constant."
       end
 
+      # What the keys of a record begin with.
+      # @param class_name [String]
+      # @param id [Object, Array] its primary key
+      def prefix_of(class_name, id) = "#{class_name}/#{Array(id).join(",")}#"
+
       # Finds a record afresh, or rebuilds a plain object.
       # @param class_name [String]
       # @param bytes [String] what {#bytes} returned

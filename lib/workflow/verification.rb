@@ -8,7 +8,8 @@ module Workflow
   class Verification
     # Who has claimed a step is no fact: no event tells of it.
     COLUMNS = {
-      "runs" => "id, key, open, is_unique, status, version, started_ms, ended_ms, hex(state)",
+      "runs" => "id, key, class, open, is_unique, status, version, started_ms, ended_ms, hex(state)",
+      "tags" => "class, name, value, run_id",
       "ready" => "run_id, step, priority, at_ms, alone",
       "waits" => "run_id, step",
       "timers" => "run_id, step, due_ms"

@@ -7,16 +7,18 @@ module Workflow
   # would be found before the application's own.
   module Words
     # Saves a new record and starts its workflow; the leading `now` steps run here, on this object.
-    # @overload start(name = nil, place: nil)
+    # @overload start(name = nil, place: nil, tags: {})
     # @param name [Symbol, nil] which workflow, when the class has several
     # @param place [:now, :later, nil] moves all steps: `:later` hands even the leading ones to a worker
+    # @param tags [Hash] over the workflow's own: at most 20 names and values, which are kept as strings of at most 200
+    #   bytes; a nil leaves one out
     # @return [Run, false] the run, the open one with `existing?` if there is one; false if the record is invalid
     # @example
     #   order.start(:fulfilment).state  # => :waiting
     def start(...) = defined?(super) ? super : Workflow::Caller.new(self).start(...)
 
     # {#start} that raises.
-    # @overload start!(name = nil, place: nil)
+    # @overload start!(name = nil, place: nil, tags: {})
     # @return [Run]
     # @raise [ActiveRecord::RecordInvalid, Rejected, StandardError] what kept it from being saved, or a step's own error
     # @example

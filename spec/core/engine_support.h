@@ -107,6 +107,19 @@ static inline struct answer ask(struct wf_engine *engine, struct wf_hand *hand, 
     return answer;
 }
 
+/* So that every run of every test has one, which a rebuild has to give again. */
+static inline struct wf_bytes keep_tag(struct wf_op *op, const char *name, const char *value)
+{
+    struct wf_buffer tags = {0};
+    struct wf_bytes kept;
+
+    wf_buffer_put_bytes(&tags, text(name));
+    wf_buffer_put_bytes(&tags, text(value));
+    kept = wf_op_keep(op, wf_buffer_bytes(&tags));
+    wf_buffer_destroy(&tags);
+    return kept;
+}
+
 static inline struct wf_op *prepare_start(struct wf_engine *engine, struct wf_hand *hand,
                                           struct wf_definition *definition, const char *key)
 {
@@ -118,6 +131,7 @@ static inline struct wf_op *prepare_start(struct wf_engine *engine, struct wf_ha
                                       .name = definition->name,
                                       .key = wf_op_keep(op, text(key)),
                                       .subject = wf_op_keep(op, text(key)),
+                                      .tags = keep_tag(op, "key", key),
                                       .unique = definition->unique,
                                       .definition = definition};
         op->command.by = WF_BYTES("caller");

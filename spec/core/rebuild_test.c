@@ -144,9 +144,26 @@ TEST(the_log_alone_gives_the_projections)
     plant("INSERT INTO timers VALUES(1, 0, 1)", "DELETE FROM timers WHERE run_id = 1");
     plant("INSERT INTO waits SELECT id, 2, 0, 0, 0 FROM runs ORDER BY id LIMIT 1",
           "DELETE FROM waits WHERE step = 2");
+    plant("UPDATE runs SET class = cast('x' AS BLOB) WHERE id = (SELECT min(id) FROM runs)",
+          "UPDATE runs SET class = cast('Signup' AS BLOB) WHERE class = cast('x' AS BLOB)");
     for (int i = 0; i < 3; i++) {
         wf_definition_release(definitions[i]);
     }
+}
+
+TEST(the_log_alone_gives_the_tags)
+{
+    struct wf_definition *one = define("a!");
+    struct wf_engine *engine = open_engine(new_path(path, "store"));
+
+    start_run(engine, NULL, one, "first");
+    start_run(engine, NULL, one, "second");
+    close_engine(engine);
+    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
+    plant("DELETE FROM tags WHERE value = cast('first' AS BLOB)",
+          "INSERT INTO tags SELECT class, cast('key' AS BLOB), cast('first' AS BLOB), min(id) FROM "
+          "runs");
+    wf_definition_release(one);
 }
 
 TEST(a_log_with_a_hole_is_not_rebuilt)

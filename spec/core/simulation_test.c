@@ -1262,6 +1262,8 @@ static bool start(void)
     op->birth = (struct wf_birth){.class_name = op->definition->class_name,
                                   .name = op->definition->name,
                                   .key = wf_op_keep(op, (struct wf_bytes){text, 1}),
+                                  .tags = key % 2 ? wf_op_keep(op, WF_BYTES("\003odd\003key"))
+                                                  : WF_BYTES(""),
                                   .place = (enum wf_place)random_below(3),
                                   .unique = op->definition->unique,
                                   .definition = op->definition};

@@ -59,6 +59,37 @@ static inline void compare_wait(struct compare *compare, int64_t run_id, int ste
     }
 }
 
+static inline int64_t count_tagged(struct compare *compare, struct wf_store *store,
+                                   const struct wf_run_filter *filter)
+{
+    int64_t before = 0, count = 0;
+
+    do {
+        CHECK(!compare->does->run_count(store, filter, &before, &count, &compare->error));
+    } while (before);
+    return count;
+}
+
+/* Each tag of the run's state is found in both, with as many runs. */
+static inline void compare_tags(struct compare *compare, const struct wf_state *state)
+{
+    struct wf_reader reader = wf_reader_of(state->tags);
+
+    while (reader.at < reader.end && !reader.failed) {
+        const char *at = reader.at;
+        struct wf_run_filter filter = {.class_name = state->class_name};
+        int64_t kept;
+
+        wf_reader_bytes(&reader);
+        wf_reader_bytes(&reader);
+        filter.tags = (struct wf_bytes){at, (size_t)(reader.at - at)};
+        kept = count_tagged(compare, compare->kept, &filter);
+        if (!kept || kept != count_tagged(compare, compare->rebuilt, &filter)) {
+            differ(compare, "tags", state->id, -1);
+        }
+    }
+}
+
 static inline bool compare_run(void *context, const struct wf_run_row *row)
 {
     struct compare *compare = context;
@@ -68,9 +99,10 @@ static inline bool compare_run(void *context, const struct wf_run_row *row)
     wf_state_init(&state);
     if (compare->does->run_load(compare->rebuilt, row->id, &other, &compare->error) ||
         !same_bytes(row->key, other.key) || row->open != other.open ||
-        row->unique != other.unique || row->status != other.status ||
-        row->version != other.version || row->started_ms != other.started_ms ||
-        row->ended_ms != other.ended_ms || !same_bytes(row->state, other.state)) {
+        !same_bytes(row->class_name, other.class_name) || row->unique != other.unique ||
+        row->status != other.status || row->version != other.version ||
+        row->started_ms != other.started_ms || row->ended_ms != other.ended_ms ||
+        !same_bytes(row->state, other.state)) {
         differ(compare, "run", row->id, -1);
     }
     if (wf_state_decode(&state, row->id, row->state)) {
@@ -81,6 +113,7 @@ static inline bool compare_run(void *context, const struct wf_run_row *row)
         compare_ready(compare, row->id, i);
         compare_wait(compare, row->id, i);
     }
+    compare_tags(compare, &state);
     wf_state_destroy(&state);
     compare->run_count++;
     return true;

@@ -364,7 +364,8 @@ static int run_case(const struct contract_case *one, const struct wf_store_funct
 
 int store_contract(const struct wf_store_functions *does, store_contract_path_fn *fresh_path)
 {
-    const struct contract_case *lists[] = {cases, contract_runs_cases, contract_claims_cases};
+    const struct contract_case *lists[] = {cases, contract_runs_cases, contract_claims_cases,
+                                           contract_queries_cases};
     int failed = 0;
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {

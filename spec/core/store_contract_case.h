@@ -28,7 +28,8 @@ struct contract_case {
 };
 
 /* Each ends with {NULL, NULL}. */
-extern const struct contract_case contract_runs_cases[], contract_claims_cases[];
+extern const struct contract_case contract_runs_cases[], contract_claims_cases[],
+    contract_queries_cases[];
 
 #define CASE(name)                                                                                 \
     {                                                                                              \

@@ -17,7 +17,8 @@ static void a_run_is_loaded_as_it_was_inserted(struct subject *s)
                              .version = 77,
                              .started_ms = 1785000000000,
                              .ended_ms = 1785000000001,
-                             .state = WF_BYTES("the state")};
+                             .state = WF_BYTES("the state"),
+                             .class_name = WF_BYTES("Order")};
     struct wf_run_row loaded;
 
     begin(s);
@@ -28,6 +29,7 @@ static void a_run_is_loaded_as_it_was_inserted(struct subject *s)
     CHECK(loaded.version == 77 && loaded.started_ms == row.started_ms);
     CHECK(loaded.ended_ms == row.ended_ms);
     CHECK(wf_bytes_equal(loaded.key, row.key) && wf_bytes_equal(loaded.state, row.state));
+    CHECK(wf_bytes_equal(loaded.class_name, row.class_name));
     CHECK(DO(run_load, 1, &loaded) == WF_NOT_FOUND);
     CHECK(DO(run_find, WF_BYTES("ke"), &loaded) == WF_NOT_FOUND);
 }

@@ -205,6 +205,15 @@ RSpec.describe "Code that changes under open runs" do
       expect(run.completed?(:send_link)).to be true
     end
 
+    it "finds the runs that are at a step, whatever they call it" do
+      run = begun
+      expect(Order.workflows.at(:mail_link).map(&:id)).to eq [ run.id ]
+      expect(Order.workflows.at(:send_link).count).to eq 1
+
+      Order.new.now(:mail_link)
+      expect([ Order.workflows.at(:mail_link).count, Order.workflows.at(:confirm).waiting.count ]).to eq [ 0, 1 ]
+    end
+
     it "shows a name that two steps would have for the first only" do
       code { now :a; later :b; later :c; await :d }
       Order.new.start

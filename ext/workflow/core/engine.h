@@ -138,6 +138,29 @@ enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, 
  * and bytes. `run_id` 0 reads the whole log after a position, else a run after a version. */
 enum wf_status wf_engine_list(struct wf_engine *engine, struct wf_bytes prefix, int64_t before,
                               int limit, struct wf_buffer *rows, struct wf_error *error);
+/* Which runs are asked for: those of the filter that are at all of these steps. A step may have several names, with
+ * NULs between them. */
+struct wf_search {
+    struct wf_run_filter filter;
+    const struct wf_bytes *steps;
+    int step_count;
+    int64_t before; /* ids below it; 0: from the newest. Out: where to go on, 0: there is no more */
+};
+
+/* Newest first, at most `limit` of them, rows as above; a part of them where a search is long. count: adds. ids: of each of
+ * these subjects, all, in no order. fetch: those that there are. currents: each key's open unique run, else its newest;
+ * 0 and no bytes where it has none. OK | STORE_* | INVALID (as run_search) | NO_MEMORY */
+enum wf_status wf_engine_search(struct wf_engine *engine, struct wf_search *search, int limit,
+                                struct wf_buffer *rows, struct wf_error *error);
+enum wf_status wf_engine_count(struct wf_engine *engine, struct wf_search *search, int64_t *count,
+                               struct wf_error *error);
+enum wf_status wf_engine_ids(struct wf_engine *engine, const struct wf_search *search,
+                             const struct wf_bytes *subjects, int subject_count,
+                             struct wf_buffer *ids, struct wf_error *error);
+enum wf_status wf_engine_fetch(struct wf_engine *engine, const int64_t *ids, int count,
+                               struct wf_buffer *rows, struct wf_error *error);
+enum wf_status wf_engine_currents(struct wf_engine *engine, const struct wf_bytes *keys, int count,
+                                  struct wf_buffer *rows, struct wf_error *error);
 enum wf_status wf_engine_events(struct wf_engine *engine, int64_t run_id, int64_t after, int limit,
                                 struct wf_buffer *rows, struct wf_error *error);
 enum wf_status wf_engine_last_position(struct wf_engine *engine, int64_t *position,

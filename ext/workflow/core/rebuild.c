@@ -27,6 +27,8 @@ enum wf_status wf_rebuild_run_row(const struct wf_state *state, struct wf_buffer
         .started_ms = state->started_ms,
         .ended_ms = state->ended_ms,
         .state = wf_buffer_bytes(encoded),
+        .class_name = state->class_name,
+        .tags = state->tags,
     };
     return encoded->failed ? WF_NO_MEMORY : WF_OK;
 }

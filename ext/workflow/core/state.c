@@ -585,6 +585,29 @@ int wf_state_find(const struct wf_state *state, struct wf_bytes name)
     return -1;
 }
 
+bool wf_state_at(const struct wf_state *state, struct wf_bytes name)
+{
+    int index = wf_state_find(state, name);
+
+    switch (index < 0 ? WF_STEP_skipped : state->steps[index].status) {
+    case WF_STEP_ready:
+    case WF_STEP_running:
+    case WF_STEP_waiting:
+    case WF_STEP_retrying:
+    case WF_STEP_failed:
+    case WF_STEP_undoing:
+        return true;
+    case WF_STEP_pending:
+        return state->steps[index].due_ms;
+    case WF_STEP_completed:
+    case WF_STEP_skipped:
+    case WF_STEP_undone:
+    case WF_STEP_cancelled:
+        return false;
+    }
+    return false;
+}
+
 bool wf_state_released(const struct wf_state *state, int index)
 {
     const struct wf_step *step = &state->steps[index];

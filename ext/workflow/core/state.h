@@ -137,6 +137,9 @@ enum wf_status wf_state_fold_row(struct wf_state *state, struct wf_bytes row);
 
 enum wf_run_status wf_state_status(const struct wf_state *state);
 int wf_state_find(const struct wf_state *state, struct wf_bytes name); /* -1: no such step */
+/* Whether the run has come to its step of that name, and not beyond it: it is ready, runs, waits, is to be tried again,
+ * failed, is taken back, or is delayed. */
+bool wf_state_at(const struct wf_state *state, struct wf_bytes name);
 /* Whether its status is one that its kind can have. */
 bool wf_step_sound(const struct wf_step *step);
 /* Whether all that a step comes after is completed or skipped. */

@@ -5,7 +5,7 @@
  * passes spec/core/store_contract.h.
  *
  * The truth is `events`: a row is what one append wrote, an encoded list of events (event.h) whose last
- * one has the row's version. `runs`, `ready`, `waits` and `timers` are projections of it, written in the
+ * one has the row's version. `runs`, `tags`, `ready`, `waits` and `timers` are projections of it, written in the
  * same transaction. The columns owner, slot and fence of `ready` and `waits` are leases, not facts:
  * they are in no event, and a rebuild leaves them empty.
  *
@@ -41,7 +41,20 @@ struct wf_run_row {
     int status; /* enum wf_run_status */
     int64_t version, started_ms, ended_ms;
     struct wf_bytes state; /* wf_state_encode */
+    struct wf_bytes class_name;
+    struct wf_bytes tags; /* for run_insert: as in a state; not read back, the state has them */
 };
+
+/* Which runs are meant. Zero and empty: any. */
+struct wf_run_filter {
+    struct wf_bytes class_name;
+    struct wf_bytes subject; /* "Order/42#": keys that are this and a name without another '#' */
+    struct wf_bytes name;    /* of the workflow: what follows the last '#' of the key */
+    uint32_t statuses;       /* WF_STATUS_BIT of each that will do */
+    struct wf_bytes tags;    /* as in a state: all of them; only with a class_name */
+};
+
+#define WF_STATUS_BIT(status) (1u << (status))
 
 /* A step that may run, or runs. Claimable while owner is 0. */
 struct wf_ready_row {
@@ -130,6 +143,15 @@ struct wf_store_functions {
     enum wf_status (*run_list)(struct wf_store *store, struct wf_bytes prefix, int64_t before,
                                int limit, wf_run_fn *each, void *context, struct wf_error *error);
 
+    /* Queries. search: newest first, ids < *before (0: from the newest), until `each` returns false. It looks at some
+     * thousand runs at most, so that no read is long: *before says where to go on, 0 that there is no more.
+     * count: adds to *count, in the same manner. INVALID: tags without a class, or tags that are no pairs. */
+    enum wf_status (*run_search)(struct wf_store *store, const struct wf_run_filter *filter,
+                                 int64_t *before, wf_run_fn *each, void *context,
+                                 struct wf_error *error);
+    enum wf_status (*run_count)(struct wf_store *store, const struct wf_run_filter *filter,
+                                int64_t *before, int64_t *count, struct wf_error *error);
+
     /* Ready. put inserts or replaces by (run, step). get: OK | NOT_FOUND. claimable: unclaimed rows in
      * the order priority, at, run, step. owned: rows of one owner. claim sets owner, slot, fence + 1 of an
      * unclaimed row: OK (row->fence filled) | BUSY | NOT_FOUND. release sets owner and slot to 0 of a row
@@ -190,7 +212,7 @@ struct wf_store_functions {
     int (*pages)(struct wf_store *store);
     void (*interrupt)(struct wf_store *store);
 
-    /* Rebuild's help: delete every row of runs, ready, waits and timers. */
+    /* Rebuild's help: delete every row of runs, tags, ready, waits and timers. */
     enum wf_status (*clear_projections)(struct wf_store *store, struct wf_error *error);
 };
 

@@ -1,7 +1,7 @@
 /*
  * The store on SQLite: queries, transactions, upkeep, and the table of functions. Which SQLite is
- * in store_sqlite_api.c; opening in store_sqlite_open.c; the log and runs in store_sqlite_log.c; what
- * can be claimed in store_sqlite_claims.c. Read store_sqlite.h first: it has every statement.
+ * in store_sqlite_api.c; opening in store_sqlite_open.c; the log and runs in store_sqlite_log.c; which
+ * runs are meant by a filter in store_sqlite_query.c; what can be claimed in store_sqlite_claims.c. Read store_sqlite.h first: it has every statement.
  *
  * SQLite may roll a transaction back by itself (disk full, I/O error, interrupt). What is written then
  * would commit statement by statement; so every query looks whether the transaction is still there.
@@ -326,6 +326,8 @@ const struct wf_store_functions wf_store_sqlite = {
     .run_insert = wf_sqlite_run_insert,
     .run_update = wf_sqlite_run_update,
     .run_list = wf_sqlite_run_list,
+    .run_search = wf_sqlite_run_search,
+    .run_count = wf_sqlite_run_count,
     .ready_put = wf_sqlite_ready_put,
     .ready_get = wf_sqlite_ready_get,
     .ready_delete = wf_sqlite_ready_delete,

@@ -21,9 +21,10 @@ SQLITE_EXTENSION_INIT3
 #define WF_SQLITE_VERSION_MIN_TEXT "3.37.0"
 
 #define WF_SQLITE_APPLICATION_ID 1464224855 /* "WFLW" */
-#define WF_SQLITE_SCHEMA_VERSION 1
+#define WF_SQLITE_SCHEMA_VERSION 2
 
-#define WF_SQLITE_RUN "id, key, open, is_unique, status, version, started_ms, ended_ms, state"
+#define WF_SQLITE_RUN                                                                              \
+    "id, key, class, open, is_unique, status, version, started_ms, ended_ms, state"
 #define WF_SQLITE_READY "run_id, step, priority, at_ms, alone, owner, slot, fence"
 #define WF_SQLITE_WAIT "run_id, step, owner, slot, fence"
 
@@ -44,16 +45,33 @@ SQLITE_EXTENSION_INIT3
     X(RUN_FIND, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id = coalesce("                          \
                 "(SELECT id FROM runs WHERE key = ?1 AND open AND is_unique),"                     \
                 "(SELECT max(id) FROM runs WHERE key = ?1))")                                      \
-    X(RUN_INSERT, "INSERT INTO runs(" WF_SQLITE_RUN ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")         \
-    X(RUN_UPDATE, "UPDATE runs SET status = ?, version = ?, ended_ms = ?, state = ?"               \
-                  " WHERE id = ? AND open = ?")                                                    \
-    X(RUN_UPDATE_OPEN, "UPDATE runs SET status = ?, version = ?, ended_ms = ?, state = ?,"         \
-                       " open = ?6 WHERE id = ?5")                                                 \
+    X(RUN_INSERT, "INSERT INTO runs(" WF_SQLITE_RUN ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")      \
+    X(RUN_UPDATE, "UPDATE runs SET version = ?, ended_ms = ?, state = ?"                           \
+                  " WHERE id = ? AND open = ? AND status = ?")                                     \
+    X(RUN_UPDATE_STATUS, "UPDATE runs SET version = ?, ended_ms = ?, state = ?, status = ?6"       \
+                         " WHERE id = ?4 AND open = ?5")                                           \
+    X(RUN_UPDATE_OPEN, "UPDATE runs SET version = ?, ended_ms = ?, state = ?, open = ?5,"          \
+                       " status = ?6 WHERE id = ?4")                                               \
     X(RUN_LIST, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id < ? ORDER BY id DESC")                \
     X(RUN_LIST_PREFIX, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id IN"                            \
                        " (SELECT id FROM runs INDEXED BY runs_key"                                 \
                        " WHERE key >= ? AND key < ? AND id < ? ORDER BY id DESC LIMIT ?)"          \
                        " ORDER BY id DESC")                                                        \
+                                                                                                   \
+    X(TAG_INSERT, "INSERT INTO tags(class, name, value, run_id) VALUES(?, ?, ?, ?)")               \
+    X(RUN_SEEK, "SELECT id FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1")                      \
+    X(RUN_SEEK_STATUS, "SELECT id FROM runs INDEXED BY runs_class"                                 \
+                       " WHERE id <= ? AND class = ? AND status = ? ORDER BY id DESC LIMIT 1")     \
+    X(RUN_SEEK_KEY, "SELECT id FROM runs INDEXED BY runs_key"                                      \
+                    " WHERE id <= ? AND key = ? ORDER BY id DESC LIMIT 1")                         \
+    X(RUN_SEEK_TAG, "SELECT run_id FROM tags WHERE run_id <= ? AND class = ? AND name = ?"         \
+                    " AND value = ? ORDER BY run_id DESC LIMIT 1")                                 \
+    X(RUN_NEXT_KEY, "SELECT key FROM runs INDEXED BY runs_key"                                     \
+                    " WHERE key > ? AND key < ? ORDER BY key LIMIT 1")                             \
+    X(COUNT_STATUS, "SELECT count(*) FROM runs INDEXED BY runs_class"                              \
+                    " WHERE class = ? AND status = ?")                                             \
+    X(COUNT_TAG, "SELECT count(*) FROM tags WHERE class = ? AND name = ? AND value = ?")           \
+    X(READ_BEGIN, "BEGIN")                                                                         \
                                                                                                    \
     X(READY_PUT, "INSERT OR REPLACE INTO ready(" WF_SQLITE_READY ")"                               \
                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?)")                                                \
@@ -96,6 +114,7 @@ SQLITE_EXTENSION_INIT3
               " LEFT JOIN processes ON processes.id = owners.owner")                               \
                                                                                                    \
     X(CLEAR_RUNS, "DELETE FROM runs")                                                              \
+    X(CLEAR_TAGS, "DELETE FROM tags")                                                              \
     X(CLEAR_READY, "DELETE FROM ready")                                                            \
     X(CLEAR_WAITS, "DELETE FROM waits")                                                            \
     X(CLEAR_TIMERS, "DELETE FROM timers")
@@ -178,7 +197,16 @@ enum wf_status wf_sqlite_run_update(struct wf_store *store, const struct wf_run_
 enum wf_status wf_sqlite_run_list(struct wf_store *store, struct wf_bytes prefix, int64_t before,
                                   int limit, wf_run_fn *each, void *context,
                                   struct wf_error *error);
+bool wf_sqlite_prefix_end(struct wf_bytes prefix, struct wf_buffer *end);
+struct wf_run_row wf_sqlite_run_of(sqlite3_stmt *statement); /* borrowed until the next row */
 enum wf_status wf_sqlite_clear_projections(struct wf_store *store, struct wf_error *error);
+
+/* store_sqlite_query.c */
+enum wf_status wf_sqlite_run_search(struct wf_store *store, const struct wf_run_filter *filter,
+                                    int64_t *before, wf_run_fn *each, void *context,
+                                    struct wf_error *error);
+enum wf_status wf_sqlite_run_count(struct wf_store *store, const struct wf_run_filter *filter,
+                                   int64_t *before, int64_t *count, struct wf_error *error);
 
 /* store_sqlite_claims.c */
 enum wf_status wf_sqlite_ready_put(struct wf_store *store, const struct wf_ready_row *row,

@@ -86,18 +86,19 @@ enum wf_status wf_sqlite_last_position(struct wf_store *store, int64_t *position
     return wf_query_end(&query, error);
 }
 
-static struct wf_run_row run_of(sqlite3_stmt *statement)
+struct wf_run_row wf_sqlite_run_of(sqlite3_stmt *statement)
 {
     return (struct wf_run_row){
         .id = sqlite3_column_int64(statement, 0),
         .key = wf_sqlite_bytes(statement, 1),
-        .open = sqlite3_column_int(statement, 2),
-        .unique = sqlite3_column_int(statement, 3),
-        .status = sqlite3_column_int(statement, 4),
-        .version = sqlite3_column_int64(statement, 5),
-        .started_ms = sqlite3_column_int64(statement, 6),
-        .ended_ms = sqlite3_column_int64(statement, 7),
-        .state = wf_sqlite_bytes(statement, 8),
+        .class_name = wf_sqlite_bytes(statement, 2),
+        .open = sqlite3_column_int(statement, 3),
+        .unique = sqlite3_column_int(statement, 4),
+        .status = sqlite3_column_int(statement, 5),
+        .version = sqlite3_column_int64(statement, 6),
+        .started_ms = sqlite3_column_int64(statement, 7),
+        .ended_ms = sqlite3_column_int64(statement, 8),
+        .state = wf_sqlite_bytes(statement, 9),
     };
 }
 
@@ -106,9 +107,11 @@ static bool keep_bytes(struct wf_buffer *buffer, struct wf_run_row *row)
 {
     wf_buffer_clear(buffer);
     wf_buffer_put(buffer, row->key.ptr, row->key.len);
+    wf_buffer_put(buffer, row->class_name.ptr, row->class_name.len);
     wf_buffer_put(buffer, row->state.ptr, row->state.len);
     row->key.ptr = buffer->ptr;
-    row->state.ptr = row->state.len ? buffer->ptr + row->key.len : NULL;
+    row->class_name.ptr = buffer->ptr + row->key.len;
+    row->state.ptr = row->state.len ? row->class_name.ptr + row->class_name.len : NULL;
     return !buffer->failed;
 }
 
@@ -120,7 +123,7 @@ static enum wf_status one_run(struct wf_query *query, struct wf_buffer *buffer,
     bool kept = true;
 
     if (found) {
-        *row = run_of(query->statement);
+        *row = wf_sqlite_run_of(query->statement);
         kept = keep_bytes(buffer, row);
     }
     status = wf_query_end(query, error);
@@ -151,13 +154,39 @@ enum wf_status wf_sqlite_run_find(struct wf_store *store, struct wf_bytes key,
     return one_run(&query, &query.store->found, row, error);
 }
 
+static enum wf_status insert_tags(struct wf_store *store, const struct wf_run_row *row,
+                                  struct wf_error *error)
+{
+    struct wf_reader reader = wf_reader_of(row->tags);
+    enum wf_status status = WF_OK;
+
+    while (!status && reader.at < reader.end) {
+        struct wf_bytes name = wf_reader_bytes(&reader), value = wf_reader_bytes(&reader);
+        struct wf_query query;
+
+        if (reader.failed) {
+            return wf_fail(error, WF_STORE_CORRUPT, "the tags of run %lld cannot be read",
+                           (long long)row->id);
+        }
+        query = wf_query_start(store, WF_SQLITE_TAG_INSERT);
+        wf_query_bytes(&query, row->class_name);
+        wf_query_bytes(&query, name);
+        wf_query_bytes(&query, value);
+        wf_query_int(&query, row->id);
+        status = wf_query_run(&query, NULL, error);
+    }
+    return status;
+}
+
 enum wf_status wf_sqlite_run_insert(struct wf_store *store, const struct wf_run_row *row,
                                     struct wf_error *error)
 {
     struct wf_query query = wf_query_start(store, WF_SQLITE_RUN_INSERT);
+    enum wf_status status;
 
     wf_query_int(&query, row->id);
     wf_query_bytes(&query, row->key);
+    wf_query_bytes(&query, row->class_name);
     wf_query_int(&query, row->open);
     wf_query_int(&query, row->unique);
     wf_query_int(&query, row->status);
@@ -171,7 +200,8 @@ enum wf_status wf_sqlite_run_insert(struct wf_store *store, const struct wf_run_
         return wf_fail(error, WF_EXISTING, "run %lld exists, or an open run of its key",
                        (long long)row->id);
     }
-    return wf_query_end(&query, error);
+    status = wf_query_end(&query, error);
+    return status || !row->tags.len ? status : insert_tags(store, row, error);
 }
 
 static enum wf_status update_run(struct wf_store *store, enum wf_sqlite_statement statement,
@@ -179,22 +209,25 @@ static enum wf_status update_run(struct wf_store *store, enum wf_sqlite_statemen
 {
     struct wf_query query = wf_query_start(store, statement);
 
-    wf_query_int(&query, row->status);
     wf_query_int(&query, row->version);
     wf_query_int(&query, row->ended_ms);
     wf_query_bytes(&query, row->state);
     wf_query_int(&query, row->id);
     wf_query_int(&query, row->open);
+    wf_query_int(&query, row->status);
     return wf_query_run(&query, changes, error);
 }
 
-/* Naming `open` in SET rewrites the entry of the index runs_open: so only if it changes. */
+/* Naming `open` or `status` in SET rewrites the entries of the indexes runs_open and runs_class: so only what changes. */
 enum wf_status wf_sqlite_run_update(struct wf_store *store, const struct wf_run_row *row,
                                     struct wf_error *error)
 {
     int changes = 0;
     enum wf_status status = update_run(store, WF_SQLITE_RUN_UPDATE, row, &changes, error);
 
+    if (status == WF_OK && !changes) {
+        status = update_run(store, WF_SQLITE_RUN_UPDATE_STATUS, row, &changes, error);
+    }
     if (status == WF_OK && !changes) {
         status = update_run(store, WF_SQLITE_RUN_UPDATE_OPEN, row, &changes, error);
     }
@@ -205,7 +238,7 @@ enum wf_status wf_sqlite_run_update(struct wf_store *store, const struct wf_run_
 }
 
 /* The least bytes above all that begin with `prefix`; false if there are none such (only 0xff). */
-static bool prefix_end(struct wf_bytes prefix, struct wf_buffer *end)
+bool wf_sqlite_prefix_end(struct wf_bytes prefix, struct wf_buffer *end)
 {
     size_t len = prefix.len;
 
@@ -228,7 +261,7 @@ enum wf_status wf_sqlite_run_list(struct wf_store *store, struct wf_bytes prefix
                                   int limit, wf_run_fn *each, void *context, struct wf_error *error)
 {
     struct wf_buffer end = {0};
-    bool bounded = prefix_end(prefix, &end);
+    bool bounded = wf_sqlite_prefix_end(prefix, &end);
     struct wf_query query =
         wf_query_start(store, bounded ? WF_SQLITE_RUN_LIST_PREFIX : WF_SQLITE_RUN_LIST);
     enum wf_status status;
@@ -245,7 +278,7 @@ enum wf_status wf_sqlite_run_list(struct wf_store *store, struct wf_bytes prefix
         wf_query_int(&query, limit);
     }
     while (limit > 0 && wf_query_row(&query)) {
-        struct wf_run_row row = run_of(query.statement);
+        struct wf_run_row row = wf_sqlite_run_of(query.statement);
 
         if (!begins_with(row.key, prefix)) {
             continue;
@@ -262,8 +295,9 @@ enum wf_status wf_sqlite_run_list(struct wf_store *store, struct wf_bytes prefix
 
 enum wf_status wf_sqlite_clear_projections(struct wf_store *store, struct wf_error *error)
 {
-    static const enum wf_sqlite_statement clears[] = {
-        WF_SQLITE_CLEAR_RUNS, WF_SQLITE_CLEAR_READY, WF_SQLITE_CLEAR_WAITS, WF_SQLITE_CLEAR_TIMERS};
+    static const enum wf_sqlite_statement clears[] = {WF_SQLITE_CLEAR_RUNS, WF_SQLITE_CLEAR_TAGS,
+                                                      WF_SQLITE_CLEAR_READY, WF_SQLITE_CLEAR_WAITS,
+                                                      WF_SQLITE_CLEAR_TIMERS};
 
     for (size_t i = 0; i < sizeof(clears) / sizeof(*clears); i++) {
         struct wf_query query = wf_query_start(store, clears[i]);

@@ -26,18 +26,24 @@
 /*
  * STRICT, so that a wrong binding is an error. events and runs have rowids: their keys rise, and a row
  * is found by position or id. What is claimed or due is found by (run, step) and has no other identity.
- * runs_key ends in the id as every index of a rowid table does; the indexes of ready and timers end in
+ * runs_key and runs_class end in the id as every index of a rowid table does, so that the runs of one key, or of
+ * one class and status, are found newest first; so are those of a tag. The indexes of ready and timers end in
  * (run_id, step).
  */
 static const char schema[] =
     "CREATE TABLE events(position INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL,"
     " version INTEGER NOT NULL, events BLOB NOT NULL, UNIQUE(run_id, version)) STRICT;"
 
-    "CREATE TABLE runs(id INTEGER PRIMARY KEY, key BLOB NOT NULL, open INTEGER NOT NULL,"
-    " is_unique INTEGER NOT NULL, status INTEGER NOT NULL, version INTEGER NOT NULL,"
+    "CREATE TABLE runs(id INTEGER PRIMARY KEY, key BLOB NOT NULL, class BLOB NOT NULL,"
+    " open INTEGER NOT NULL, is_unique INTEGER NOT NULL, status INTEGER NOT NULL, version INTEGER "
+    "NOT NULL,"
     " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, state BLOB NOT NULL) STRICT;"
     "CREATE UNIQUE INDEX runs_open ON runs(key) WHERE open AND is_unique;"
     "CREATE INDEX runs_key ON runs(key);"
+    "CREATE INDEX runs_class ON runs(class, status);"
+
+    "CREATE TABLE tags(class BLOB NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL,"
+    " run_id INTEGER NOT NULL, PRIMARY KEY(class, name, value, run_id)) STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE ready(run_id INTEGER NOT NULL, step INTEGER NOT NULL,"
     " priority INTEGER NOT NULL, at_ms INTEGER NOT NULL, alone INTEGER NOT NULL,"

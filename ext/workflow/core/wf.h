@@ -54,6 +54,8 @@ struct wf_bytes {
 #define WF_ERROR_TEXT_LEN_MAX 500u /* of an error's message, as kept in a run's state */
 #define WF_PROGRESS_LEN_MAX 4096u  /* what a step's state keeps of how far it is */
 #define WF_STEPS_MAX 200u
+#define WF_TAGS_MAX 20u
+#define WF_TAG_LEN_MAX 200u /* a name or a value */
 #define WF_CRASHES_MAX 3u   /* after so many a step is parked as failed */
 #define WF_REMINDERS_MAX 3u /* tries at the reminder of an await, until it opens again */
 #define WF_PROCESSES_MAX 1024u

@@ -4,26 +4,35 @@ module Workflow
   class Caller
     # Starts a run: saves a new record first, then runs the leading `now` steps here. Part of Caller.
     module Starting
-      PLANNED = %i[priority key wait wait_until tags].freeze
+      PLANNED = %i[priority key wait wait_until].freeze
       PLACES = [ nil, :now, :later ].freeze
 
       # @return [Run, false]
-      def start(name = nil, place: nil, **others)
+      def start(name = nil, place: nil, tags: {}, **others)
         refuse(others) if others.any?
         raise ArgumentError, "place: must be :now or :later, not #{place.inspect}" unless PLACES.include?(place)
+        tags = Tags.read(tags)
         definition = declarations.workflow!(name)
         blueprint = definition.blueprint(klass)
-        return false unless saved?
-        Breath.of(object) { |breath| begin_run(breath, definition, blueprint, place) }
+        tags = saved_with_tags(definition, tags) or return false
+        Breath.of(object) { |breath| begin_run(breath, definition, blueprint, place, tags) }
       end
 
       private
-        def begin_run(breath, definition, blueprint, place)
+        def begin_run(breath, definition, blueprint, place, tags)
           outcome, snapshot, events, row = Workflow.engine.start(breath.hand, blueprint, subject.bytes,
-            subject.key(definition.name), nil, place, Role.by)
+            subject.key(definition.name), nil, place, Role.by, tags)
           run = breath.go_on(snapshot, events, row, existing: outcome == :existing)
           raise breath.error if @raising && breath.error
           run
+        end
+
+        # The workflow's tags: are asked of the saved object. Where they cannot be kept, a new record is not either.
+        # @return [Array<String>, nil] nil: the record is invalid
+        def saved_with_tags(definition, given)
+          together = subject.record? && object.new_record? && (definition.options[:tags] || given.any?)
+          return (Tags.of(object, definition, given) if saved?) unless together
+          klass.transaction(requires_new: true) { Tags.of(object, definition, given) if saved? }
         end
 
         def saved?
@@ -35,7 +44,7 @@ module Workflow
         def refuse(options)
           name = options.keys.first
           raise ArgumentError, "start: the option #{name}: is not built yet" if PLANNED.include?(name)
-          raise ArgumentError, "start takes no option #{name}:.#{Suggestion.for(name, [ :place, *PLANNED ])}"
+          raise ArgumentError, "start takes no option #{name}:.#{Suggestion.for(name, [ :place, :tags, *PLANNED ])}"
         end
     end
 

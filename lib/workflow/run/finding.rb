@@ -11,14 +11,19 @@ module Workflow
         execution = Execution.current
         return execution.run if execution&.object.equal?(object) && (name.nil? || execution.named?(name))
         subject = Subject.of(object)
-        current(subject, key_name(subject.klass, name))
+        name = key_name(subject.klass, name)
+        Preset.of(object, name) || current(subject, name)
       end
 
       # @api private
       def current(subject, name)
         snapshot = Workflow.engine.current(subject.key(name)) if subject.identified?
-        new(snapshot || none(subject.klass, name), subject: subject.object)
+        found(subject, name, snapshot)
       end
+
+      # @param snapshot [Hash, nil] what the log has
+      # @api private
+      def found(subject, name, snapshot) = new(snapshot || none(subject.klass, name), subject: subject.object)
 
       private
         def key_name(klass, name)
