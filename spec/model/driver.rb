@@ -82,12 +82,12 @@ module Differential
     private
       # ---- Operations: each does it to the core, tells the model the moment, does it there, compares the answers ----
 
-      def do_start(at, key, place)
+      def do_start(at, key, place, tags = {})
         hand = at && hands[at]
         return if hand&.claim
-        status, snapshot, events, work = @engine.start(hand&.native, native_now, "subject", "Model/#{key}", nil, place, CALLER)
+        status, snapshot, events, work = @engine.start(hand&.native, native_now, "subject", "Model/#{key}#workflow", nil, place, CALLER, tags.flatten)
         moment_of(events)
-        expected, run, claim = @world.start(model_now, key, place: place, here: !hand.nil?, by: CALLER)
+        expected, run, claim = @world.start(model_now, key, place: place, here: !hand.nil?, by: CALLER, tags: tags)
         @ids << snapshot[:id] if status == :started
         same("start", [ expected, expected == :existing ? @ids[run.number] : @ids.last ], [ status, snapshot[:id] ])
         hold(hand, claim, work)
@@ -218,6 +218,25 @@ module Differential
 
       # A holder finds that the present code has no such step: it puts the run down.
       def do_vanish(at, wait) = gone?(at) && do_halt_instead(at, :pause, wait)
+
+      # Whatever is asked of all runs: as a list, in pages of two, and as a number.
+      def do_list(key, state, step, tags)
+        filter = { class_name: "Model", subject: key && "Model/#{key}#", states: state && [ state ], steps: [ step ].compact, tags: tags.flatten }
+        expected = @world.list(key: key, state: state, step: step, tags: tags).map { |run| @ids[run.number] }
+        same("list of #{filter}", expected, pages(filter).map { |snapshot| snapshot[:id] })
+        same("count of #{filter}", expected.size, @engine.count(filter, nil).first)
+        same("ids of #{filter}", expected.sort, @engine.ids(filter, [ "Model/#{key}#" ]).sort) if key
+        expected.any?
+      end
+
+      def pages(filter)
+        before, found = nil, []
+        loop do
+          page, before = @engine.search(filter, before, 2)
+          found.concat(page)
+          return found unless before
+        end
+      end
 
       # The code changes: from now on another definition is handed in.
       def do_redefine(index)

@@ -24,6 +24,7 @@ module Differential
     # @param session [Session] what may be done depends on what is there, four times in five
     # @return [Array]
     def operation(session)
+      return list if chance(10)
       chance(80) && sensible(session) || anything(session)
     end
 
@@ -88,6 +89,14 @@ module Differential
 
       def delay = chance(15) ? HOUR_MS * (1 + @random.rand(4)) : nil
 
+      TAGS = [ {}, { "plan" => "pro" }, { "plan" => "free" }, { "plan" => "pro", "size" => "5" } ].freeze
+
+      def list
+        step = "s#{@random.rand(STEPS_MAX)}" if chance(30)
+        [ :list, chance(30) ? @random.rand(KEYS) : nil, chance(60) ? one(%i[running waiting retrying scheduled failed done expired]) : nil,
+          step, one(TAGS) ]
+      end
+
       def sensible(session)
         held = session.hands.each_index.select { |at| session.hands[at].claim }
         return ending(session, one(held)) if held.any? && chance(55)
@@ -149,7 +158,7 @@ module Differential
       def beginning(session, at)
         return [ :tick ] if session.world.runs.size >= RUNS_MAX && chance(50)
         return passing if session.world.runs.size >= RUNS_MAX
-        [ :start, chance(70) ? at : nil, @random.rand(KEYS), one([ nil, nil, nil, :now, :later ]) ]
+        [ :start, chance(70) ? at : nil, @random.rand(KEYS), one([ nil, nil, nil, :now, :later ]), one(TAGS) ]
       end
 
       def passing = one([ [ :travel, 1 + @random.rand(6) ], [ :travel, 1 + @random.rand(6) ], [ :travel, -1 - @random.rand(3) ], [ :redefine, @random.rand(3) ] ])

@@ -12,7 +12,7 @@ RSpec.describe "The core beside the reference model" do
   all_kinds_from = 20_000
   kinds = %i[start take now later submit complete fail skip open met accept reject give_back retry redefine travel tick dwell
     keep accept_judge reject_judge fail_judge give_back_judge complete_remind fail_remind give_back_remind
-    cancel pause resume omit halt_instead vanish]
+    cancel pause resume omit halt_instead vanish list]
 
   it "says the same after each of many operations (SEED=#{seed})" do
     campaign = Differential::Campaign.new(seed, operations)

@@ -128,7 +128,7 @@ module Reference
   class Run
     attr_reader :number, :key, :unique, :place, :steps, :journal, :ending
     # Halted: nothing begins. Why: who paused or cancelled it said so. Stuck: it was told that nothing can move.
-    attr_accessor :halted, :why, :stuck
+    attr_accessor :halted, :why, :stuck, :tags
 
     def initialize(number, key, design, place)
       @number, @key, @unique, @place = number, key, design.unique, place
@@ -173,6 +173,9 @@ module Reference
       @steps.select { |step| step.state == :cancelled }.each(&:reopen)
     end
 
+    # Whether it has come to the step, and not beyond it.
+    def at?(name) = step(name)&.then { |step| step.moving? || step.failed? } || false
+
     # Everything that comes after a step, near and far.
     def followers(step)
       near = @steps.select { |other| other.after.include?(step.name) }
@@ -195,13 +198,23 @@ module Reference
     def open_run(key) = @runs.find { |run| run.key == key && run.unique && run.open? }
 
     # @return [Array] :started or :existing, the run, the claim of the first step to run here
-    def start(design, key, place: nil, here: false, by:)
+    def start(design, key, place: nil, here: false, by:, tags: {})
       existing = design.unique && open_run(key)
       return [ :existing, existing, nil ] if existing
       @runs << run = Run.new(@runs.size, key, design, place)
+      run.tags = tags
       run.tell(:run_started, by: by)
       fresh = go_on(run, design, by)
       [ :started, run, here ? breathe(run, [], fresh, design, by) : nil ]
+    end
+
+    # ---- Lists ----
+
+    # The runs that are all of what is asked for, newest first.
+    def list(key: nil, state: nil, step: nil, tags: {})
+      @runs.reverse.select do |run|
+        (key.nil? || run.key == key) && (state.nil? || run.state == state) && (step.nil? || run.at?(step)) && tags <= run.tags
+      end
     end
 
     # ---- Who gets what ----

@@ -17,12 +17,17 @@ RSpec.describe "Nonsense given to the native API" do
   def sensible_calls
     id = start(engine, waiting)[1][:id]
     {
-      [ engine, :start ] => [ hand, definition, "subject", "key", "args", :later, "spec" ],
+      [ engine, :start ] => [ hand, definition, "subject", "key", "args", :later, "spec", %w[plan pro] ],
       [ engine, :later ] => [ id, "send" ],
       [ engine, :retry ] => [ id, definition, nil, "spec" ],
       [ engine, :find ] => [ id ],
       [ engine, :current ] => [ "key" ],
       [ engine, :list ] => [ "key", nil, 10 ],
+      [ engine, :search ] => [ { class_name: "Spec", states: [ :waiting ] }, nil, 10 ],
+      [ engine, :count ] => [ { class_name: "Spec", tags: %w[plan pro] }, nil ],
+      [ engine, :ids ] => [ { steps: [ "send" ] }, [ "key#" ] ],
+      [ engine, :fetch ] => [ [ id ] ],
+      [ engine, :currents ] => [ [ "key" ] ],
       [ engine, :events ] => [ id, 0, 10 ],
       [ engine, :log ] => [ 0, 10 ],
       [ engine, :wait_log ] => [ 0, 1 ],
@@ -68,6 +73,38 @@ RSpec.describe "Nonsense given to the native API" do
     end
     expect(start(engine, definition).first).to eq(:started)
     expect(engine.stop(5_000)).to be(true)
+  end
+
+  it "in a filter, or among tags, is refused or finds nothing" do
+    start(engine, waiting)
+    junk.each do |value|
+      %i[class_name subject name states tags steps unknown].each do |part|
+        [ value, [ value ], [ value, value ] ].each do |given|
+          attempt { engine.search({ class_name: "Spec" }.merge(part => given), nil, 10) }
+          attempt { engine.count({ part => given }, nil) }
+        end
+      end
+      attempt { engine.start(nil, definition, "", "key#{value.class}", nil, nil, "", [ value, value ]) }
+      attempt { engine.fetch([ value ]) && engine.currents([ value ]) && engine.ids({}, [ value ]) }
+    end
+    expect(engine.search({ class_name: "Spec", states: [ :waiting ] }, nil, 10).first.size).to eq(1)
+  end
+
+  it "of a wrong kind in a filter says so" do
+    aggregate_failures do
+      expect { engine.search([], nil, 1) }.to raise_error(TypeError)
+      expect { engine.search({}, nil, 0) }.to raise_error(ArgumentError, /at least 1/)
+      expect { engine.search({}, "short", 1) }.to raise_error(ArgumentError, /not a run's id/)
+      expect { engine.search({ states: [ :asleep ] }, nil, 1) }.to raise_error(ArgumentError, /:asleep is not a state/)
+      expect { engine.search({ states: [] }, nil, 1) }.to raise_error(ArgumentError, /nil means any/)
+      expect { engine.search({ tags: %w[plan pro] }, nil, 1) }.to raise_error(ArgumentError, /those of a class/)
+      expect { engine.search({ class_name: "Spec", tags: %w[plan] }, nil, 1) }.to raise_error(ArgumentError, /each with a value/)
+      expect { engine.currents([ nil ] * 100_001) }.to raise_error(ArgumentError, /at most 100000 at once/)
+      expect { engine.start(nil, definition, "", "", nil, nil, "", [ "", "x" ]) }.to raise_error(ArgumentError, /a tag has a name/)
+      expect { engine.start(nil, definition, "", "", nil, nil, "", [ "n", "x" * 201 ]) }.to raise_error(Workflow::PayloadTooLarge, /value of 201 bytes/)
+      expect { engine.start(nil, definition, "", "", nil, nil, "", %w[n x] * 21) }.to raise_error(ArgumentError, /at most 20/)
+      expect { engine.start(nil, definition, "", "", nil, nil, "", %w[n x n y]) }.to raise_error(ArgumentError, /twice/)
+    end
   end
 
   it "of a wrong type says so" do

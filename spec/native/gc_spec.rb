@@ -30,7 +30,11 @@ RSpec.describe "Garbage collection" do
     hand.reject("Error", "no")
     hand.submit(id, "activate", "spec", 100)
     _, events, = hand.accept(definition, "input")
-    [ engine.find(id)[:state], engine.current(snapshot[:key])[:id] == id, engine.list(snapshot[:key], nil, 1).size,
+    filter = { class_name: "Spec", subject: snapshot[:key], tags: [], steps: [ "send" ], states: %i[done] }
+    [ engine.find(id)[:state], engine.fetch([ id ]).size, engine.currents([ snapshot[:key], "none" ]).map { |run| run && run[:state] },
+      engine.search({ class_name: "Spec", states: %i[done] }, nil, 1).first.size, engine.count(filter, nil), engine.ids(filter, [ "none#" ]),
+      engine.start(nil, define(await: :activate), "s", "Spec/tagged", nil, nil, "spec", %w[plan pro])[1][:tags],
+      engine.current(snapshot[:key])[:id] == id, engine.list(snapshot[:key], nil, 1).size,
       engine.events(id, 0, 100).size, engine.log(0, 5).size, engine.wait_log(0, 10), events.map { |event| event[3] } ]
   ensure
     hand&.give_back
