@@ -30,6 +30,13 @@ static enum wf_status command(struct simulation *simulation, enum wf_command_kin
     return simulate(simulation, &command, true);
 }
 
+static void close_and_compare(struct wf_engine *engine, struct wf_definition *definition)
+{
+    close_engine(engine);
+    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
+    wf_definition_release(definition);
+}
+
 TEST(a_delay_is_counted_once_whatever_happens_beside_it)
 {
     struct simulation *simulation = malloc(sizeof(*simulation));
@@ -126,9 +133,7 @@ TEST(what_a_call_kept_is_everybodys_when_it_has_gone)
     wf_hand_give_back(&hand);
     UNTIL(in_hand(engine) == 0);
     CHECK(ready_row(id, 0).owner == 0 && ready_row(id, 1).owner == 0);
-    close_engine(engine);
-    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
-    wf_definition_release(both);
+    close_and_compare(engine, both);
 }
 
 TEST(a_worker_leaves_the_siblings_of_its_now_step_to_others)
@@ -154,9 +159,7 @@ TEST(a_worker_leaves_the_siblings_of_its_now_step_to_others)
     }
     CHECK(look(engine, id).run == WF_RUN_done);
     UNTIL(in_hand(engine) == 0);
-    close_engine(engine);
-    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
-    wf_definition_release(fan);
+    close_and_compare(engine, fan);
 }
 
 TEST(a_step_that_crashed_twice_waits_until_nothing_is_in_hand)
@@ -187,7 +190,5 @@ TEST(a_step_that_crashed_twice_waits_until_nothing_is_in_hand)
         CHECK(finish(&worker, mail, WF_COMMAND_COMPLETE).run == WF_RUN_done);
     }
     UNTIL(in_hand(engine) == 0);
-    close_engine(engine);
-    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
-    wf_definition_release(mail);
+    close_and_compare(engine, mail);
 }

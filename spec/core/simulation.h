@@ -59,6 +59,7 @@ static inline int never_wait(const struct timespec *until)
 #define wf_committer_name simulated_committer_name
 #define wf_committer_alarm simulated_committer_alarm
 #define wf_committer_give_back simulated_committer_give_back
+#define wf_committer_name_by simulated_committer_name_by
 #define run committer_run
 #include "../../ext/workflow/core/committer.c"
 #undef run

@@ -183,6 +183,48 @@ TEST(what_a_killed_caller_kept_beside_its_step_goes_back_untouched)
     finish_test();
 }
 
+static bool note_name(void *context, const struct wf_process_row *row)
+{
+    snprintf(context, 64, "%.*s", (int)row->name.len, row->name.ptr);
+    return true;
+}
+
+/* What the row of the only process says, by which its steps are told as lost. */
+static bool is_named(const char *name)
+{
+    struct wf_store_options options = {.path = path, .read_only = true, .busy_ms = 5000};
+    struct wf_store *store;
+    char found[64] = "";
+
+    if (!wf_store_sqlite.open(&store, &options, NULL)) {
+        wf_store_sqlite.process_list(store, note_name, found, NULL);
+        wf_store_sqlite.close(store);
+    }
+    return strcmp(found, name) == 0;
+}
+
+TEST(a_process_has_its_name_in_the_store_from_its_first_claim_on)
+{
+    struct wf_engine *engine;
+    struct wf_hand caller, worker;
+
+    begin("now!");
+    engine = open_engine(path);
+    caller = hand_of(engine);
+    worker = hand_of(engine);
+    start_run(engine, NULL, mail, "a"); /* nothing is claimed */
+    CHECK(is_named(""));
+    start_run(engine, &caller, mail, "b");
+    CHECK(is_named("caller")); /* nobody has asked it to work */
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&worker, "now"));
+    CHECK(is_named("worker"));
+    finish(&worker, mail, WF_COMMAND_COMPLETE);
+    finish(&caller, mail, WF_COMMAND_COMPLETE);
+    close_engine(engine);
+    finish_test();
+}
+
 TEST(a_step_that_kills_three_processes_is_parked_and_the_third_runs_it_alone)
 {
     struct order order = {LEASE_MS, 2};

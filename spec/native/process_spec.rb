@@ -76,6 +76,32 @@ RSpec.describe "Processes on one store" do
     expect(runs.map { |id| kinds(engine, id).count(:step_completed) }.uniq).to eq([ 1 ])
   end
 
+  # Whoever takes over tells it from the process's row, which is made before the process is asked to work.
+  it "are named in the log when they die, also with the first step that they took, and as callers" do
+    definition = define(now: :create)
+    children = %w[worker web].map do |role|
+      fork_child do |writer|
+        engine = Workflow::Native::Engine.new(path, 15_000, "spec")
+        hand = engine.hand
+        by = "#{role}:#{Process.pid}@spec"
+        engine.later("0000000000000", "none") # its row is made
+        id = engine.start((hand if role == "web"), definition, role, role, nil, nil, by)[1][:id]
+        next_step = -> { engine.work(1, by) || hand.take(10_000) }
+        next_step.call if role == "worker"
+        hand.enter
+        writer.puts id
+        sleep
+      end
+    end
+    ids = children.map { |_, reader| read_line(reader, "a process") }
+    children.each { |pid, _| end_process(pid) }
+    engine = open_engine
+    children.zip(ids, %w[worker web]) do |(pid, _), id, role|
+      wait_for_log(engine, "#{role} is taken over") { kinds(engine, id).include?(:lease_lost) }
+      expect(events(engine, id).find { |event| event[3] == :lease_lost }[8]).to eq("#{role}:#{pid}@spec")
+    end
+  end
+
   it "park a step as failed when it has taken three of them down" do
     id = with_runs(1).first
     3.times do
@@ -88,6 +114,21 @@ RSpec.describe "Processes on one store" do
     wait_for_log(engine, "the run is parked") { engine.find(id)[:state] == :failed }
     expect(engine.find(id)[:steps].first).to include(state: :failed, reason: "crashed")
     expect(engine.hand.take(0)).to be_nil
+  end
+
+  # What is left then: rows of another boot with leases of another clock, and not the file that processes share.
+  it "take over what was held when the machine was started again, whatever the old lease says" do
+    with_runs(2)
+    pid, reader = holder(taken: 2, entered: 1, lease: 3_600_000)
+    held = read_line(reader, "the holder").split
+    end_process(pid)
+    File.delete("#{path}-shared")
+    SQLite3::Database.new(path).tap { |database| database.execute("UPDATE processes SET boot = x'00'") }.close
+    engine = open_engine
+    engine.work(2, "worker:spec")
+    hand = engine.hand
+    expect(Array.new(2) { take_and_complete(hand).first }).to match_array(held)
+    expect(held.map { |id| engine.find(id)[:state] }).to eq(%i[done done])
   end
 
   it "take over a stopped one's step after its lease, and refuse its late result once the step was claimed again" do

@@ -496,6 +496,9 @@ enum wf_status wf_append(struct wf_engine *engine, struct wf_op *op, struct wf_e
     op->command.now_ms = wf_clock_wall_ms(&engine->clock);
     op->command.definition = op->definition;
     engine->committer.row.len = 0;
+    if (op->slot) { /* what it claims is told under this name if the process dies */
+        wf_committer_name_by(engine, op->command.by);
+    }
     switch (op->kind) {
     case WF_OP_START:
         return start(engine, op, error);

@@ -103,14 +103,35 @@ void wf_committer_alarm(struct wf_engine *engine, int64_t mono_ms)
     pthread_mutex_unlock(&committer->mutex);
 }
 
+static void ask_name_locked(struct wf_committer *committer, struct wf_bytes name)
+{
+    size_t len = name.len < WF_NAME_LEN_MAX ? name.len : WF_NAME_LEN_MAX;
+
+    memcpy(committer->name_asked, name.ptr, len);
+    committer->name_asked[len] = '\0';
+}
+
 void wf_committer_name(struct wf_engine *engine, struct wf_bytes name)
 {
     struct wf_committer *committer = &engine->committer;
-    size_t len = name.len < WF_NAME_LEN_MAX ? name.len : WF_NAME_LEN_MAX;
 
     pthread_mutex_lock(&committer->mutex);
-    memcpy(committer->name_asked, name.ptr, len);
-    committer->name_asked[len] = '\0';
+    ask_name_locked(committer, name);
+    pthread_mutex_unlock(&committer->mutex);
+}
+
+void wf_committer_name_by(struct wf_engine *engine, struct wf_bytes name)
+{
+    struct wf_committer *committer = &engine->committer;
+
+    if (committer->name[0] || !name.len) {
+        return;
+    }
+    pthread_mutex_lock(&committer->mutex);
+    if (!committer->name_asked[0]) {
+        ask_name_locked(committer, name);
+    }
+    memcpy(committer->name, committer->name_asked, sizeof(committer->name));
     pthread_mutex_unlock(&committer->mutex);
 }
 

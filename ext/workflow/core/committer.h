@@ -45,8 +45,10 @@ struct wf_committer {
     struct wf_buffer row, encoded;
     struct wf_projection before[WF_STEPS_MAX];
     char name[WF_NAME_LEN_MAX + 1];
-    int64_t owner;          /* the process row's id; 0: not yet */
-    bool works;             /* it has threads for steps */
+    char name_putting[WF_NAME_LEN_MAX + 1], /* into the process's row, by this transaction */
+        name_put[WF_NAME_LEN_MAX + 1];      /* what the row says */
+    int64_t owner;                          /* the process row's id; 0: not yet */
+    bool works;                             /* it has threads for steps */
     bool looking, sweeping; /* this transaction is to look at timers; and at owners */
     bool posted_again;      /* a finished step could not be recorded: try again, not at once */
     bool ill;               /* the last round could not do what was due */
@@ -90,6 +92,8 @@ void wf_committer_alarm(struct wf_engine *engine, int64_t mono_ms);
 /* A slot's claim goes back: as lost if it was entered, else untouched. */
 void wf_committer_give_back(struct wf_engine *engine, struct wf_slot *slot);
 void wf_committer_name(struct wf_engine *engine, struct wf_bytes name);
+/* The same on the committer thread, at once, for a process that was not named: its callers name it. */
+void wf_committer_name_by(struct wf_engine *engine, struct wf_bytes name);
 
 /* ---- transaction.c: one commit of `ops` (linked by next) and of what is due, with the turnstile held and
  * the gate entered. Each op is answered in its status and error. ---- */

@@ -169,6 +169,8 @@ static enum wf_status put_process(struct wf_engine *engine, int64_t id, int64_t 
     status = engine->does->process_put(engine->committer.store, &row, error);
     if (!status) {
         *given = row.id;
+        memcpy(engine->committer.name_putting, engine->committer.name,
+               sizeof(engine->committer.name));
         engine->committer.renewing_mono_ms = row.lease_until_ms - engine->lease_ms;
     }
     return status;
@@ -181,6 +183,7 @@ void wf_upkeep_renewed(struct wf_engine *engine)
 
     if (committer->renewing_mono_ms) {
         committer->renewed_mono_ms = committer->renewing_mono_ms;
+        memcpy(committer->name_put, committer->name_putting, sizeof(committer->name_put));
     }
     if (entry) {
         atomic_store(&entry->lease_until_ms, committer->renewed_mono_ms + engine->lease_ms);
@@ -269,11 +272,13 @@ enum wf_status wf_upkeep_part(struct wf_engine *engine, struct wf_error *error)
     return status;
 }
 
-/* The lease is renewed while something is held, and before anything is claimed under an old one. */
+/* The lease is renewed while something is held, and before anything is claimed under an old one or without
+ * the process's name, which whoever takes over tells. */
 static enum wf_status renew_lease(struct wf_engine *engine, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
-    bool due = wf_clock_mono_ms() - committer->renewed_mono_ms > engine->lease_ms / 3;
+    bool due = wf_clock_mono_ms() - committer->renewed_mono_ms > engine->lease_ms / 3 ||
+               strcmp(committer->name, committer->name_put) != 0;
 
     if (!due || !wf_mailbox_in_hand(&engine->mailbox)) {
         return WF_OK;
