@@ -1,19 +1,31 @@
 # frozen_string_literal: true
 
 require_relative "driver"
+require_relative "api_session"
+require_relative "api_invention"
+require_relative "../support/replay"
 
 module Differential
-  # Sequences of operations out of one seed, until there were enough of them; what differs is shortened and told.
+  # Sequences of operations out of one seed, until there were enough of them; what differs is shortened and told. One in a
+  # hundred goes through the Ruby API: a class made from the design, its public words, and a Workflow::Worker.
   class Campaign
     SEQUENCE = 60 # operations
     SHORTEN_S = 8
+    API_EVERY = 100
 
-    attr_reader :succeeded, :count, :seconds
+    # How often each kind of operation did something: of the native sequences, and of those through the API.
+    # @return [Hash{Symbol=>Integer}]
+    attr_reader :succeeded, :succeeded_through_api
+    # @return [Integer] operations, and how many of the sequences went through the API
+    attr_reader :count, :api_sequences
+    attr_reader :seconds
+    # @return [Array(Integer, Boolean), nil] the number of the sequence that is being played, and whether through the API
+    attr_reader :current
 
     def initialize(seed, operations)
       @seed, @operations = seed, operations
-      @succeeded = Hash.new(0)
-      @count = 0
+      @succeeded, @succeeded_through_api = Hash.new(0), Hash.new(0)
+      @count = @api_sequences = 0
     end
 
     # @raise [Difference] with the seed, the definitions and the shortest list of operations found
@@ -28,68 +40,75 @@ module Differential
     end
 
     # One sequence alone; its number is told with a difference.
-    def sequence(number)
-      invention = Invention.new(Random.new(@seed * 1_000_003 + number))
-      designs = invention.designs
-      done = []
-      Session.run(designs) { |session| play(session, invention, done) }
-    rescue Difference, Workflow::Error, ArgumentError => error
-      raise Difference, report(number, designs, shorten(designs, done), error)
+    def sequence(number, api: (number % API_EVERY).zero?)
+      @current = [ number, api ]
+      return play(number, Session, Invention, @succeeded) unless api
+      @api_sequences += 1
+      play(number, ApiSession, ApiInvention, @succeeded_through_api)
     end
-
-    # Where one sequence in a hundred is to go through the public API with a Workflow::Worker of its own: a class made
-    # from the design, whose steps do what the list of operations says, compared with the same Reference::World.
-    def sequence_through_the_api(_number) = nil
 
     private
       def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 
-      def play(session, invention, done)
-        SEQUENCE.times do
-          done << invention.operation(session)
-          session.perform(done.last)
+      def play(number, kind, inventions, succeeded)
+        invention = inventions.new(Random.new(@seed * 1_000_003 + number))
+        designs = invention.designs
+        done = []
+        kind.run(designs) do |session|
+          act(session, succeeded) { SEQUENCE.times { session.perform(done.push(invention.operation(session)).last) } }
         end
         @count += SEQUENCE
-        session.succeeded.each { |name, times| @succeeded[name] += times }
+      rescue Difference, Workflow::Error, ArgumentError => error
+        raise Difference, report(number, kind, designs, shorten(kind, designs, done), error)
+      end
+
+      # In the end the log, folded again from nothing, gives what is stored.
+      def act(session, succeeded)
+        yield
+        session.close
+        Replay.check(session.directory)
+        session.succeeded.each { |name, times| succeeded[name] += times }
+      rescue Replay::Different => error
+        raise Difference, error.message
       ensure
         session.close
       end
 
       # The message of the difference that a list of operations ends in, or nil.
-      def difference(designs, operations)
-        Session.run(designs) do |session|
-          operations.each { |operation| session.perform(operation) }
-          nil
-        rescue Difference, Workflow::Error, ArgumentError => error
-          error.message
-        ensure
-          session.close
-        end
+      def difference(kind, designs, operations)
+        kind.run(designs) { |session| act(session, Hash.new(0)) { operations.each { |operation| session.perform(operation) } } }
+        nil
+      rescue Difference, Workflow::Error, ArgumentError => error
+        error.message
       end
 
       # Leaves out what it can, in halves, quarters and so on down to single operations.
-      def shorten(designs, operations)
+      def shorten(kind, designs, operations)
         deadline = now + SHORTEN_S
         size = operations.size / 2
         while size.positive?
           at = 0
           while at < operations.size && now < deadline
             fewer = operations[0...at] + operations[(at + size)..].to_a
-            fewer.any? && difference(designs, fewer) ? operations = fewer : at += size
+            fewer.any? && difference(kind, designs, fewer) ? operations = fewer : at += size
           end
           size /= 2
         end
         operations
       end
 
-      def report(number, designs, operations, error)
+      def report(number, kind, designs, operations, error)
         <<~TEXT
-          SEED=#{@seed} SEQUENCE=#{number}: #{difference(designs, operations) || "(not again when shortened) #{error.message}"}
+          SEED=#{@seed} SEQUENCE=#{number} (#{kind}): #{difference(kind, designs, operations) || "(not again) #{error.message}"}
           definitions:
-          #{designs.map { |design| "  #{design[:unique] ? "unique" : "not unique"}\n#{design[:parts].map { |part| "    #{part}" }.join("\n")}" }.join("\n")}
+          #{designs.map { |design| written(design) }.join("\n")}
           operations:
           #{operations.map { |operation| "  #{operation.inspect}" }.join("\n")}
         TEXT
+      end
+
+      def written(design)
+        [ design[:unique] ? "  unique" : "  not unique", *design[:parts].map { |part| "    #{part}" } ].join("\n")
       end
   end
 end

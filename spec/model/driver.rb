@@ -5,6 +5,7 @@ require "tmpdir"
 require "workflow"
 require_relative "reference"
 require_relative "invention"
+require_relative "holder"
 
 Workflow::Store.load_core
 
@@ -28,6 +29,8 @@ module Differential
     LEASE_MS = 60_000
     HANDS = 4
     WAIT_S = 1
+    TAKEOVER_S = 20
+    SHORT_LEASE_MS = 500
     CALLER = "caller"
     WORKER = "worker"
     FIELDS = %i[kind step attempt round reason due by].freeze
@@ -36,6 +39,8 @@ module Differential
     attr_reader :succeeded
     # @return [Reference::World]
     attr_reader :world
+    # @return [String] where the store is
+    attr_reader :directory
 
     def self.run(designs)
       Dir.mktmpdir("workflow-model", Differential.root) { |directory| yield new(directory, designs) }
@@ -43,7 +48,9 @@ module Differential
 
     # @param designs [Array<Hash>] of one workflow, as its code changes: see Invention
     def initialize(directory, designs)
-      @engine = Native::Engine.new(File.join(directory, "store.sqlite3"), LEASE_MS, "model")
+      @directory = directory
+      @path = File.join(directory, "store.sqlite3")
+      @engine = Native::Engine.new(@path, LEASE_MS, "model")
       @natives = designs.map { |design| native(design) }
       @models = designs.map { |design| Reference::Design.new(design[:parts], design[:unique]) }
       @world = Reference::World.new
@@ -53,10 +60,15 @@ module Differential
       @succeeded = Hash.new(0)
     end
 
+    # Idempotent.
     def close
+      @sleeper&.kill
+      @sleeper = nil
       @hands.each { |hand| hand.native.give_back }
       @engine.stop(2_000)
     end
+
+    def inspect = "#<#{self.class}>"
 
     # @return [Integer] the definition that counts now
     attr_reader :present
@@ -66,6 +78,9 @@ module Differential
 
     # @return [Boolean] whether the present code cannot run what is in the hand
     def gone?(at) = !hands[at].claim.nil? && !model_now.carries?(hands[at].claim.step)
+
+    # Whether another process holds a step and stands still.
+    def sleeping? = !@sleeper.nil?
 
     # @param operation [Array] its name and arguments
     # @raise [Difference]
@@ -97,7 +112,7 @@ module Differential
         hand = hands[at]
         return if hand.claim
         do_tick unless @world.due.empty?
-        claim = @world.take(WORKER)
+        claim = @world.take(WORKER, beside: hands.filter_map(&:claim))
         return unless claim
         hold(hand, claim, worker_takes(hand))
       end
@@ -278,6 +293,92 @@ module Differential
         status == :ok && !events.empty?
       end
 
+      # ---- Other processes ----
+
+      # Some that die, one after another, with what has been ready for longest in hand.
+      def do_crash(entered, times)
+        died = 0
+        while died < times && (holder, claim = taken_by_another(LEASE_MS, entered))
+          holder.kill
+          taken_over(claim)
+          @world.crash(claim)
+          compare([ :crash ])
+          died += 1
+        end
+        died.positive?
+      end
+
+      # One that stands still for longer than its lease.
+      def do_hang(entered)
+        return if @sleeper
+        holder, claim = taken_by_another(SHORT_LEASE_MS, entered)
+        return unless holder
+        holder.stop
+        @sleeper, @slept, @perhaps = holder, claim, false
+        taken_over(claim)
+        @world.lapse(claim)
+        claim.step.lapsed = nil unless claim.entered # looking whether it is free was a claim
+        true
+      end
+
+      # It goes on, and hands in its result late: too late if somebody has claimed the step meanwhile.
+      def do_wake(how)
+        return unless @sleeper
+        holder, claim, @sleeper = @sleeper, @slept, nil
+        how = :open if claim.handed == :ask
+        events = holder.wake(how, @present, @travelled)
+        barrier
+        moment_of(peek)
+        claim.step.lapsed = nil if @perhaps && events.empty? && claim.step.lapsed.equal?(claim)
+        late = claim.superseded?
+        unkept(end_late(how, claim))
+        same("whether a late result is recorded", !late, events.any?)
+        @succeeded[late ? :wake_too_late : :wake_in_time] += 1
+        true
+      end
+
+      def end_late(how, claim)
+        case how
+        when :complete then @world.complete(claim, model_now)
+        when :fail then @world.fail(claim, model_now, "late")
+        when :open then @world.open(claim, model_now)
+        end
+      end
+
+      # @return [Array(Holder, Reference::Claim), nil]
+      def taken_by_another(lease_ms, entered)
+        do_tick unless @world.due.empty?
+        return if @world.queue.empty? || %i[waiting judged].any? { |what| @world.queue.first.last.public_send(:"#{what}?") } # in the simulation
+        claim = @world.take(Holder::NAME) or return
+        claim.entered = entered || claim.step.await?
+        holder = Holder.new(@path, @natives, lease_ms, @travelled)
+        hold(nil, claim, holder.take)
+        holder.enter if claim.entered
+        [ holder, claim ]
+      end
+
+      # An entered step is told as lost; one that is not, can be had again.
+      def taken_over(claim)
+        deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + TAKEOVER_S
+        until claim.entered ? lost?(claim) : free?(claim)
+          raise Difference, "nobody took over" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
+          @engine.wait_log(peek.last&.first || @position, 20)
+        end
+        barrier
+        moment_of(peek)
+      end
+
+      def lost?(claim)
+        peek.any? { |event| event[3] == :lease_lost && event[1] == @ids[claim.run.number] && event[4] == claim.step.name.to_sym }
+      end
+
+      def free?(claim)
+        hand = @engine.hand
+        hand.now(@ids[claim.run.number], claim.step.name, CALLER).first == :claimed
+      ensure
+        hand.give_back
+      end
+
       # ---- Hands ----
 
       def idle(at) = hands[at].claim.nil?
@@ -319,6 +420,7 @@ module Differential
       def ended(native, wait, answer)
         hand = hands.find { |candidate| candidate.native.equal?(native) }
         superseded = hand.claim.superseded?
+        @succeeded[:late] += 1 if superseded
         hand.claim = nil
         _, events, work = answer
         wait ? moment_of(events) : settle
@@ -344,7 +446,9 @@ module Differential
 
       # ---- Workers: claims are made only while the core is allowed to, and what nobody took is given back ----
 
+      # What it claims beyond that (nobody tells which) is claimed again where it had been another's.
       def working(threads)
+        @perhaps = true
         @engine.work(threads, WORKER)
         yield
       ensure
@@ -379,8 +483,10 @@ module Differential
 
       def moment = Process.clock_gettime(Process::CLOCK_REALTIME, :millisecond) + @travelled
 
+      # Of what was decided; that another attempt has begun may be told with it, with the moment at which it did.
       def moment_of(events)
-        @world.now = events.last[7] unless events.nil? || events.empty?
+        decided = (events || []).reject { |event| event[3] == :step_started }.last
+        @world.now = decided[7] if decided
       end
 
       def moment_of_step(snapshot, name)
@@ -437,6 +543,7 @@ module Differential
         end
       end
 
+      # Each time that an attempt is scheduled it may begin once: an await that was asked and then expired has two first ones.
       def begun(run, event)
         key = [ run.number, event[4], event[5], event[6] ]
         @told.delete(key) if event[3] == :step_scheduled # attempts are counted anew in another mode

@@ -8,8 +8,11 @@ module Differential
     KEYS = 2
     RUNS_MAX = 4
 
+    DISASTERS_PER_MILLION = 600 # operations: each takes a process
+
     def initialize(random)
       @random = random
+      @fate = Random.new(random.seed + 1) # of its own, so that what happens rarely does not move all the rest
     end
 
     # @return [Array<Hash>] a workflow as its code changes: its options, now and then its steps
@@ -24,11 +27,21 @@ module Differential
     # @param session [Session] what may be done depends on what is there, four times in five
     # @return [Array]
     def operation(session)
+      found = disaster(session)
+      return found if found
       return list if chance(10)
       chance(80) && sensible(session) || anything(session)
     end
 
     private
+      # Another process dies, or hangs and wakes up.
+      def disaster(session)
+        return [ :wake, @fate.rand(3).zero? ? :fail : :complete ] if session.sleeping? && @fate.rand(2).zero?
+        return if @fate.rand(1_000_000) >= DISASTERS_PER_MILLION
+        entered = @fate.rand(4).positive?
+        @fate.rand(2).zero? ? [ :crash, entered, 1 + @fate.rand(3) ] : [ :hang, entered ]
+      end
+
       def chance(percent) = @random.rand(100) < percent
       def one(list) = list[@random.rand(list.size)]
 

@@ -11,8 +11,10 @@ module Reference
 
   # Who holds a step. A step that is claimed again, reopened or ended otherwise forgets it: it is superseded.
   # A caller's has a breath: what became ready by its own call and is kept for it; a worker's has none.
-  Claim = Struct.new(:run, :step, :by, :breath, :handed, :entered, :met) do
-    def superseded? = !step.claim.equal?(self)
+  # One whose lease ran out is not superseded by that alone.
+  Claim = Struct.new(:run, :step, :by, :breath, :handed, :entered, :met, :attempt, :alone) do
+    def superseded? = !step.claim.equal?(self) && !step.lapsed.equal?(self)
+    def worker? = breath.nil?
     def work = [ run.number, step.name, step.way, step.attempts, step.round, handed, met ]
     def errand? = false
   end
@@ -78,9 +80,12 @@ module Reference
 
     attr_reader :name, :kind, :after, :either
     attr_accessor :failures, :state, :attempts, :round, :reason, :due, :error, :mode, :way, :since, :claim, :met, :breath, :otherwise,
-      :reminder, :kept
+      :reminder, :kept, :failed_at
+    # How often it took its process down with it, and whose lease on it ran out.
+    attr_accessor :crashes, :lapsed
 
     def initialize(part)
+      @crashes = 0
       @name, @kind, @after, @either = part.name, part.kind, part.after.to_set, part.either
       @state, @attempts, @failures, @round, @way = :pending, 0, 0, 1, part.name
     end
@@ -108,19 +113,22 @@ module Reference
     def over?(now) = !due.nil? && due <= now
     def next_moment = [ due, reminder&.due ].compact.min
 
+    # Once more, and it is parked: so nothing else is to be with it then.
+    def alone? = crashes == World::CRASHES_MAX - 1
+
     # Neither held nor kept for a caller.
     def free? = claim.nil? && breath.nil?
 
     # Leaves whatever it was doing; nobody holds it any more.
     def become(state, **facts)
-      @state, @due, @claim, @since, @breath, @reminder = state, nil, nil, nil, nil, nil
+      @state, @due, @claim, @since, @breath, @reminder, @lapsed = state, nil, nil, nil, nil, nil, nil
       @kept &&= %i[ready failed].include?(state)
       facts.each { |fact, value| public_send(:"#{fact}=", value) }
     end
 
     # A person asks for it again: as if it had never been reached, in another round.
     def reopen
-      become(:pending, attempts: 0, failures: 0, round: round + 1, mode: nil, way: name, met: false, reason: nil, error: nil)
+      become(:pending, attempts: 0, failures: 0, crashes: 0, round: round + 1, mode: nil, way: name, met: false, reason: nil, error: nil)
     end
   end
 
@@ -185,6 +193,8 @@ module Reference
 
   # All runs, and every command that there is. A command answers as the native API does, in names instead of bytes.
   class World
+    CRASHES_MAX = 3
+
     attr_reader :runs
     attr_accessor :now
 
@@ -232,11 +242,14 @@ module Reference
       step.reminder.since if step.reminder&.ready? && step.reminder.free?
     end
 
-    # A worker takes what has been ready for longest.
-    def take(by)
+    # A worker takes what has been ready for longest. A step that is to run alone waits for its process to be idle, and
+    # then the process for it.
+    # @param beside [Array<Claim>] what the worker's process holds
+    def take(by, beside: [])
       run, step, = queue.first
-      return errand(run, step, by) if step&.waiting?
-      step && claim(run, step, by, nil)
+      return if step.nil? || beside.any? { |held| held.worker? && held.alone }
+      return errand(run, step, by) if step.waiting?
+      claim(run, step, by, nil) unless step.alone? && beside.any?
     end
 
     # now(:step)
@@ -291,12 +304,12 @@ module Reference
       return errand_done(claim, failed: true, again: final ? nil : @now + delay) if claim.errand?
       ending(claim) do |run, step, by|
         attempt_ended(:step_failed, claim, reason: reason)
-        step.error = message
+        step.error, step.failed_at = message, @now
         step.met ||= claim.met
         step.failures += 1 # an attempt that was interrupted uses up no retry
         again = !final && !run.cancelling? && step.mode.nil? && step.failures <= design[step.name].retries
         again ? retry_later(run, step, @now + (delay || design[step.name].backoff), by) : step.become(:failed, reason: reason)
-        follow(claim, design, go_on(run, design, by))
+        follow(claim, design, go_on(run, design, by, reason: reason))
       end
     end
 
@@ -387,7 +400,7 @@ module Reference
       return :not_pending unless run.paused?
       run.halted = run.why = nil
       run.tell(:run_resumed, by: by)
-      go_on(run, design, by)
+      go_on(run, design, by, reason: failure_reason(run))
       :ok
     end
 
@@ -415,8 +428,29 @@ module Reference
       return :not_pending if run.ended? || run.cancelling? || step.settled?
       return :busy unless step.free?
       skipped(run, step, reason, by)
-      go_on(run, design, by)
+      go_on(run, design, by, reason: failure_reason(run))
       :ok
+    end
+
+    # Its process died. Untouched it goes back as it was; what it had entered counts, and the third time it is parked.
+    def crash(claim)
+      ending(claim) do |run, step, by|
+        step.claim = nil
+        next unless claim.entered
+        run.tell(:lease_lost, step, reason: "crashed", by: by)
+        step.crashes += 1
+        step.crashes < CRASHES_MAX ? ready(run, step, step.attempts + 1, by) : park(claim)
+      end
+    end
+
+    # Its process stands still for longer than its lease, and another one has noticed.
+    def lapse(claim)
+      return if claim.superseded?
+      run, step, = claim.run, claim.step
+      step.claim = nil
+      run.tell(:lease_lost, step, reason: "lease expired", by: claim.by) if claim.entered
+      ready(run, step, step.attempts + 1, claim.by) if claim.entered
+      step.lapsed = claim
     end
 
     # ---- Again, by a person ----
@@ -454,8 +488,17 @@ module Reference
       # ---- Claims ----
 
       def claim(run, step, by, breath)
-        step.breath = nil
-        step.claim = Claim.new(run, step, by, breath, step.waiting? ? :await : step.mode || :step, false, step.met || false)
+        step.breath = step.lapsed = nil
+        handed = step.waiting? ? :await : step.mode || :step
+        step.claim = Claim.new(run, step, by, breath, handed, false, step.met || false, step.attempts, step.alone?)
+      end
+
+      def park(claim)
+        attempt_ended(:step_failed, claim, reason: "crashed")
+        claim.step.failures += 1
+        claim.step.failed_at = @now
+        claim.step.become(:failed, reason: "crashed", error: nil)
+        go_on(claim.run, nil, claim.by, reason: "crashed")
       end
 
       # ---- Reminders: they change nothing but themselves ----
@@ -498,9 +541,17 @@ module Reference
         run.finish(:cancelled, by, reason: run.why) if run.cancelling? && run.steps.all?(&:free?)
       end
 
-      # A halted run waits for no reminder: whoever is at one is superseded.
+      # A halted run waits for no reminder, and for nobody whose lease ran out: they are superseded.
       def put_down_reminders(run)
-        run.steps.each { |step| step.reminder.claim = nil if step.reminder }
+        run.steps.each do |step|
+          step.reminder.claim = nil if step.reminder
+          step.lapsed = nil
+        end
+      end
+
+      # Of what failed last.
+      def failure_reason(run)
+        run.steps.each_with_index.select { |step,| step.failed? }.max_by { |step, place| [ step.failed_at, place ] }&.first&.reason
       end
 
       # In a halted run it is told when something goes back, since somebody waits for that.
@@ -530,7 +581,7 @@ module Reference
 
       # Everything whose turn has come gets it; then the run may be over.
       # @return [Array<Step>] what became ready
-      def go_on(run, design, by)
+      def go_on(run, design, by, reason: nil)
         return [] if run.cancelling?
         return run.steps.all?(&:settled?) ? run.finish(:done, by) && [] : [] if run.paused?
         fresh = turns(run).each { |step| turn(run, step, design[step.name], by) }
@@ -540,7 +591,7 @@ module Reference
           run.stuck = false
         elsif !run.stuck
           run.stuck = true
-          run.tell(:run_failed, by: by)
+          run.tell(:run_failed, reason: reason, by: by)
         end
         fresh.select(&:ready?)
       end
@@ -603,7 +654,7 @@ module Reference
       end
 
       def attempt_ended(kind, claim, reason: nil)
-        claim.run.tell(kind, claim.step, reason: reason, by: claim.by)
+        claim.run.tell(kind, claim.step, attempt: claim.attempt, reason: reason, by: claim.by)
       end
 
       # ---- The same breath ----
@@ -668,11 +719,11 @@ module Reference
 
       # A failed step, by itself: what comes after it was never reached, or a person skipped it.
       def rerun(run, step, design, by)
-        mode, way, reason = step.mode, step.way, step.reason
+        mode, way = step.mode, step.way
         step.reopen
         run.tell(:step_retried, step, attempt: 1, by: by)
         return arrive(run, step, design[step.name], by) unless mode == :otherwise
-        step.mode, step.way, step.reason = mode, way, reason
+        step.mode, step.way = mode, way
         ready(run, step, 1, by)
       end
   end

@@ -1,0 +1,194 @@
+# frozen_string_literal: true
+
+require "yaml"
+
+module Differential
+  # Where the code of steps stops and asks how to go on, and where whoever drives it hears of that: every body, every
+  # condition, every call that returned. So the order of things is the list's of operations, whatever threads do.
+  class Door
+    HEAR_S = 20
+    LOOK_S = 0.1
+
+    # Somebody's code is at the door: `where` is :body, :condition or :otherwise.
+    Arrival = Struct.new(:thread, :run_id, :step, :attempt, :where, :reply)
+    # A call of a public word is over. The error is what it raised.
+    Outcome = Struct.new(:thread, :value, :error)
+    # A worker's thread has handed in how a step ended.
+    Left = Struct.new(:thread)
+
+    def initialize
+      @lock = Mutex.new
+      @heard = ConditionVariable.new
+      @messages = []
+    end
+
+    # Called by steps.
+    # @return [Array] how to go on
+    def knock(run_id, step, attempt, where)
+      reply = Thread::Queue.new
+      tell(Arrival.new(Thread.current, run_id, step, attempt, where, reply))
+      reply.pop
+    end
+
+    def tell(message)
+      @lock.synchronize do
+        @messages << message
+        @heard.broadcast
+      end
+    end
+
+    # @param vain [Proc, nil] asked now and then: whether there is nothing to wait for any more
+    # @return [Object, nil] the first message that the block wants
+    # @raise [Difference] when it does not come
+    def hear(what, vain: nil, &wanted)
+      deadline = now + HEAR_S
+      @lock.synchronize do
+        until (at = @messages.index(&wanted))
+          return if vain&.call
+          raise Difference, "#{what}: not heard of; but of #{@messages.inspect}" if now > deadline
+          @heard.wait(@lock, LOOK_S)
+        end
+        @messages.delete_at(at)
+      end
+    end
+
+    def forget(&unwanted) = @lock.synchronize { @messages.reject!(&unwanted) }
+
+    # @return [Array] what nobody expected
+    def unheard = @lock.synchronize { @messages.dup }
+
+    private
+      def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+
+  # An application made of invented designs: one class with a workflow, and config/workflow.yml beside it. Both change when
+  # the code does. What a design says of places is said by the file.
+  class ApiCode
+    CLASS = :ModelOrder
+    # An error that is tried again, and one that is given up on.
+    Broken = Class.new(StandardError)
+    Hopeless = Class.new(StandardError)
+
+    KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks].freeze
+
+    # What the public words can say of a design: an either is written as one block, an otherwise has an expiry, and conditions
+    # stay as they were, so that what asks is known beforehand. What this file does not know of yet is left out.
+    # @return [Array<Hash>]
+    def self.sayable(designs)
+      designs = designs.select { |design| shape(design) == shape(designs.first) } # steps that go are for the native sequences
+      designs.map do |design|
+        parts = design[:parts].each_with_index.map { |part, index| sayable_part(part, designs.map { |other| other[:parts][index] }) }
+        { unique: design[:unique], parts: in_blocks(parts) }
+      end
+    end
+
+    def self.shape(design) = design[:parts].map { |part| part.values_at(:name, :kind, :was) }
+
+    # A delayed await is asked when its time has come, conditions or none: it has some here.
+    def self.sayable_part(part, versions)
+      part = part.slice(*KNOWN)
+      part.delete(:otherwise) unless part[:expires]
+      part[:otherwise] &&= "#{part[:name]}_expired"
+      part[:asks] = versions.any? { |version| version[:wait] } || !!versions.first[:asks] if part[:kind] == :await
+      part.compact
+    end
+
+    def self.in_blocks(parts)
+      group = parts.select { |part| part[:either] }
+      parts.flat_map { |part| part[:either] ? (part.equal?(group.first) ? group : []) : [ part ] }
+    end
+    private_class_method :sayable_part, :shape, :in_blocks
+
+    def self.number(name) = Integer(name.to_s[/\d+/])
+
+    # Whether a step asks before it runs: every other one; an await when its design says so.
+    def self.asks?(part) = part[:kind] == :await ? part[:asks] : number(part[:name]).even?
+
+    # @return [Symbol] the word in front of its condition
+    def self.word(name) = (number(name) % 4).zero? ? :if : :unless
+
+    # Whether what it returns is kept.
+    def self.result?(part) = part[:kind] != :await && number(part[:name]) % 3 == 1
+
+    # @param designs [Array<Hash>] that are {sayable}
+    # @param file [String] where places are written
+    def initialize(designs, file, door)
+      @designs, @file, @door = designs, file, door
+    end
+
+    # What runs from now on.
+    def deploy(index)
+      withdraw
+      klass = Object.const_set(CLASS, Class.new)
+      write(klass, @designs[index])
+      File.write(@file, YAML.dump("model" => { "steps" => { CLASS.to_s => places(@designs[index]) } }))
+      Workflow.configuration.reload
+    end
+
+    def withdraw
+      Object.__send__(:remove_const, CLASS) if Object.const_defined?(CLASS)
+    end
+
+    def order(key) = Object.const_get(CLASS).new(key)
+
+    # One line of the workflow's block.
+    def declare(dsl, part)
+      options = { after: part[:after].map(&:to_sym), wait: seconds(part[:wait]) }
+      options[ApiCode.word(part[:name])] = :"#{part[:name]}_asked" if ApiCode.asks?(part)
+      options.update(part[:kind] == :await ? of_await(part) : of_step(part))
+      dsl.public_send(part[:kind], part[:name].to_sym, **options.compact)
+    end
+
+    # A body or a condition, until it is told how it ends.
+    def stop(object, step, where)
+      how, what = @door.knock(object.workflow.id, step, object.workflow.attempt, where)
+      case how
+      when :return then what
+      when :raise then raise(*what)
+      when :reject then object.__send__(:reject, what)
+      end
+    end
+
+    private
+      def seconds(milliseconds) = milliseconds && milliseconds / 1000
+
+      def of_step(part)
+        { retries: part[:retries], backoff: seconds(part[:backoff]), give_up_on: Hopeless, result: ApiCode.result?(part) }
+      end
+
+      def of_await(part)
+        { expires_in: seconds(part[:expires]), otherwise: part[:otherwise]&.to_sym }
+      end
+
+      def places(design)
+        design[:parts].select { |part| part[:place] }.to_h { |part| [ part[:name], part[:place].to_s ] }
+      end
+
+      def write(klass, design)
+        code = self
+        klass.class_eval do
+          include Workflow
+          remembers :key
+          attr_reader :key
+          define_method(:initialize) { |key| @key = key }
+          workflow(unique: design[:unique]) { code.__send__(:declare_all, self, design[:parts]) }
+        end
+        design[:parts].each { |part| write_methods(klass, part[:name].to_sym) }
+      end
+
+      def declare_all(dsl, parts)
+        code = self
+        parts.chunk_while { |one, next_one| one[:either] && one[:either] == next_one[:either] }.each do |group|
+          next declare(dsl, group.first) if group.one?
+          dsl.either { group.each { |part| code.declare(self, part) } }
+        end
+      end
+
+      def write_methods(klass, name)
+        code = self
+        klass.define_method(name) { |**| code.stop(self, name, :body) }
+        klass.define_method(:"#{name}_asked") { code.stop(self, name, :condition) }
+        klass.define_method(:"#{name}_expired") { code.stop(self, name, :otherwise) }
+      end
+  end
+end

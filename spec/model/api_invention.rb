@@ -1,0 +1,62 @@
+# frozen_string_literal: true
+
+require_relative "invention"
+
+module Differential
+  # Operations for ApiSession, out of the same seed.
+  class ApiInvention < Invention
+    # All that can be done; model_spec.rb wants each to have had an effect.
+    KINDS = %i[start now later submit rival retry redefine travel work complete raise reject answer kill].freeze
+
+    # @param session [ApiSession]
+    # @return [Array]
+    def operation(session)
+      return ending(session) if session.seats.any? && chance(50)
+      chance(85) && sensible(session) || anything(session)
+    end
+
+    private
+      def ending(session)
+        at = @random.rand(session.seats.size)
+        seat = session.seats[at]
+        return [ :kill, at ] if chance(8)
+        return [ :rival, at, chance(60) ] if seat.claim.handed == :await && chance(35)
+        return answer(at) if seat.arrival.where == :condition
+        chance(65) ? [ :complete, at ] : unhappy(at)
+      end
+
+      def answer(at) = one([ [ :answer, at, true ], [ :answer, at, true ], [ :answer, at, chance(40) ], unhappy(at) ])
+
+      def unhappy(at)
+        one([ [ :raise, at, :broken ], [ :raise, at, :broken ], [ :raise, at, :hopeless ], [ :raise, at, :script ], [ :reject, at ] ])
+      end
+
+      def sensible(session)
+        steps = session.world.runs.flat_map { |run| run.steps.map { |step| [ run.number, step ] } }
+        waiting = steps.select { |_, step| step.waiting? && step.claim.nil? }
+        return [ :submit, *named(one(waiting)) ] if waiting.any? && chance(50)
+        failed = steps.select { |_, step| step.failed? }
+        return again(one(failed)) if failed.any? && chance(40)
+        return [ :work, one([ 1, 2, 16 ]) ] if session.world.queue.any? && chance(50)
+        hurried = steps.select { |_, step| step.retrying? || step.delayed? || step.ready? && step.free? }
+        return hurry(one(hurried)) if hurried.any? && chance(50)
+        beginning(session)
+      end
+
+      def named(found) = [ found.first, found.last.name ]
+      def hurry(found) = chance(60) ? [ :now, *named(found), chance(30) ] : [ :later, *named(found) ]
+
+      def beginning(session)
+        return one([ passing, [ :work, 16 ] ]) if session.world.runs.size >= RUNS_MAX
+        [ :start, @random.rand(KEYS), one([ nil, nil, nil, :now, :later ]), chance(30) ]
+      end
+
+      def anything(session)
+        number = @random.rand([ session.world.runs.size, 1 ].max)
+        name = session.world.runs.empty? ? "s0" : one(session.world.runs[number].steps).name
+        one([ [ :now, number, name, chance(30) ], [ :later, number, name ], [ :submit, number, name ],
+          [ :retry, number, one([ nil, name ]) ], [ :work, one([ 1, 3, 16 ]) ], passing, passing,
+          [ :start, @random.rand(KEYS), nil, chance(30) ] ])
+      end
+  end
+end

@@ -1,0 +1,507 @@
+# frozen_string_literal: true
+
+require "tmpdir"
+require_relative "driver"
+require_relative "api_code"
+
+module Differential
+  # The same model beside the real Ruby API: a class that includes Workflow, its public words called from threads as an
+  # application does, steps run by a Workflow::Worker. Every body and every condition waits at the door until an operation
+  # says how it ends; workers claim only during the operation :work. After each operation all that the public API shows is
+  # compared: runs, steps, events, results, inputs.
+  class ApiSession
+    LEASE_S = 60
+    WORKERS = 40       # as many bodies as can ever wait at once
+    ALL = 16           # threads told to the core when it is to claim whatever is ready
+    CALLS_MAX = 4
+
+    # A call of a public word, on a thread of its own: what it is to end with.
+    Call = Struct.new(:kind, :raising, :run, :existing, :thread, :code, :error, :verdict, :input)
+    # Code that waits at the door, and what the model says is in hand there.
+    Seat = Struct.new(:claim, :arrival, :call, :code, :places)
+
+    # @return [Hash{Symbol=>Integer}] how often each kind of operation did something
+    attr_reader :succeeded
+    # @return [Reference::World]
+    attr_reader :world
+    # @return [Array<Seat>]
+    attr_reader :seats
+    # @return [String] where the store is
+    attr_reader :directory
+
+    def self.run(designs)
+      Dir.mktmpdir("workflow-api", Differential.root) { |directory| yield new(directory, ApiCode.sayable(designs)) }
+    end
+
+    # @param designs [Array<Hash>] that are sayable
+    def initialize(directory, designs)
+      @designs, @directory = designs, directory
+      @door = Door.new
+      configure(directory)
+      @code = ApiCode.new(designs, File.join(directory, "workflow.yml"), @door)
+      @world, @seats, @succeeded = Reference::World.new, [], Hash.new(0)
+      @ids, @versions, @results, @inputs = [], Hash.new(0), {}, {}
+      @present, @position, @travelled, @counter = 0, 0, 0, 0
+      @caller, @worker = Workflow::Role.by, Workflow::Role.worker
+      @code.deploy(0)
+      @workers = Workflow::Worker.new(threads: WORKERS).start
+      engine.work(0, @worker)
+    end
+
+    # Idempotent.
+    def close
+      return if @closed
+      @closed = true
+      @seats.each { |seat| seat.arrival.thread.kill }
+      @workers.stop(timeout: 0)
+      Workflow.runtime.stop
+      @code.withdraw
+      restore
+    end
+
+    def inspect = "#<#{self.class}>"
+
+    # @param operation [Array] its name and arguments
+    # @raise [Difference]
+    def perform(operation)
+      name, *arguments = operation
+      @world.now = moment
+      done = send(:"do_#{name}", *arguments)
+      return unless done
+      @succeeded[name] += 1
+      surprises = @door.unheard
+      raise Difference, "#{name}: nobody expected #{surprises.inspect}" if surprises.any?
+      compare
+    end
+
+    private
+      def engine = Workflow.engine
+
+      # ---- Operations: words of the API ----
+
+      def do_start(key, place, raising)
+        return if calls >= CALLS_MAX
+        call = call(:start, raising) { @code.order(key).public_send(raising ? :start! : :start, **{ place: place }.compact) }
+        message = hear_of(call)
+        settle
+        expected, run, claim = @world.start(design, key, place: place, here: true, by: @caller)
+        @ids << @code.order(key).workflows.first.id if expected == :started
+        call.run, call.existing = run, expected == :existing
+        landed(claim, message, call)
+        true
+      end
+
+      def do_now(number, name, raising)
+        return unless (run = run(number)) && calls < CALLS_MAX
+        order = @code.order(run.key)
+        raising &&= order.workflow.id == @ids[number] # the object's own word means its current run
+        call = call(:now, raising, run) { raising ? order.now!(name) : theirs(number).now(name) }
+        message = hear_of(call)
+        settle
+        expected, claim = @world.now_here(run, name, @caller)
+        call.raising, call.error = true, Workflow::NotPending if expected == :not_pending
+        landed(claim, message, call)
+        expected == :claimed
+      end
+
+      def do_later(number, name)
+        return unless (run = run(number))
+        refused = refusal { theirs(number).later(name) }
+        settle
+        expected = @world.later(run, name)
+        same("later", expected == :not_pending ? Workflow::NotPending : nil, refused)
+        expected == :ok
+      end
+
+      def do_submit(number, name)
+        return unless (run = run(number)) && calls < CALLS_MAX
+        return if run.step(name).claim # see do_rival
+        call = submission(number, name)
+        message = hear_of(call)
+        judged(run, name, call, message)
+        !call.verdict
+      end
+
+      # Two people at once: the second one hears when the first one's verdict is there, and is judged then.
+      def do_rival(at, accept)
+        seat = @seats[at]
+        return unless seat && seat.claim.handed == :await && !seat.claim.superseded? && calls < CALLS_MAX
+        run, name = seat.claim.run, seat.claim.step.name
+        rival = submission(run.number, name)
+        accept ? do_complete(at) : do_reject(at)
+        message = hear_of(rival)
+        judged(run, name, rival, message)
+        true
+      end
+
+      def do_retry(number, name)
+        return unless (run = run(number))
+        refused = refusal { theirs(number).retry(from: name&.to_sym) }
+        settle
+        expected = @world.retry(run, name, design, @caller)
+        same("retry", expected == :not_pending ? Workflow::NotPending : nil, refused)
+        expected == :ok
+      end
+
+      # Another version of the class and of the file is loaded.
+      def do_redefine(index)
+        return if index == @present || index >= @designs.size
+        @code.deploy(@present = index)
+        true
+      end
+
+      def do_travel(hours)
+        engine.travel(hours * Invention::HOUR_MS)
+        @travelled += hours * Invention::HOUR_MS
+        true
+      end
+
+      # ---- Operations: workers ----
+
+      # The core fires what is due and claims for its threads: twice as many steps as it is told of, less what they hold.
+      def do_work(threads)
+        due = @world.due.any?
+        threads = ALL if due
+        room = [ threads * 2, WORKERS ].min - @seats.count { |seat| seat.call.nil? }
+        early = due ? ready_in_time : []
+        @world.fire(@worker) if due
+        claims = []
+        while claims.size < room && (claim = @world.take(@worker))
+          claims << claim
+        end
+        return unless due || claims.any?
+        working(threads) do
+          claims.each { |taken| landed(taken, hear_arrival(taken), nil) }
+          wait_for_events
+        end
+        claimed_before(early)
+        true
+      end
+
+      # Steps of runs in which something is due may be claimed before that, or after: the order is not promised.
+      def ready_in_time
+        @world.queue.map { |run, step| Reference::Claim.new(run, step, @worker, nil, step.mode || :step, false, step.met || false) }
+      end
+
+      # What was, though the run was over then, is in hand for nothing.
+      def claimed_before(early)
+        early.select! { |claim| claim.run.ended? }
+        (engine.in_hand - @seats.size).times do
+          message = @door.hear("what was claimed before the run was over") { |arrival| arrival.is_a?(Door::Arrival) }
+          claim = early.find { |candidate| @ids[candidate.run.number] == message.run_id && candidate.step.name.to_sym == message.step }
+          claim ? landed(claim, message, nil) : same("what runs", nil, message)
+        end
+      end
+
+      # ---- Operations: how code ends ----
+
+      def do_complete(at)
+        @counter += 1
+        ended(at, :body, [ :return, "r#{@counter}" ]) do |seat, claim, design|
+          next accepted(seat, claim, design) if claim.handed == :await
+          keep_result(claim, "r#{@counter}") unless claim.superseded?
+          @world.complete(claim, design)
+        end
+      end
+
+      def do_raise(at, kind)
+        @counter += 1
+        error = { broken: ApiCode::Broken, hopeless: ApiCode::Hopeless, script: NotImplementedError }.fetch(kind)
+        message = "#{kind} #{@counter}"
+        ended(at, nil, [ :raise, [ error, message ] ]) do |seat, claim, design|
+          blame(seat, error, claim.handed == :await ? :fault : nil)
+          next (@world.reject(claim, design, message, fault: true) && nil) if claim.handed == :await
+          @world.fail(claim, design, message, final: kind == :hopeless && claim.step.kind != :await)
+        end
+      end
+
+      def do_reject(at)
+        ended(at, nil, [ :reject, "no" ]) do |seat, claim, design|
+          blame(seat, Workflow::Rejected, claim.handed == :await ? :rejected : nil)
+          next (@world.reject(claim, design, "no", fault: false) && nil) if claim.handed == :await
+          @world.fail(claim, design, "no", final: true, reason: "rejected")
+        end
+      end
+
+      # A condition answers.
+      def do_answer(at, met)
+        seat = @seats[at]
+        return unless seat && seat.arrival.where == :condition
+        name = seat.claim.step.name
+        word = ApiCode.word(name)
+        reply = [ :return, met == (word == :if) ]
+        return go_in(seat, reply) if met && seat.claim.handed == :step
+        ended(at, :condition, reply) do |_, claim, design|
+          met ? @world.open(claim, design) : @world.skip(claim, design, "#{word}: #{name}_asked")
+        end
+      end
+
+      # The thread is killed, a worker's or a caller's.
+      def do_kill(at)
+        seat = @seats.delete_at(at) if at < @seats.size
+        return unless seat
+        seat.arrival.thread.kill
+        seat.arrival.thread.join(Door::HEAR_S) or raise Difference, "a killed thread goes on: #{seat.arrival.inspect}"
+        @door.forget { |message| message.thread.equal?(seat.arrival.thread) }
+        settle
+        @world.give_back(seat.claim)
+        true
+      end
+
+      # ---- Calls ----
+
+      def calls = @seats.count(&:call)
+
+      # @return [Call] under way
+      def call(kind, raising, run = nil, input: nil)
+        call = Call.new(kind, raising, run, false, nil, @present, nil, nil, input)
+        call.thread = Thread.new do
+          @door.tell(Door::Outcome.new(Thread.current, yield, nil))
+        rescue StandardError, ScriptError => error
+          @door.tell(Door::Outcome.new(Thread.current, nil, error))
+        end
+        call
+      end
+
+      # Its first sign of life: code of it at the door, or its end.
+      def hear_of(call) = @door.hear(call.kind.to_s) { |message| message.thread.equal?(call.thread) }
+
+      def submission(number, name)
+        @counter += 1
+        input = { code: @counter }
+        call(:submit, false, run(number), input: input) { theirs(number).submit(name, **input) }
+      end
+
+      def judged(run, name, call, message)
+        settle
+        expected, claim = @world.submit(run, name, @caller)
+        call.verdict = :refused if expected == :not_waiting
+        landed(claim, message, call)
+      end
+
+      # @return [Class, nil] of the error
+      def refusal
+        yield
+        nil
+      rescue Workflow::Error => error
+        error.class
+      end
+
+      # The run as the API shows it, on an object of the present code.
+      def theirs(number)
+        @code.order(@world.runs[number].key).workflows.find { |run| run.id == @ids[number] } or
+          raise Difference, "run #{number} is not among the runs of its object"
+      end
+
+      # ---- What follows ----
+
+      # Either code of the claim has come to the door, or the call is over as it should be.
+      def landed(claim, message, call)
+        return conclude(call, message) unless claim
+        expected = [ @ids[claim.run.number], claim.step.name.to_sym, where(claim) ]
+        actual = message.is_a?(Door::Arrival) ? [ message.run_id, message.step, message.where ] : message
+        same("what runs next", expected, actual)
+        same("attempt of #{claim.step.name}", claim.step.attempts, message.attempt) unless claim.handed == :await
+        claim.entered = true
+        @seats << Seat.new(claim, message, call, call ? call.code : @present, @present)
+        true
+      end
+
+      def where(claim)
+        return :otherwise if claim.handed == :otherwise
+        return :body if claim.handed == :await || claim.met
+        ApiCode.asks?(part(claim.step.name)) ? :condition : :body
+      end
+
+      def conclude(call, message)
+        raise Difference, "#{call.kind} is over, says the model, but goes on: #{message.inspect}" unless message.is_a?(Door::Outcome)
+        same("#{call.kind} raised", expected_error(call), message.error&.class)
+        return if message.error
+        same("#{call.kind} was accepted", call.verdict == :accepted, message.value.accepted?) if call.kind == :submit
+        run = call.kind == :submit ? message.value.run : message.value
+        same("#{call.kind} returned the run", [ @ids[call.run.number], call.existing ], [ run.id, run.existing? ])
+      end
+
+      def expected_error(call)
+        return call.error if call.verdict == :fault
+        call.error if call.raising
+      end
+
+      # Code that waited is told how it ends; then the model, with the code that it was begun with.
+      def ended(at, where, reply)
+        seat = @seats[at]
+        return unless seat && (where.nil? || seat.arrival.where == where || where == :body && seat.arrival.where == :otherwise)
+        @seats.delete_at(at)
+        seat.arrival.reply << reply
+        message = seat.call ? hear_of(seat.call) : hear_left(seat)
+        settle
+        following = yield seat, seat.claim, design(seat.code, seat.places)
+        return landed(following, message, seat.call) || true if seat.call
+        goes_on(following) if following
+        true
+      end
+
+      def hear_left(seat)
+        @door.hear("the end of #{seat.claim.step.name}") do |message|
+          message.is_a?(Door::Left) && message.thread.equal?(seat.arrival.thread)
+        end
+      end
+
+      # What follows is claimed for the workers; what no thread took within moments goes back to everybody.
+      def goes_on(claim)
+        message = hear_arrival(claim, vain: -> { engine.in_hand == @seats.size })
+        message ? landed(claim, message, nil) : @world.give_back(claim)
+      end
+
+      def hear_arrival(claim, vain: nil)
+        @door.hear("#{claim.step.name} by a worker", vain: vain) do |message|
+          message.is_a?(Door::Arrival) && message.run_id == @ids[claim.run.number] && message.step == claim.step.name.to_sym
+        end
+      end
+
+      # The condition is met, the body begins: the same attempt.
+      def go_in(seat, reply)
+        seat.arrival.reply << reply
+        seat.arrival = @door.hear("the body of #{seat.claim.step.name}") { |message| message.thread.equal?(seat.arrival.thread) }
+        same("after the condition", :body, seat.arrival.where)
+        seat.claim.met = true
+      end
+
+      def accepted(seat, claim, design)
+        seat.call.verdict = claim.superseded? ? :refused : :accepted
+        @inputs[[ claim.run.number, claim.step.name ]] = seat.call.input unless claim.superseded?
+        @world.accept(claim, design)
+      end
+
+      def keep_result(claim, value)
+        @results[[ claim.run.number, claim.step.name ]] = value if ApiCode.result?(part(claim.step.name))
+      end
+
+      def blame(seat, error, verdict)
+        return unless seat.call
+        seat.call.error ||= error
+        seat.call.verdict = verdict if verdict
+      end
+
+      # ---- The core ----
+
+      def working(threads)
+        engine.work(threads, @worker)
+        yield
+      ensure
+        engine.work(0, @worker)
+        settle
+      end
+
+      def wait_for_events
+        wanted = @world.runs.sum { |run| run.journal.size }
+        deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + Door::HEAR_S
+        until fresh.size >= wanted
+          raise Difference, "#{fresh.size} events of #{wanted} expected" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
+          engine.wait_log(engine.last_position, 20)
+        end
+      end
+
+      # What was recorded in this operation. That an attempt has begun is told at any time.
+      def fresh = Workflow.events(after: @position).reject { |event| event.kind == :step_started }
+
+      # An answer from the committer: whatever was handed in before is recorded; the moment is when.
+      def settle
+        engine.later("0000000000000", "none")
+        last = fresh.last
+        @world.now = milliseconds(last.at) if last
+      end
+
+      def moment = Process.clock_gettime(Process::CLOCK_REALTIME, :millisecond) + @travelled
+      def milliseconds(time) = time && (time.to_r * 1000).round
+      def run(number) = @world.runs[number]
+      def part(name) = @designs.first[:parts].find { |part| part[:name] == name }
+
+      # The model's design of a class as it was loaded, with the places that the file gives now: that is how they are read.
+      def design(code = @present, places = @present)
+        @models ||= {}
+        @models[[ code, places ]] ||= Reference::Design.new(@designs[code][:parts].zip(@designs[places][:parts]).map { |part, placed|
+          part.merge(place: placed[:place]).compact }, @designs[code][:unique])
+      end
+
+      # ---- Comparing ----
+
+      def same(what, expected, actual)
+        return if expected == actual
+        raise Difference, "#{what}:\n  the model says #{expected.inspect}\n  the API says   #{actual.inspect}"
+      end
+
+      def compare
+        @position = Workflow.events(after: @position).last&.position || @position
+        found = Hash.new { |runs, key| runs[key] = @code.order(key).workflows.to_h { |run| [ run.id, run ] } }
+        @world.runs.each { |run| compare_run(run, found[run.key][@ids[run.number]]) }
+      end
+
+      def compare_run(run, theirs)
+        raise Difference, "run #{run.number} is not among the runs of its object" unless theirs
+        compare_events(run, theirs)
+        same("state of run #{run.number}", run.state, theirs.state)
+        same("steps of run #{run.number}", run.steps.map { |step| step.name.to_sym }, theirs.steps.map(&:name))
+        run.steps.zip(theirs.steps) { |step, other| compare_step(run, step, theirs, other) }
+      end
+
+      def compare_events(run, theirs)
+        events = theirs.events(after: @versions[run.number])
+        same("versions of run #{run.number}", (@versions[run.number] + 1..).first(events.size), events.map(&:version))
+        @versions[run.number] = events.last.version if events.any?
+        actual = events.reject { |event| event.kind == :step_started }
+        same("events of run #{run.number}", run.journal.slice!(0..).map(&:to_a), actual.map { |event| seen(event) })
+      end
+
+      def seen(event)
+        [ event.kind, event.step&.to_s, event.attempt, event.step && event.round, event.reason, milliseconds(event.due_at), event.by ]
+      end
+
+      def compare_step(run, step, theirs, other)
+        state = step.ready? && step.claim&.entered && other.running? ? :ready : other.state
+        actual = { state: state, attempts: other.attempts, round: other.round, reason: other.reason, due: milliseconds(other.due_at),
+          error: other.error&.message }
+        expected = { state: step.state, attempts: step.attempts, round: step.round, reason: step.reason, due: step.due, error: step.error }
+        same("step #{step.name} of run #{run.number}", expected, actual)
+        compare_values(run, step, theirs) if step.state == :completed
+      end
+
+      def compare_values(run, step, theirs)
+        key = [ run.number, step.name ]
+        same("result of #{step.name}", @results[key], theirs.result(step.name)) unless step.await?
+        same("input of #{step.name}", @inputs[key], theirs.input(step.name)&.transform_keys(&:to_sym)) if step.await?
+      end
+
+      # ---- The configuration, as Rails gives it: with what worker threads run steps in ----
+
+      def configure(directory)
+        present = Workflow.configuration
+        @before = %i[root environment wrapper store lease].to_h { |name| [ name, present.public_send(name) ] }
+        Workflow.configure do |configuration|
+          configuration.store = "sqlite:#{directory}/log.sqlite3"
+          configuration.lease = LEASE_S
+          configuration.file = "#{directory}/workflow.yml"
+        end
+        present.adopt(root: directory, environment: "model", wrapper: leaving)
+      end
+
+      def leaving
+        door = @door
+        lambda do |&block|
+          block.call
+        ensure
+          door.tell(Door::Left.new(Thread.current))
+        end
+      end
+
+      def restore
+        before = @before
+        Workflow.configure do |configuration|
+          configuration.store = before[:store]
+          configuration.lease = before[:lease]
+          configuration.file = "config/workflow.yml"
+        end
+        Workflow.configuration.adopt(root: before[:root], environment: before[:environment], wrapper: before[:wrapper])
+      end
+  end
+end
