@@ -6,19 +6,12 @@ require "logger"
 require "stringio"
 require "tmpdir"
 require_relative "../bin/support/waiting"
+require_relative "../bin/support/eventually"
+require_relative "support/replay"
 
 # An example's own store, and what it needs to see steps run.
 module StoreOfItsOwn
-  # Waits until the block is true; looks again whenever the log has grown.
-  def eventually(what, within: 20)
-    deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + within
-    position = 0
-    until (result = yield)
-      raise "#{what}: not within #{within} s" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
-      position = Workflow.engine.last_position unless Workflow.engine.wait_log(position, 100)
-    end
-    result
-  end
+  include Eventually
 
   # A worker in this process, stopped at the end of the example.
   def work(threads: 2)
@@ -81,6 +74,7 @@ RSpec.configure do |config|
     ensure
       workers.each { |worker| worker.stop(timeout: 5) }
       Workflow.runtime.stop(timeout: 5)
+      Replay.check(directory) if Replay.of?(example)
     end
   end
 end

@@ -5,6 +5,7 @@
 require "fileutils"
 require "tmpdir"
 require "workflow"
+require_relative "../support/replay"
 
 Workflow::Store.load_core
 
@@ -29,6 +30,7 @@ module NativeHelper
       ensure
         @children.each { |pid| end_process(pid) }
         @engines.each { |engine| engine.stop(0) }
+        Replay.check(@dir) if Replay.of?(example)
       end
     end
   end

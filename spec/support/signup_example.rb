@@ -68,6 +68,8 @@ module SignupExample
     def shut_down
       @browser&.quit
       @app&.stop
+      Replay.check(@app.storage.to_s) if @app
+    ensure
       FileUtils.rm_rf(@folder) if @folder
     end
 

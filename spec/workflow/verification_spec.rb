@@ -13,7 +13,7 @@ RSpec.describe Workflow::Verification do
     expect(described_class.new(path)).to have_attributes(runs: 3, differences: [])
   end
 
-  it "names each row that is wrong" do
+  it "names each row that is wrong", replay: false do
     database = SQLite3::Database.new(path)
     database.execute("UPDATE runs SET version = 99 WHERE id = (SELECT MIN(id) FROM runs)")
     database.execute("DELETE FROM waits WHERE run_id = (SELECT MAX(run_id) FROM waits)")

@@ -1,0 +1,42 @@
+# frozen_string_literal: true
+
+# The table "What happens if …" of README.md: each row is proved by examples that are there. A proof is written
+# [spec/file.rb](spec/file.rb) "the name of an example, or how it begins"; of a C test with the name of its TEST.
+RSpec.describe "README.md, what happens if …" do
+  root = File.expand_path("../..", __dir__)
+  heading = "What happens if"
+  proof = %r{\[([^\]]+)\]\(([^)]+)\)((?:[, ]*"[^"]+")*)}
+  readme = File.read(ENV.fetch("README", File.join(root, "README.md")))
+  section = readme[/^#+ #{heading}.*?\n(.*?)(?=^#|\z)/m, 1].to_s
+  rows = section.lines.grep(/^\|/).drop(2).map { |line| line.delete_prefix("|").chomp.chomp("|").split("|").map(&:strip) }
+
+  # What can be named: of Ruby its examples and groups, of C its tests.
+  def names_in(path)
+    text = File.read(path)
+    path.end_with?(".c") ? text.scan(/^TEST\((\w+)\)/).flatten : text.scan(/^\s*(?:it|context|describe|RSpec\.describe) "((?:[^"\\]|\\.)*)"/).flatten
+  end
+
+  it "is there" do
+    expect(rows.size).to be >= 15, "README.md has no table under a heading \"#{heading} …\" (#{rows.size} rows)"
+    expect(rows.map(&:size).uniq).to eq [ 3 ]
+    expect(rows.map(&:first).uniq.size).to eq rows.size
+  end
+
+  rows.each do |happens, sees, proved|
+    it "proves: #{happens}" do
+      expect(sees).not_to be_empty
+      proofs = proved.to_s.scan(proof)
+      expect(proofs).not_to be_empty
+      proofs.each do |label, path, quoted|
+        expect(label).to eq path
+        expect(path).to start_with("spec/")
+        expect(File).to exist(File.join(root, path))
+        wanted = quoted.scan(/"([^"]+)"/).flatten
+        expect(wanted).not_to be_empty, "#{path}: which example?"
+        names = names_in(File.join(root, path))
+        missing = wanted.reject { |name| names.any? { |known| known.start_with?(name.delete_suffix("…").strip) } }
+        expect(missing).to be_empty, "#{path} has no example #{missing.join(", ")}"
+      end
+    end
+  end
+end
