@@ -144,7 +144,7 @@ RSpec.describe "Garbage collection" do
       $hand = engine.hand
       $hand.take(5_000)
       $hand.enter
-      Thread.new { engine.hand.take(60_000) && engine.hand.take(60_000) }
+      Thread.new(engine) { |own| own.hand.take(60_000) && own.hand.take(60_000) }
       engine = definition = nil
       GC.start
       puts "held"

@@ -18,7 +18,7 @@ RSpec.describe Workflow::LogSubscriber do
   it "writes a line for each thing that happens, tagged with run and step" do
     define("Order") do
       include Workflow
-      workflow { now :reserve; now :charge, retries: 1, backoff: 60; await :confirm, expires_in: 0.01 }
+      workflow { now :reserve; now :charge, retries: 1, backoff: 60; await :confirm, expires_in: 60 }
       def reserve; end
       def charge = (raise IOError, "secret" if workflow.attempt < 2)
       def confirm(code:) = reject("secret")
