@@ -621,6 +621,11 @@ static VALUE engine_is_alive(VALUE self)
     return holder->engine && !wf_engine_usable(holder->engine, NULL) ? Qtrue : Qfalse;
 }
 
+static VALUE engine_is_attended(VALUE self)
+{
+    return wf_liveness_attended(&rb_wf_engine(self)->liveness) ? Qtrue : Qfalse;
+}
+
 static VALUE engine_in_hand(VALUE self)
 {
     return INT2NUM(wf_mailbox_in_hand(&rb_wf_engine(self)->mailbox));
@@ -682,6 +687,7 @@ void rb_wf_init_engine(VALUE native)
     rb_define_method(class, "stop", engine_stop, 1);
     rb_define_method(class, "alive?", engine_is_alive, 0);
     rb_define_method(class, "in_hand", engine_in_hand, 0);
+    rb_define_method(class, "attended?", engine_is_attended, 0);
     rb_define_method(class, "stats", engine_stats, 0);
     rb_define_method(class, "travel", engine_travel, 1);
     rb_define_method(class, "hand", engine_hand, 0);

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "run/acting"
+require_relative "run/attendance"
 require_relative "run/finding"
 require_relative "run/halting"
 require_relative "run/naming"
@@ -11,6 +12,7 @@ module Workflow
   class Run
     extend Finding
     include Acting
+    include Attendance
     include Halting
     include Naming
 
@@ -36,8 +38,6 @@ module Workflow
     def state = snapshot[:state]
     # @return [Integer] how many events it has
     def version = snapshot[:version]
-    # @return [String, nil]
-    def reason = snapshot[:reason]
     # What it was labelled with when it started.
     # @return [Hash{Symbol=>String}] whatever the values were
     # @example
@@ -144,7 +144,7 @@ module Workflow
 
     # @api private
     def replace(snapshot)
-      @snapshot, @steps, @id = snapshot, nil, snapshot&.fetch(:id, nil) || id
+      @snapshot, @steps, @unattended, @id = snapshot, nil, nil, snapshot&.fetch(:id, nil) || id
       self
     end
 

@@ -71,6 +71,7 @@ static void peer(const struct child *parent, void *context)
     atomic_store(&wf_liveness_self(&liveness)->holding, 1);
     atomic_store(&wf_liveness_self(&liveness)->lease_until_ms, 500);
     wf_liveness_enter(&liveness, 5, 1000);
+    wf_liveness_works(&liveness, 3);
     say(parent, 'j');
     hear(parent);
     wf_liveness_leave(&liveness);
@@ -177,6 +178,27 @@ TEST(a_killed_peer_is_dead_at_the_next_scan_and_its_marks_survive)
     CHECK(scan(&mine, INT64_MAX, true).count == 0);
     CHECK(atomic_load(&shared.map->processes[seen.indexes[0]].entered[5]) == 0);
     CHECK(!wf_shared_locked(&shared, WF_LOCK_LIVE + seen.indexes[0]));
+    finish();
+}
+
+TEST(work_is_attended_while_a_process_with_threads_is_alive)
+{
+    struct child child;
+
+    prepare();
+    CHECK(!wf_liveness_attended(&mine));
+    wf_liveness_works(&mine, 2);
+    CHECK(wf_liveness_attended(&mine));
+    wf_liveness_works(&mine, 0);
+    CHECK(!wf_liveness_attended(&mine));
+    child = start_peer(22);
+    CHECK(wf_liveness_attended(&mine));
+    end_by(&child, SIGKILL);
+    CHECK(!wf_liveness_attended(&mine)); /* though nobody has looked after its entry */
+    child = start_peer(23);
+    CHECK(wf_liveness_attended(&mine));
+    end(&child);
+    CHECK(!wf_liveness_attended(&mine));
     finish();
 }
 

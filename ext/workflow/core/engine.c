@@ -232,12 +232,14 @@ void wf_engine_work(struct wf_engine *engine, int threads, struct wf_bytes name)
         wf_committer_name(engine, name);
     }
     wf_mailbox_threads(&engine->mailbox, threads);
+    wf_liveness_works(&engine->liveness, threads);
     wf_committer_poke(engine);
     wf_dispatcher_wake(engine);
 }
 
 void wf_engine_quiet(struct wf_engine *engine)
 {
+    wf_liveness_works(&engine->liveness, 0);
     wf_mailbox_quiet(&engine->mailbox);
 }
 

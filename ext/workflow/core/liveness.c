@@ -43,6 +43,7 @@ enum wf_status wf_liveness_join(struct wf_liveness *liveness, struct wf_error *e
         }
         if (!atomic_load(&entry->owner)) {
             liveness->index = i;
+            wf_liveness_works(liveness, 0);
             return WF_OK;
         }
         wf_shared_unlock(liveness->shared, byte_of(i)); /* one came and died in between */
@@ -64,6 +65,7 @@ void wf_liveness_announce(struct wf_liveness *liveness, int64_t owner)
 void wf_liveness_leave(struct wf_liveness *liveness)
 {
     if (liveness->index >= 0) {
+        wf_liveness_works(liveness, 0);
         clear(entry_of(liveness, liveness->index));
         wf_shared_unlock(liveness->shared, byte_of(liveness->index));
         liveness->index = -1;
@@ -93,6 +95,26 @@ bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner)
         }
         /* A process's own locks do not refuse it, so it would look dead to itself. */
         if (i == liveness->index || wf_shared_locked(liveness->shared, byte_of(i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void wf_liveness_works(struct wf_liveness *liveness, int threads)
+{
+    struct wf_shared_process *self = wf_liveness_self(liveness);
+
+    if (self) {
+        atomic_store(&self->threads, threads);
+    }
+}
+
+bool wf_liveness_attended(struct wf_liveness *liveness)
+{
+    for (int i = 0; i < (int)WF_PROCESSES_MAX; i++) {
+        if (atomic_load(&entry_of(liveness, i)->threads) > 0 &&
+            (i == liveness->index || wf_shared_locked(liveness->shared, byte_of(i)))) {
             return true;
         }
     }

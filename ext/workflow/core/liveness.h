@@ -37,6 +37,11 @@ void wf_liveness_scan(struct wf_liveness *liveness, int64_t mono_now_ms, wf_peer
 /* Whether this owner stands in an entry whose byte is held: alive, as far as the kernel knows. */
 bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner);
 
+/* Tells the others how many threads this process has for steps. */
+void wf_liveness_works(struct wf_liveness *liveness, int threads);
+/* Whether a process that is alive, this one or another, has threads for steps. Any thread. */
+bool wf_liveness_attended(struct wf_liveness *liveness);
+
 /* The entered mark of a slot, set just before the step's code runs and cleared after it. A slot may keep
  * several steps of a run, one of them entered: so the turn says which step, and which claim of it. */
 static inline int64_t wf_liveness_turn(int step, int64_t fence)

@@ -16,7 +16,7 @@
 #include "wf.h"
 
 #define WF_SHARED_MAGIC 0x57464c57u /* "WLFW" */
-#define WF_SHARED_FORMAT 2u
+#define WF_SHARED_FORMAT 3u
 
 /* Offsets of the lock bytes: far beyond the mapped part, so that they can never meet it. */
 #define WF_LOCK_QUEUE 0x40000000L /* Q: who is next */
@@ -26,7 +26,8 @@
 struct wf_shared_process {
     _Atomic int64_t owner; /* the process row's id; 0: the entry is free */
     _Atomic int32_t pid;
-    _Atomic int32_t holding;        /* steps and awaits in hand */
+    _Atomic int32_t holding; /* steps and awaits in hand */
+    _Atomic int32_t threads; /* that it has for steps; believed of who is alive, owner or not */
     _Atomic int64_t lease_until_ms; /* mirror of the row's, so that watching costs no query */
     _Atomic uint16_t entered[WF_SLOTS_MAX]; /* 0, or the mark of the claim that was entered */
 };

@@ -21,7 +21,7 @@ module Workflow
           renamed = present_code&.renamed || {}
           taken = pinned_names
           snapshot[:steps].map do |facts|
-            name = renamed[facts[:name]]
+            name, facts = renamed[facts[:name]], attended(facts)
             next Step.new(facts) if name.nil? || taken.include?(name)
             taken += [ name ]
             Step.new(facts, name)
