@@ -97,6 +97,16 @@ RSpec.describe Workflow::Run do
       expect { run.retry(from: :resrve) }.to raise_error(ArgumentError, /Did you mean reserve/)
     end
 
+    it "does not open a run that is over while its subject has another" do
+      first = order.start.workflow
+      first.cancel
+      second = order.new.start
+
+      expect { first.retry(from: :reserve) }
+        .to raise_error(Workflow::NotPending, /has another run that is open, #{second.id} \(running\), and run #{first.id} is over/)
+      expect(first.reload).to be_cancelled
+    end
+
     it "says when there is nothing to retry" do
       run = order.start.workflow
 

@@ -7,7 +7,7 @@ module Workflow
       # Runs what failed again, by the workers, with new attempts; or a step and what follows it.
       # @param from [Symbol, nil] the step; nil: whatever failed
       # @return [Run] itself
-      # @raise [NotPending] when there is nothing to retry
+      # @raise [NotPending] when there is nothing to retry, or the subject has another run that is open by now
       # @example
       #   order.workflow.retry if order.workflow.failed?
       def retry(from: nil)
@@ -16,7 +16,8 @@ module Workflow
         status, snapshot, events = Workflow.engine.retry(id, blueprint, from && pinned_name(from).to_s, Role.by)
         replace(snapshot) if snapshot
         Instrumentation.publish_all(events, self)
-        refuse_retry(from) unless %i[ok busy].include?(status)
+        refuse_second if status == :busy
+        refuse_retry(from) unless status == :ok
         self
       end
 
@@ -45,6 +46,12 @@ module Workflow
       def checkpoint = Execution.inside("checkpoint").checkpoint
 
       private
+        def refuse_second
+          open = Run.current(Subject.of(subject), name)
+          raise NotPending, "#{snapshot[:key]} has another run that is open, #{open.id} (#{open.state}), and run #{id} is over. " \
+            "Go on with that one, or cancel it first."
+        end
+
         def refuse_retry(from)
           raise NotPending, "#{snapshot[:key]} is being cancelled: there is nothing to retry yet (run #{id})." if cancelling?
           raise NotPending, "#{snapshot[:key]} is paused. Resume it first (run #{id})." if paused?
