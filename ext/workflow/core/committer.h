@@ -7,8 +7,9 @@
  *
  * It waits for the turnstile outside the gate and is inside the gate for the whole transaction. Its mutex
  * guards the queue, the flags and each op's `done`; all else here belongs to the thread. Files:
- * committer.c (thread, queue), transaction.c (one commit), append.c (one op),
- * record.c (what it writes), upkeep.c (what is due), takeover.c (what others held).
+ * committer.c (thread, queue), transaction.c (one commit), append.c (one op), record.c (what it writes),
+ * holders.c (who holds what, and returns), upkeep.c (what is due), timeout.c (attempts past their limits),
+ * takeover.c (what others held).
  */
 #ifndef WF_COMMITTER_H
 #define WF_COMMITTER_H

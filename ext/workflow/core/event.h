@@ -1,6 +1,6 @@
 /*
  * The facts. An event says what happened to a run or to one of its steps; state is a fold of them and of
- * nothing else (state.c). What one append wrote is one row of the log: a list of events that share a
+ * nothing else (state_fold.c). What one append wrote is one row of the log: a list of events that share a
  * moment and an author, so that a step that starts, completes and ends its run costs one row.
  *
  * A `struct wf_event` borrows all its bytes. Pure: no I/O, no clock, no locks.

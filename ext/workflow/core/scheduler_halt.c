@@ -3,12 +3,7 @@
  * claims are no facts. Once a run is halted, the state knows whom it waits for (`held`), and each end of such
  * a step, even its being given back untouched, is an event: the last one ends a run that is being cancelled.
  */
-#include "scheduler_halt.h"
-
-static bool is_settled(const struct wf_step *step)
-{
-    return step->status == WF_STEP_completed || step->status == WF_STEP_skipped;
-}
+#include "decision.h"
 
 bool wf_halt_may_report(const struct decision *decision)
 {
@@ -50,7 +45,7 @@ static void lose(struct decision *decision, int index)
     event.reason = WF_BYTES("given back");
     wf_decision_emit(decision, event);
     if (!decision->state->cancelling && step->once) {
-        wf_decision_interrupt(decision, index);
+        wf_attempt_interrupt(decision, index);
     } else if (!decision->state->cancelling) {
         wf_decision_schedule(decision, index, step->attempt + 1, step->mode);
     }
@@ -143,7 +138,7 @@ enum wf_status wf_halt_omit(struct decision *decision)
     const struct wf_command *command = decision->command;
     struct wf_event event;
 
-    if (state->ended || state->cancelling || is_settled(&state->steps[command->step])) {
+    if (state->ended || state->cancelling || wf_step_settled(&state->steps[command->step])) {
         return WF_NOT_PENDING;
     }
     if (wf_event_holds(command->held, command->step)) {

@@ -106,7 +106,7 @@ struct wf_state {
     struct wf_bytes tags; /* pairs of names and values, as the buffer's bytes, one after another */
     uint16_t step_count;
     struct wf_step *steps;
-    struct wf_arena *arena; /* private to state.c */
+    struct wf_arena *arena; /* private to state*.c */
 };
 
 /* What run_started carries: who is born and the pinned graph. Borrows. */
@@ -142,7 +142,9 @@ int wf_state_find(const struct wf_state *state, struct wf_bytes name); /* -1: no
 bool wf_state_at(const struct wf_state *state, struct wf_bytes name);
 /* Whether its status is one that its kind can have. */
 bool wf_step_sound(const struct wf_step *step);
-/* Whether all that a step comes after is completed or skipped. */
+/* Whether what comes after it may begin: it is completed or skipped. */
+bool wf_step_settled(const struct wf_step *step);
+/* Whether all that a step comes after is settled. */
 bool wf_state_released(const struct wf_state *state, int step);
 
 /* Whether nothing may begin: paused, or on the way to being cancelled. */
