@@ -72,6 +72,8 @@ static inline int never_wait(const struct timespec *until)
 #define wf_liveness_self simulated_liveness_self
 #define wf_liveness_scan simulated_liveness_scan
 #define wf_liveness_alive simulated_liveness_alive
+#define wf_liveness_works simulated_liveness_works
+#define wf_liveness_attended simulated_liveness_attended
 #define wf_liveness_enter simulated_liveness_enter
 #define wf_liveness_exit simulated_liveness_exit
 #define wf_liveness_entered simulated_liveness_entered
