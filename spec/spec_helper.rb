@@ -60,7 +60,7 @@ RSpec.configure do |config|
   config.expect_with(:rspec) { |expectations| expectations.include_chain_clauses_in_custom_matcher_descriptions = true }
   config.mock_with(:rspec) { |mocks| mocks.verify_partial_doubles = true }
 
-  own = { file_path: %r{spec/workflow/} }
+  own = { file_path: %r{spec/(workflow/|docs/snippets)} }
   config.include StoreOfItsOwn, own
   config.include Records, :records
   config.before(:all, :records) { Records.connect }
