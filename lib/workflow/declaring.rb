@@ -19,6 +19,10 @@ module Workflow
     #     later :charge, retries: 5
     #     await :confirm, expires_in: 10.days, otherwise: :chase
     #   end
+    # @example with options
+    #   workflow while: :active?, on_destroy: :keep, tags: -> { { plan: plan } } do
+    #     later :charge, timeout: 30.seconds, retries: 3
+    #   end
     def workflow(name = nil, **options, &block)
       return Declarations.of(self).workflow!(name) unless block
       definition = Dsl.read((name || :workflow).to_sym, options, Dsl.location, &block)
@@ -28,10 +32,14 @@ module Workflow
     end
 
     # Options of a single method, for when it is run as `object.later(:call)`.
+    # @param name [Symbol] of the method
+    # @param options [Hash] `retries:` (0 to 1000), `backoff:` (`:exponential`, `:constant`, seconds or a proc of the attempt),
+    #   `retry_on:` and `give_up_on:` (error classes), `timeout:` (seconds), `once:` (never started twice), `result:` (what it
+    #   returns is kept), `unique:` (at most one open run of it for an object)
     # @return [void]
     # @raise [DefinitionError]
     # @example
-    #   step :call, retries: 3
+    #   step :call, retries: 3, timeout: 300
     def step(name, **options)
       Declarations.of(self).declare_step(name, options, Dsl.location)
     end

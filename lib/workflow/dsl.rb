@@ -37,12 +37,30 @@ module Workflow
     end
 
     # A step that is run in the same breath as what came before.
+    # @param options [Hash] as of {#later}
+    # @return [void]
+    # @raise [DefinitionError]
+    # @example
+    #   now :reserve, unless: :digital?
     def now(name = nil, **options) = add(:now, name, options, Dsl.location)
 
     # A step that is handed over to a worker.
+    # @param name [Symbol] of the step and its method
+    # @param options [Hash] `retries:`, `backoff:`, `retry_on:`, `give_up_on:`, `timeout:` (seconds), `once:`, `result:`, `after:`,
+    #   `if:`, `unless:`, `wait:` (seconds): docs/steps.md has them all
+    # @return [void]
+    # @raise [DefinitionError]
+    # @example
+    #   later :charge, retries: 5, timeout: 30, give_up_on: CardDeclined
     def later(name = nil, **options) = add(:later, name, options, Dsl.location)
 
     # A step that waits for a person or another system, until `submit` or expiry.
+    # @param name [Symbol] of the step, and of its method if it has one
+    # @param options [Hash] `fields:`, `expires_in:` (seconds), `otherwise:`, `remind:`, `early:`, `after:`, `if:`, `unless:`, `wait:`
+    # @return [void]
+    # @raise [DefinitionError]
+    # @example
+    #   await :confirm, early: true, expires_in: 864_000, otherwise: :chase, remind: { after: 172_800, with: :nudge }
     def await(name = nil, **options) = add(:await, name, options, Dsl.location)
 
     # Steps that run side by side. What follows the block comes after all of them.
@@ -64,6 +82,12 @@ module Workflow
     end
 
     # Says what a step was called in earlier code, for the open runs that began with that name.
+    # @param names [Array<Symbol>] that it had
+    # @param options [Hash] `to:` the name of the step now
+    # @return [void]
+    # @raise [DefinitionError] of a name that is a step's still, or a `to:` that is none
+    # @example
+    #   renamed :send_link, to: :mail_link
     def renamed(*names, **options) = @renamings.add(names, options, Dsl.location)
 
     private

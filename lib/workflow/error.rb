@@ -22,7 +22,8 @@ module Workflow
   # `submit!` of a step that is not awaited.
   class NotWaiting < Error; end
 
-  # `now` or `later` of a step whose turn has not come or is over, `retry` of a run that has not failed.
+  # `now` or `later` of a step whose turn has not come or is over, `retry` of a run that has not failed, `cancel`, `pause`,
+  # `resume` or `skip` of one that is in another state. The message says the state.
   class NotPending < Error; end
 
   # `reject` was called: by the await behind `submit!`, or by an ordinary step.
@@ -39,10 +40,10 @@ module Workflow
   # The record that a run is about is gone.
   class SubjectMissing < Error; end
 
-  # A step was stopped before its end.
+  # A step was stopped before its end: its time (`timeout:`) was up, another process has it, or the worker ends.
   class Interrupted < Error; end
 
-  # The run was cancelled.
+  # The run is being cancelled: raised by `checkpoint` and `progress` in a step of it.
   class Cancelled < Error; end
 
   # The store refused, or cannot be opened.

@@ -15,7 +15,9 @@ module Workflow
 
     # @return [Symbol] the present code's
     attr_reader :name
-    # @return [Symbol] the one that the run began with, which its events have
+    # @return [Symbol] the one that the run began with, which its events have; another than {#name} once the code says `renamed`
+    # @example
+    #   run.events.select { |event| event.step == run.step(:mail_link).pinned_name }
     def pinned_name = @facts[:name]
     # @return [Symbol] :now, :later or :await
     def kind = @facts[:kind]
@@ -25,7 +27,8 @@ module Workflow
     def attempts = @facts[:attempts] || 0
     # @return [Integer] executions that a person asked for, from 1
     def round = @facts[:round] || 1
-    # @return [String, nil] why it is as it is: "rejected", "crashed", "subject_missing"
+    # @return [String, nil] why it is as it is: "rejected", "crashed", "timeout", "interrupted", "subject_missing"; of a skipped
+    #   one the condition, or who skipped it
     def reason = @facts[:reason]
     # @return [Time, nil]
     def started_at = Moment.at(@facts[:started_ms])
@@ -34,8 +37,12 @@ module Workflow
     # @return [Time, nil] when the next attempt is due, or the await expires
     def due_at = Moment.at(@facts[:due_ms])
     # @return [Time, nil] when somebody is reminded of an open await; nil: not (any more)
+    # @example
+    #   run.step(:confirm).remind_at&.to_date
     def remind_at = Moment.at(@facts[:remind_ms])
-    # @return [Boolean] whether its input came before its turn and is kept
+    # @return [Boolean] whether its input came before its turn (`early: true`) and is kept until then
+    # @example
+    #   run.step(:confirm).kept?  # => true, after submit(:confirm, …) in good time
     def kept? = !@facts[:kept_version].nil?
     # @return [String, nil] who ran it last: "worker:4712@host"
     def by = @facts[:by]

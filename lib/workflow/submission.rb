@@ -21,6 +21,8 @@ module Workflow
     def accepted? = @accepted
 
     # @return [Boolean] whether it came before the await's turn (`early: true`): it is in the log, and is judged then
+    # @example
+    #   payment.submit(:confirm, code: "1").kept?  # accepted? too
     def kept? = @kept
 
     def inspect = "#<#{self.class} #{accepted? ? "accepted" : errors.full_messages.join(" ")} #{run.inspect}>"

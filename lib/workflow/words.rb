@@ -28,7 +28,7 @@ module Workflow
     # Gives an awaited step its input: runs its method with the input as keywords, then the `now` steps that follow.
     # @overload submit(step, **input)
     # @param step [Symbol] the name of the await
-    # @return [Submission] `accepted?`, `errors`, `run`
+    # @return [Submission] `accepted?`, `kept?` (it came before its turn), `errors`, `run`
     # @raise [StandardError] any error of the method but a rejection or a validation error
     # @example
     #   signup.submit(:activate, code: params[:code]).accepted?
@@ -65,8 +65,8 @@ module Workflow
     # is queued.
     # @overload later(name = nil, *arguments, with: {}, **options)
     # @param with [Hash] the keywords of the method
-    # @param options [Hash] `retries:`, `backoff:`, `retry_on:`, `give_up_on:`, `timeout:`, `once:` of a
-    #   method's run
+    # @param options [Hash] of a method's run: `retries:`, `backoff:` (seconds), `retry_on:`, `give_up_on:`, `timeout:`
+    #   (seconds), `once:`, `result:`, `unique:`
     # @return [Run, Decorator]
     # @raise [NotPending, NotSerializable, ArgumentError]
     # @example

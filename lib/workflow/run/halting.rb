@@ -37,7 +37,7 @@ module Workflow
 
       # Passes over a step: it counts as settled, and what comes after it goes on. Also one that failed, one that is
       # awaited, and one whose turn has not come.
-      # @param name [Symbol] the step
+      # @param name [Symbol] the step, under its present name or one that it had in earlier code
       # @param reason [String, nil] "skipped by web:4711@host" when nothing is said
       # @return [Run] itself
       # @raise [NotPending] when the step or the run is over, or somebody has the step in hand
@@ -52,6 +52,8 @@ module Workflow
       end
 
       # @return [Boolean] whether it was asked to end, and somebody still has a step of it in hand
+      # @example
+      #   order.workflow.cancel.cancelling?  # => true, while charge runs
       def cancelling? = snapshot[:cancelling] ? true : false
 
       private

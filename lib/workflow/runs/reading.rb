@@ -8,8 +8,11 @@ module Workflow
       PAGE = 100
       CHUNK = 1000
 
-      # @yieldparam run [Run]
-      # @return [Enumerator] without a block
+      # Newest first, in pages of 100.
+      # @yieldparam run [Run] as it is when its page is read
+      # @return [Runs, Enumerator] itself; without a block an enumerator
+      # @example
+      #   Order.workflows.failed.each { |run| run.retry }
       def each(&block)
         return enum_for(:each) unless block
         pages { |snapshots| snapshots.each { |snapshot| yield Run.new(snapshot) } }
@@ -29,6 +32,8 @@ module Workflow
 
       # Without a block or an argument counted by the store, and no run is made.
       # @return [Integer]
+      # @example
+      #   Order.workflows.failed.at(:charge).count
       def count(*item, &block)
         return super if block || item.any?
         subjects = prefixes
