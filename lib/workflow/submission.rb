@@ -25,6 +25,6 @@ module Workflow
     #   payment.submit(:confirm, code: "1").kept?  # accepted? too
     def kept? = @kept
 
-    def inspect = "#<#{self.class} #{accepted? ? "accepted" : errors.full_messages.join(" ")} #{run.inspect}>"
+    def inspect = "#<#{self.class} #{kept? ? "kept" : accepted? ? "accepted" : errors.full_messages.join(" ")} #{run.inspect}>"
   end
 end
