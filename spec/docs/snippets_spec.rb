@@ -158,9 +158,11 @@ RSpec.describe "The Ruby of the documentation", :records do
   around_snippet("README.md", "Changing a workflow that has open runs") do |code|
     orders { later :count_stock; later :charge }
     order.start.pause
+    other = Order.create!.start.skip(:count_stock).pause
     run code
     expect(order.workflow).to be_running
     expect(order.workflow.step(:count_stock)).to be_skipped
+    expect(other.reload).to be_paused
   end
 
   around_snippet("README.md", "Configuration") { |code| run code }
