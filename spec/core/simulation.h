@@ -78,6 +78,7 @@ static inline int never_wait(const struct timespec *until)
 #define wf_liveness_exit simulated_liveness_exit
 #define wf_liveness_entered simulated_liveness_entered
 struct wf_shared_process *simulated_liveness_self(struct wf_liveness *liveness);
+void simulated_liveness_works(struct wf_liveness *liveness, int threads);
 #define wf_shared_lock_try simulated_try
 #define wf_shared_unlock simulated_unlock
 #include "../../ext/workflow/core/liveness.c"
