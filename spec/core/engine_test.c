@@ -1198,6 +1198,29 @@ TEST(an_attempt_past_its_limit_is_failed_and_its_late_result_refused)
     wf_definition_release(call);
 }
 
+TEST(what_a_caller_keeps_is_everybodys_once_its_attempt_is_past_its_limit)
+{
+    struct wf_definition *both = define("a! b!<");
+    struct wf_hand caller, worker;
+    struct answer answer;
+
+    open_new();
+    caller = hand_of(engine);
+    worker = hand_of(engine);
+    start_run(engine, &caller, both, "a");
+    wf_hand_enter(&caller);
+    limit(&caller, both, 60);
+    UNTIL(wf_hand_hear(&caller) == WF_HALT_TIMEOUT);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&worker, "b"));
+    answer = finish(&worker, both, WF_COMMAND_COMPLETE);
+    CHECK(answer.steps[0] == WF_STEP_failed && answer.steps[1] == WF_STEP_completed);
+    CHECK(answer.run == WF_RUN_failed);
+    CHECK(finish(&caller, both, WF_COMMAND_COMPLETE).status == WF_STALE);
+    close_and_compare();
+    wf_definition_release(both);
+}
+
 TEST(a_thread_past_its_limit_is_replaced_until_it_is_back)
 {
     struct wf_definition *call = define("call");

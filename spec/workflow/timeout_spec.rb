@@ -171,4 +171,42 @@ RSpec.describe "timeout: of a step" do
     expect(run.step(:call).reason).to eq "timeout"
     gate << 1
   end
+
+  describe "of a caller that has kept further steps" do
+    before do
+      inside, door = entered, gate
+      define("Hanging") do
+        include Workflow
+        workflow { together { now :hang, timeout: 0.05; now :other } }
+        define_method(:hang) { (inside << true) && door.pop }
+        define_method(:other) { nil }
+      end
+    end
+
+    # In hand of a caller, who does not come back until the gate opens.
+    def called
+      @caller = Thread.new { Hanging.new.start }
+      entered.pop
+      Hanging.new.workflow
+    end
+
+    after { (gate << 1) && @caller.join }
+
+    it "leaves them to the workers, before its method returns" do
+      work(threads: 1)
+      run = called
+
+      eventually("the other is done") { run.reload.step(:other).completed? }
+      expect(run.step(:other).by).to start_with "worker:"
+      expect(run.step(:hang)).to have_attributes(state: :failed, reason: "timeout")
+    end
+
+    it "ends a run that is being cancelled, which waits for none of them" do
+      run = called
+      run.cancel
+
+      eventually("it is cancelled") { run.reload.cancelled? }
+      expect(run.steps.map(&:state)).to eq %i[cancelled cancelled]
+    end
+  end
 end

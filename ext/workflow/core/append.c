@@ -118,8 +118,8 @@ static struct wf_bytes author(const struct wf_slot *slot)
 }
 
 /* What the slot keeps of the loaded run, beside what it holds, is everybody's again. */
-static enum wf_status release_kept(struct wf_engine *engine, const struct wf_slot *slot,
-                                   struct wf_error *error)
+enum wf_status wf_append_release_kept(struct wf_engine *engine, const struct wf_slot *slot,
+                                      struct wf_error *error)
 {
     const struct wf_state *state = &engine->committer.state;
     enum wf_status status = WF_OK;
@@ -280,7 +280,7 @@ static enum wf_status release_all(struct wf_engine *engine, struct wf_op *op,
     if (op->slot->claim.keeps) {
         status = wf_append_load(engine, op->slot->claim.run_id, &refused, error);
         if (!status && !refused) {
-            status = release_kept(engine, op->slot, error);
+            status = wf_append_release_kept(engine, op->slot, error);
         }
     }
     return status ? status : release(engine, op->slot, error);
@@ -311,7 +311,7 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
     if (refused && !is_doubtful(engine, op)) {
         answer(engine, op, false);
         op->status = refused;
-        return release_kept(engine, op->slot, error);
+        return wf_append_release_kept(engine, op->slot, error);
     }
     op->command.step = claim->step;
     op->command.attempt = claim->attempt;
@@ -327,7 +327,7 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
         status = release(engine, op->slot, error);
     }
     if (!status && !op->claim.run_id) {
-        status = release_kept(engine, op->slot, error);
+        status = wf_append_release_kept(engine, op->slot, error);
     }
     return status;
 }

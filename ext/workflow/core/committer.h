@@ -120,6 +120,9 @@ void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int 
 void wf_append_fill_wait(struct wf_engine *engine, struct wf_claim *claim, int step, int64_t fence,
                          struct wf_bytes by);
 
+/* What a slot keeps of the loaded run for its caller, beside what it holds, is everybody's again. */
+enum wf_status wf_append_release_kept(struct wf_engine *engine, const struct wf_slot *slot,
+                                      struct wf_error *error);
 /* Whether a claim on a step of the loaded run still stands. *refused: OK | STALE. append.c */
 enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_claim *claim,
                                      enum wf_status *refused, struct wf_error *error);

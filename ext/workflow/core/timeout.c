@@ -88,6 +88,9 @@ static enum wf_status time_out(struct wf_engine *engine, struct wf_slot *slot,
     if (!status && !refused) {
         status = fail(engine, slot, limit, error);
     }
+    if (!status && slot->claim.keeps) { /* nobody knows when this caller comes to them */
+        status = wf_append_release_kept(engine, slot, error);
+    }
     if (!status) {
         slot->overdue_next = committer->overdue;
         committer->overdue = slot;
