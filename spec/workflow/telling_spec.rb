@@ -257,4 +257,55 @@ RSpec.describe Workflow::Execution::Telling do
 
     expect([ record.progress, record.note, record.workflow.state ]).to eq [ 5, "n", :done ]
   end
+
+  it "refuses a kind that is no text" do
+    importing { note "\xff" }
+
+    expect { attempt! }.to raise_error(ArgumentError, /a word of at most 200 bytes, not "\\xFF"/)
+  end
+
+  describe "of a run that another process cancels" do
+    let(:reported) { Queue.new }
+    let(:entered) { Queue.new }
+
+    before do
+      told = reported
+      stub_const("Rails", Module.new { define_singleton_method(:error) { Object.new.tap { |reporter| reporter.define_singleton_method(:report) { |*given| told << given } } } })
+    end
+
+    # A step that asks, in a worker's hand, until it is told to leave; cancelled meanwhile.
+    def walk(&asks)
+      began = entered
+      importing(:later, retries: 3) { (began << true) && loop { instance_exec(&asks) } }
+      work(threads: 1)
+      run = Import.start.workflow
+      entered.pop
+      cancel_elsewhere(run.id)
+      eventually("it is cancelled, not #{run.reload.state}") { run.reload.cancelled? }
+      run
+    end
+
+    def cancel_elsewhere(id)
+      child = fork do
+        Workflow::Run.new(Workflow.engine.find(id)).cancel(reason: "enough")
+        Workflow.runtime.stop
+      ensure
+        exit!(0)
+      end
+      Process.wait(child)
+    end
+
+    { checkpoint: -> { checkpoint }, progress: -> { progress 1 }, note: -> { note :alive } }.each do |word, asks|
+      it "leaves the step at its next #{word}, which ends the run at once and is nobody's fault" do
+        run = walk(&asks)
+
+        expect(run).to have_attributes(reason: "enough")
+        expect(run.step(:rows)).to have_attributes(state: :cancelled, error: nil)
+        expect(run.events.map(&:kind)).not_to include(:step_failed, :step_retried, :step_completed)
+        expect(run.events.last(2).map(&:kind)).to eq %i[lease_lost run_cancelled]
+        eventually("nothing is in hand") { Workflow.engine.in_hand.zero? }
+        expect(reported).to be_empty
+      end
+    end
+  end
 end

@@ -30,7 +30,7 @@ module Workflow
       # @return [void]
       def note(kind, **facts)
         name = kind.to_s
-        unless name.match?(/\S/) && name.bytesize <= KIND_LEN_MAX
+        unless name.valid_encoding? && name.match?(/\S/) && name.bytesize <= KIND_LEN_MAX
           raise ArgumentError, "note: the kind of a note is a word of at most #{KIND_LEN_MAX} bytes, not #{kind.inspect}."
         end
         told(tell(:noted, name, Serializer.dump([ facts ], "the note #{name} of #{work}")))
