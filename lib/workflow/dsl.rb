@@ -9,7 +9,6 @@ module Workflow
   class Dsl
     WORDS = %i[now later await together either renamed].freeze
     STEPS_MAX = 200
-    NAME_LEN_MAX = 200
 
     # @return [Definition]
     def self.read(name, options, location, &block)
@@ -139,7 +138,7 @@ module Workflow
       def checked(kind, name, location)
         name = name.to_sym if name.is_a?(String)
         wanted, good = Options::VALUES.fetch(:method)
-        return name if good.call(name) && name.length <= NAME_LEN_MAX
+        return name if good.call(name)
         raise DefinitionError, "#{location}: #{kind} takes #{wanted}, not #{name.inspect}."
       end
   end

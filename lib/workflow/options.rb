@@ -10,16 +10,18 @@ module Workflow
   # good value is. Checked where the declaration is read; after that nobody looks at an option's type again.
   module Options
     YEARS_10 = 10 * 365 * 86_400
+    # WF_NAME_LEN_MAX of the core.
+    NAME_LEN_MAX = 200
 
     VALUES = {
       count: [ "a whole number from 0 to 1000", ->(value) { value.is_a?(Integer) && value.between?(0, 1000) } ],
       backoff: [ ":exponential, :constant, seconds (from 0 to 31 days) or a proc of the attempt",
-        ->(value) { %i[exponential constant].include?(value) || value.is_a?(Proc) || seconds?(value, 0, 31 * 86_400) } ],
+        ->(value) { %i[exponential constant].include?(value) || of_attempt?(value) || seconds?(value, 0, 31 * 86_400) } ],
       errors: [ "an error class or an array of them",
         ->(value) { (list = Array(value)).any? && list.all?(Module) } ],
       duration: [ "a duration in seconds, more than 0 and at most ten years",
         ->(value) { seconds?(value, 0.001, YEARS_10) } ],
-      method: [ "the name of a method, as a symbol", ->(value) { method_name?(value) } ],
+      method: [ "the name of a method of at most #{NAME_LEN_MAX} bytes, as a symbol", ->(value) { method_name?(value) } ],
       flag: [ "true or false", ->(value) { [ true, false ].include?(value) } ],
       after: [ "the name of a step or an array of names, each once ([]: nothing comes before it)",
         ->(value) { value.is_a?(Symbol) || value.is_a?(Array) && value.all?(Symbol) && value.uniq == value } ],
@@ -75,8 +77,17 @@ module Workflow
       value.is_a?(Numeric) && value.real? && (least..most).cover?(value.to_f)
     end
 
-    # @return [Boolean] whether a method can be named so
-    def self.method_name?(value) = value.is_a?(Symbol) && value.match?(/\A[[:alpha:]_][[:alnum:]_]*[?!]?\z/)
+    # @return [Boolean] whether a method can be named so, and the log keeps the name
+    def self.method_name?(value)
+      value.is_a?(Symbol) && value.to_s.bytesize <= NAME_LEN_MAX && value.match?(/\A[[:alpha:]_][[:alnum:]_]*[?!]?\z/)
+    end
+
+    # @return [Boolean] whether it is a proc that can be called with the number of an attempt
+    def self.of_attempt?(value)
+      return false unless value.is_a?(Proc)
+      return true unless value.lambda?
+      value.arity.between?(-2, 1) && value.arity != 0 && value.parameters.none? { |type, _| type == :keyreq }
+    end
 
     # @return [Boolean] whether it says after which time which method reminds
     def self.reminder?(value)

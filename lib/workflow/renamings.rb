@@ -4,6 +4,9 @@ module Workflow
   # What `renamed :old, to: :new` says in one block of `workflow do … end`: collected as it is read, checked at its end,
   # when all steps are known.
   class Renamings
+    # As many as the core takes of one step.
+    NAMES_MAX = 200
+
     # One old name, and where it was written.
     Renaming = Struct.new(:old, :present, :location)
 
@@ -43,6 +46,10 @@ module Workflow
       end
 
       def keep(renaming)
+        raise DefinitionError, "#{renaming.location}: renamed #{renaming.old.inspect}: to: is the same name. Say the step's present one." if
+          renaming.old == renaming.present
+        raise DefinitionError, "#{renaming.location}: a step has at most #{NAMES_MAX} old names." if
+          @all.count { |other| other.present == renaming.present } == NAMES_MAX
         twin = @all.find { |other| other.old == renaming.old }
         raise DefinitionError, "#{renaming.location}: what became of #{renaming.old.inspect} is said already, at " \
           "#{twin.location}: it is #{twin.present.inspect} now. Remove one of the two." if twin

@@ -54,6 +54,18 @@ RSpec.describe Workflow::Options do
     %i[timeout once].each { |option| expect { check(:await, option => 1) }.to raise_error(Workflow::DefinitionError, /takes no option #{option}:/) }
   end
 
+  { "of none": -> { 1 }, "of two": ->(_a, _b) { 1 }, "of a keyword": ->(attempt, by:) { attempt + by } }.each do |what, value|
+    it "refuses a backoff: lambda #{what}, before an attempt has failed" do
+      expect { check(:step, backoff: value) }.to raise_error(Workflow::DefinitionError, /\Aorder.rb:5: a step: backoff: must be .* a proc of the attempt, not/)
+    end
+  end
+
+  it "takes a backoff: proc that can be called with the attempt" do
+    [ ->(attempt) { attempt }, ->(*attempts) { attempts.sum }, ->(attempt, most = 9) { [ attempt, most ].min }, proc { 1 }, :itself.to_proc ].each do |value|
+      expect(check(:step, backoff: value)).to eq(backoff: value)
+    end
+  end
+
   { retries: 0, backoff: :constant, retry_on: IOError }.each do |option, value|
     it "refuses #{option}: beside once: true" do
       expect { check(:step, once: true, option => value) }

@@ -67,9 +67,17 @@ RSpec.describe Workflow::Renamings do
     expect(message { now :b; renamed to: :b }).to start_with(here).and include("renamed :old, to: :new")
     expect(message { now :b; renamed :a }).to start_with(here).and include("renamed :a needs to:")
     expect(message { now :b; renamed :a, too: :b }).to start_with(here).and include("no option too:. It takes to:")
-    expect(message { now :b; renamed 7, to: :b }).to start_with(here).and include("the name of a method, as a symbol, not 7")
-    expect(message { now :b; renamed :a, to: nil }).to start_with(here).and include("to: takes the name of a method, as a symbol, not nil")
+    expect(message { now :b; renamed 7, to: :b }).to start_with(here).and include("the name of a method of at most 200 bytes, as a symbol, not 7")
+    expect(message { now :b; renamed :a, to: nil }).to start_with(here).and include("to: takes the name of a method of at most 200 bytes, as a symbol, not nil")
     expect(message { now :b; renmaed :a, to: :b }).to include("no word renmaed", "Did you mean renamed?")
+  end
+
+  it "takes another name than the present one, as long as the log keeps it, and as many as it keeps" do
+    expect(message { now :b; renamed :a, to: :a }).to start_with(here).and include("renamed :a: to: is the same name")
+    expect(message { now :b; renamed :"#{"é" * 101}", to: :b }).to start_with(here).and include("of at most 200 bytes")
+    names = Array.new(201) { |number| :"a#{number}" }
+    expect(message { now :b; renamed(*names, to: :b) }).to start_with(here).and include("at most 200 old names")
+    expect(message { now :"#{"é" * 101}" }).to start_with(here).and include("of at most 200 bytes")
   end
 
   it "is not for after:, which names steps as they are" do
