@@ -42,7 +42,7 @@ module Workflow
     # @example
     #   Order.workflows.failed.at(:charge).count
     def at(step)
-      refuse_step(step) unless step?(step.to_sym)
+      refuse_step(step) unless step.respond_to?(:to_sym) && step?(step.to_sym)
       with(steps: @filters[:steps] | [ names_of(step).join("\0") ], states: (@filters[:states] || STATES) - Run::ENDED)
     end
 

@@ -31,6 +31,7 @@ RSpec.describe Workflow::Runs do
     expect(order.workflows.failed.map { |run| run.subject.number }).to eq [ 3, 1 ]
     expect(order.workflows.at(:confirm).count).to eq 3
     expect(order.workflows.waiting.at(:go)).to be_empty
+    [ nil, 5, "" ].each { |name| expect { order.workflows.at(name) }.to raise_error(Workflow::DefinitionError, /has no step #{name.inspect}/) }
   end
 
   describe "queries" do
