@@ -131,7 +131,7 @@ module Workflow
 
     # @return [Hash{Symbol=>Object}]
     def to_h
-      { id: id, name: name, state: state, version: version, reason: reason, waiting_for: waiting_for,
+      { id: id, name: name, state: state, version: version, reason: reason, waiting_for: waiting_for, tags: (tags if tags.any?),
         started_at: started_at, ended_at: ended_at, error: error&.to_s, steps: steps.map(&:to_h) }.compact
     end
 

@@ -20,6 +20,14 @@ RSpec.describe Workflow::Tags do
     expect(Order.new.workflow.reload.tags).to include(plan: "pro")
   end
 
+  it "is told with the run" do
+    order(region: :eu)
+
+    expect(Order.new.start.to_h).to include(tags: { region: "eu" })
+    order
+    expect(Order.new("free").start.to_h).not_to include(:tags)
+  end
+
   it "takes a hash, or a proc with the object, as well" do
     order(region: :eu)
     expect(Order.new.start.tags).to eq(region: "eu")
