@@ -8,7 +8,7 @@ module Workflow
     NAMES = {
       run_started: "start", step_completed: "complete", step_failed: "fail", step_retried: "retry",
       input_requested: "wait", input_accepted: "submit", input_rejected: "submit", input_expired: "expire",
-      run_cancelled: "cancel", run_done: "done"
+      run_paused: "pause", run_cancelled: "cancel", run_done: "done"
     }.freeze
     SUBJECTS_MAX = 1000
 

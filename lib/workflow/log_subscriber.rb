@@ -7,7 +7,7 @@ module Workflow
   # One line in the application's log for each thing that happens to a run, tagged with the run and the step.
   class LogSubscriber < ::ActiveSupport::LogSubscriber
     TEXTS = {
-      complete: "completed", wait: "waits for input", expire: "expired", cancel: "cancelled", done: "done"
+      complete: "completed", wait: "waits for input", expire: "expired", done: "done"
     }.freeze
 
     TEXTS.each { |name, text| define_method(name) { |event| write(:info, event, text) } }
@@ -38,6 +38,15 @@ module Workflow
       write(:info, event, event.payload[:accepted] ? "accepted its input" : "rejected its input")
     end
 
+    # A run may pause itself, where the code has no such step any more: then somebody has to look.
+    def pause(event)
+      write(:warn, event, "paused#{because(event)}")
+    end
+
+    def cancel(event)
+      write(:info, event, "cancelled#{because(event)}")
+    end
+
     # @return [Logger, nil]
     def logger = Workflow.configuration.logger
 
@@ -48,6 +57,8 @@ module Workflow
         what = run[:step] ? "#{run[:subject_class]}##{run[:step]}" : "#{run[:subject_class]} #{run[:workflow]}"
         logger.public_send(level, "[#{[ run[:run_id], run[:step] ].compact.join(" ")}] #{what} #{text} (#{run[:by]})")
       end
+
+      def because(event) = event.payload[:reason].to_s.empty? ? "" : ": #{event.payload[:reason]}"
 
       def details(event, *keys) = event.payload.values_at(*keys).compact.map { |value| " #{value}" }.join(",")
   end

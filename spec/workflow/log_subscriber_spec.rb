@@ -42,4 +42,26 @@ RSpec.describe Workflow::LogSubscriber do
       "INFO [#{run.id} confirm] Order#confirm rejected its input"
     ].map { |line| "#{line} (#{Workflow::Role.by})\n" })
   end
+
+  it "says why a run is paused or cancelled" do
+    define("Order") { include Workflow; workflow { await :confirm } }
+    run = Order.new.start.pause(reason: "stocktaking").resume.cancel
+    Order.new.start.cancel(reason: "fraud")
+
+    expect(log.string.lines.grep(/paused|cancelled/).map { |line| line.sub(/\[.*\] /, "") }).to eq([
+      "WARN Order workflow paused: stocktaking", "INFO Order workflow cancelled", "INFO Order workflow cancelled: fraud"
+    ].map { |line| "#{line} (#{Workflow::Role.by})\n" })
+    expect(run).to be_cancelled
+  end
+
+  it "says that a run has paused itself, by a worker, where the code has no such step any more" do
+    define("Order") { include Workflow; workflow { await :confirm; later :ship }; def ship; end }
+    run = Order.new.start
+    define("Order") { include Workflow; workflow { await :confirm; later :send_off }; def send_off; end }
+    Order.new.submit(:confirm)
+    work
+    eventually("it is said") { log.string.include?(" paused: ") }
+
+    expect(log.string.lines.last).to match(/\AWARN \[#{run.id}\] Order workflow paused: .*no step ship any more.*run\.resume.*\(worker:/)
+  end
 end
