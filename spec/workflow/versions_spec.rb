@@ -417,6 +417,17 @@ RSpec.describe "Code that changes under open runs" do
     expect(run.reason).to include("began with confirm as an await")
   end
 
+  it "says so to who submits to the paused run, in one sentence after another" do
+    code { await :go; later :check; await :confirm }
+    Order.new.start
+    code { await :go; await :confirm }
+    run = Order.new.submit(:go).run
+    work
+    until_state(run, :paused)
+
+    expect(Order.new.submit(:confirm).errors.full_messages.first).to match(/\Aconfirm is not awaited: the workflow is paused: .*no step check any more.*[^.]\.\z/)
+  end
+
   it "pauses where the workflow is gone; the run can be cancelled" do
     code { await :go; later :check }
     define("Order") { include Workflow; workflow(:old) { await :go; later :check }; def check; end }

@@ -125,7 +125,7 @@ module Workflow
 
         def end_of(run)
           return run.state unless run.cancelled? || run.paused? || run.cancelling?
-          "#{"being " if run.cancelling?}#{run.paused? ? "paused" : "cancelled"}#{": #{run.reason}" if run.reason}"
+          "#{"being " if run.cancelling?}#{run.paused? ? "paused" : "cancelled"}#{": #{run.reason.delete_suffix(".")}" if run.reason}"
         end
     end
   end
