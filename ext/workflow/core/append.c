@@ -250,6 +250,24 @@ enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_c
     return status;
 }
 
+/* Beyond that, whether the step is this slot's at this moment: in a breath that ended it and made it ready again,
+ * the slot may still say what it held before. Of a step, not of an await. */
+enum wf_status wf_append_check_hold(struct wf_engine *engine, const struct wf_slot *slot,
+                                    enum wf_status *refused, struct wf_error *error)
+{
+    struct wf_ready_row row = {.run_id = slot->claim.run_id, .step = slot->claim.step};
+    enum wf_status status = wf_append_check_claim(engine, &slot->claim, refused, error);
+
+    if (status || *refused) {
+        return status;
+    }
+    status = engine->does->ready_get(engine->committer.store, &row, error);
+    if (!status && (row.owner != engine->committer.owner || row.slot != slot->index)) {
+        *refused = WF_STALE;
+    }
+    return status;
+}
+
 /* Gives back the claim itself. */
 static enum wf_status release(struct wf_engine *engine, const struct wf_slot *slot,
                               struct wf_error *error)

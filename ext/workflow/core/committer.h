@@ -126,6 +126,9 @@ enum wf_status wf_append_release_kept(struct wf_engine *engine, const struct wf_
 /* Whether a claim on a step of the loaded run still stands. *refused: OK | STALE. append.c */
 enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_claim *claim,
                                      enum wf_status *refused, struct wf_error *error);
+/* Whether the slot holds the step that it says, at this moment. *refused: OK | STALE. append.c */
+enum wf_status wf_append_check_hold(struct wf_engine *engine, const struct wf_slot *slot,
+                                    enum wf_status *refused, struct wf_error *error);
 
 /* ---- timeout.c: attempts past their limits, inside the transaction; and what is told after the commit ---- */
 enum wf_status wf_upkeep_timeouts(struct wf_engine *engine, struct wf_error *error);

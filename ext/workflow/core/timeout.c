@@ -83,7 +83,7 @@ static enum wf_status time_out(struct wf_engine *engine, struct wf_slot *slot,
     enum wf_status refused, status = wf_append_load(engine, slot->claim.run_id, &refused, error);
 
     if (!status && !refused) {
-        status = wf_append_check_claim(engine, &slot->claim, &refused, error);
+        status = wf_append_check_hold(engine, slot, &refused, error);
     }
     if (!status && !refused) {
         status = fail(engine, slot, limit, error);

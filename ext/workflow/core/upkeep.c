@@ -128,7 +128,7 @@ static enum wf_status tell_start(struct wf_engine *engine, struct wf_slot *slot,
 
     slot->told = true;
     if (!status && !refused) {
-        status = wf_append_check_claim(engine, claim, &refused, error);
+        status = wf_append_check_hold(engine, slot, &refused, error);
     }
     if (status || refused || wf_work_read(claim, &work)) {
         return status;
