@@ -165,6 +165,24 @@ TEST(a_step_that_somebody_holds_is_not_skipped)
     close_both();
 }
 
+/* Its copy, sent again where nobody knew of the commit, would be taken for the verdict on another's input. */
+TEST(a_rejection_in_a_paused_run_leaves_its_claim_good_for_nothing)
+{
+    int64_t fence, id = open_both("confirm?");
+    struct wf_hand first = hand_of(engine), second = hand_of(engine);
+
+    CHECK(claim(&first, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+    fence = wf_hand_claim(&first)->fence;
+    CHECK(halt(engine, WF_COMMAND_PAUSE, id).run == WF_RUN_paused);
+    CHECK(finish(&first, flow, WF_COMMAND_REJECT).run == WF_RUN_paused);
+    CHECK(halt(engine, WF_COMMAND_RESUME, id).run == WF_RUN_waiting);
+    CHECK(claim(&second, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+    CHECK(wf_hand_claim(&second)->fence > fence);
+    wf_hand_give_back(&second);
+    UNTIL(in_hand(engine) == 0);
+    close_both();
+}
+
 TEST(what_a_caller_keeps_goes_back_with_its_step)
 {
     int64_t id = open_both("a! b!< c!<");

@@ -137,6 +137,10 @@ enum wf_status wf_await_reject(struct decision *decision)
     }
     wf_decision_tell_start(decision);
     event.attempt = 0;
+    if (wf_state_halted(
+            decision->state)) { /* its row goes, and is to come back beyond this claim */
+        event.fence = command->fence;
+    }
     event.reason = command->reason;
     event.error_class = command->error_class;
     event.error_message = command->error_message;

@@ -265,6 +265,9 @@ static void fold_rejected(struct wf_state *state, struct wf_step *step,
 {
     set_error(state, step, event);
     step->held = false;
+    if (event->fence > step->fence) {
+        step->fence = event->fence;
+    }
     if (state->cancelling) {
         wf_fold_cut_off(step);
     }
