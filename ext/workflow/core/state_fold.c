@@ -32,11 +32,11 @@ static void fold_paused(struct wf_state *state, const struct wf_event *event)
         struct wf_step *step = &state->steps[i];
 
         step->held = wf_event_holds(event->held, i);
-        if (!step->held && event->fence >= step->fence) {
-            step->fence = event->fence + 1; /* no claim from before fits what is ready then */
+        if (!step->held && event->fence > step->fence) {
+            step->fence = event->fence;
         }
-        if (step->reminding && event->fence >= step->remind_fence) {
-            step->remind_fence = event->fence + 1;
+        if (step->reminding && event->fence > step->remind_fence) {
+            step->remind_fence = event->fence;
         }
     }
 }
