@@ -419,15 +419,24 @@ module Differential
 
       def ended(native, wait, answer)
         hand = hands.find { |candidate| candidate.native.equal?(native) }
-        superseded = hand.claim.superseded?
+        claim = hand.claim
+        superseded = claim.superseded?
         @succeeded[:late] += 1 if superseded
         hand.claim = nil
         _, events, work = answer
         wait ? moment_of(events) : settle
+        claim.step.told = !superseded && told?(claim)
         following = yield
         same("events of what was superseded", [], events) if wait && superseded
         return unkept(following) unless wait
         hold(hand, following, work)
+      end
+
+      # Whether the log has it by now that the attempt began.
+      def told?(claim)
+        run, step = claim.run, claim.step
+        return true if @told[[ run.number, step.name.to_sym, step.attempts, step.round ]]
+        peek.any? { |event| event[3] == :step_started && event[1] == @ids[run.number] && event[4..6] == [ step.name.to_sym, step.attempts, step.round ] }
       end
 
       # A worker that does not wait goes on by the mailbox, which was emptied: nobody has it.

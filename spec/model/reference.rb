@@ -83,6 +83,8 @@ module Reference
       :reminder, :kept, :failed_at
     # How often it took its process down with it, and whose lease on it ran out.
     attr_accessor :crashes, :lapsed
+    # Whether the log has it that the attempt in hand began: a matter of moments, so whoever drives this says so.
+    attr_accessor :told
 
     def initialize(part)
       @crashes = 0
@@ -122,6 +124,7 @@ module Reference
     # Leaves whatever it was doing; nobody holds it any more.
     def become(state, **facts)
       @state, @due, @claim, @since, @breath, @reminder, @lapsed = state, nil, nil, nil, nil, nil, nil
+      @told = false
       @kept &&= %i[ready failed].include?(state)
       facts.each { |fact, value| public_send(:"#{fact}=", value) }
     end
@@ -414,7 +417,8 @@ module Reference
           let_go(run, step, by)
           exhale(claim)
         else
-          [ step, *kept(claim) ].each { |own| own.claim = own.breath = nil }
+          [ step, *kept(claim) ].each { |own| release(own) }
+          lose(run, step, by) if step.told && how == :pause
           how == :cancel ? cancel(run, reason, by) : pause(run, reason, by)
         end
         nil
@@ -556,9 +560,17 @@ module Reference
 
       # In a halted run it is told when something goes back, since somebody waits for that.
       def let_go(run, step, by)
+        return lose(run, step, by) if step.told
         return run.tell(:step_scheduled, step, by: by) && release(step) if run.paused? && step.ready?
         run.tell(:lease_lost, step, attempt: nil, reason: "given back", by: by)
         run.cancelling? ? step.become(:cancelled) : release(step)
+        nil
+      end
+
+      # It was told as begun: that attempt is over.
+      def lose(run, step, by)
+        run.tell(:lease_lost, step, reason: "given back", by: by)
+        run.cancelling? ? step.become(:cancelled) : ready(run, step, step.attempts + 1, by)
         nil
       end
 
