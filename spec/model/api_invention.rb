@@ -6,7 +6,8 @@ module Differential
   # Operations for ApiSession, out of the same seed.
   class ApiInvention < Invention
     # All that can be done; model_spec.rb wants each to have had an effect.
-    KINDS = %i[start now later submit rival retry redefine travel work complete raise reject answer kill].freeze
+    KINDS = %i[start now later submit rival retry redefine travel work complete raise reject answer kill
+      cancel pause resume skip].freeze
 
     # @param session [ApiSession]
     # @return [Array]
@@ -32,6 +33,7 @@ module Differential
       end
 
       def sensible(session)
+        return halting(session) if session.world.runs.any? && chance(15)
         steps = session.world.runs.flat_map { |run| run.steps.map { |step| [ run.number, step ] } }
         waiting = steps.select { |_, step| step.waiting? && step.claim.nil? }
         return [ :submit, *named(one(waiting)) ] if waiting.any? && chance(50)
@@ -41,6 +43,14 @@ module Differential
         hurried = steps.select { |_, step| step.retrying? || step.delayed? || step.ready? && step.free? }
         return hurry(one(hurried)) if hurried.any? && chance(50)
         beginning(session)
+      end
+
+      # A paused run goes on more often than not.
+      def halting(session)
+        run = one(session.world.runs)
+        return [ :resume, run.number ] if run.paused? && chance(70)
+        skipped = [ :skip, run.number, one(run.steps).name, one([ nil, "not wanted" ]) ]
+        one([ [ :pause, run.number, "hold on" ], [ :pause, run.number, nil ], skipped, skipped, [ :cancel, run.number, "no more" ] ])
       end
 
       def named(found) = [ found.first, found.last.name ]
@@ -55,7 +65,8 @@ module Differential
         number = @random.rand([ session.world.runs.size, 1 ].max)
         name = session.world.runs.empty? ? "s0" : one(session.world.runs[number].steps).name
         one([ [ :now, number, name, chance(30) ], [ :later, number, name ], [ :submit, number, name ],
-          [ :retry, number, one([ nil, name ]) ], [ :work, one([ 1, 3, 16 ]) ], passing, passing,
+          [ :retry, number, one([ nil, name ]) ], [ :pause, number, "hold on" ], [ :resume, number ], [ :resume, number ],
+          [ :skip, number, name, nil ], chance(40) ? [ :cancel, number, nil ] : [ :resume, number ], [ :work, one([ 1, 3, 16 ]) ], passing, passing,
           [ :start, @random.rand(KEYS), nil, chance(30) ] ])
       end
   end

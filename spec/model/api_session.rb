@@ -143,6 +143,33 @@ module Differential
         expected == :ok
       end
 
+      def do_cancel(number, reason)
+        halted(number, -> { theirs(number).cancel(reason: reason) }) { |run| @world.cancel(run, reason, @caller) }
+      end
+
+      def do_pause(number, reason)
+        halted(number, -> { theirs(number).pause(reason: reason) }) { |run| @world.pause(run, reason, @caller) }
+      end
+
+      def do_resume(number) = halted(number, -> { theirs(number).resume }) { |run| @world.resume(run, design, @caller) }
+
+      # A person passes over a step, with or without saying why.
+      def do_skip(number, name, reason)
+        said = reason || "skipped by #{@caller}"
+        halted(number, -> { theirs(number).skip(name, reason: reason) }) { |run| @world.omit(run, name, design, said, @caller) }
+      end
+
+      # Each of them is refused in the same way.
+      def halted(number, word)
+        return unless (run = run(number))
+        refused = refusal { word.call }
+        settle
+        before = run.journal.size
+        expected = yield run
+        same("halting", expected == :ok ? nil : Workflow::NotPending, refused)
+        run.journal.size > before
+      end
+
       # Another version of the class and of the file is loaded.
       def do_redefine(index)
         return if index == @present || index >= @designs.size
@@ -335,10 +362,18 @@ module Differential
         seat.arrival.reply << reply
         message = seat.call ? hear_of(seat.call) : hear_left(seat)
         settle
+        seat.claim.step.told = told?(seat.claim) unless seat.claim.superseded?
         following = yield seat, seat.claim, design(seat.code, seat.places)
         return landed(following, message, seat.call) || true if seat.call
         goes_on(following) if following
         true
+      end
+
+      # Whether the log has it that the attempt began.
+      def told?(claim)
+        run, step = claim.run, claim.step
+        seen = [ :step_started, step.name.to_sym, step.attempts, step.round ]
+        Workflow.engine.events(@ids[run.number], 0, 1000).any? { |row| row.values_at(3, 4, 5, 6) == seen }
       end
 
       def hear_left(seat)
@@ -441,6 +476,8 @@ module Differential
         raise Difference, "run #{run.number} is not among the runs of its object" unless theirs
         compare_events(run, theirs)
         same("state of run #{run.number}", run.state, theirs.state)
+        same("whether run #{run.number} is being cancelled", run.cancelling?, theirs.cancelling?)
+        same("why run #{run.number} is halted", run.why, theirs.reason) if run.halted || run.ending == :cancelled
         same("steps of run #{run.number}", run.steps.map { |step| step.name.to_sym }, theirs.steps.map(&:name))
         run.steps.zip(theirs.steps) { |step, other| compare_step(run, step, theirs, other) }
       end
@@ -451,6 +488,13 @@ module Differential
         @versions[run.number] = events.last.version if events.any?
         actual = events.reject { |event| event.kind == :step_started }
         same("events of run #{run.number}", run.journal.slice!(0..).map(&:to_a), actual.map { |event| seen(event) })
+        actual.each { |event| ready_since(run.step(event.step.to_s), event) if event.kind == :step_scheduled }
+      end
+
+      # The core alone knows to the millisecond, and goes by it.
+      def ready_since(step, event)
+        step.since = milliseconds(event.at) if step.ready?
+        step.reminder.since = milliseconds(event.at) if step.reminder&.ready?
       end
 
       def seen(event)
