@@ -9,8 +9,8 @@ module Differential
     HEAR_S = 20
     LOOK_S = 0.1
 
-    # Somebody's code is at the door: `where` is :body, :condition or :otherwise.
-    Arrival = Struct.new(:thread, :run_id, :step, :attempt, :where, :reply)
+    # Somebody's code is at the door: `where` is :body, :condition, :otherwise or :remind.
+    Arrival = Struct.new(:thread, :run_id, :step, :attempt, :cursor, :where, :reply)
     # A call of a public word is over. The error is what it raised.
     Outcome = Struct.new(:thread, :value, :error)
     # A worker's thread has handed in how a step ended.
@@ -24,9 +24,9 @@ module Differential
 
     # Called by steps.
     # @return [Array] how to go on
-    def knock(run_id, step, attempt, where)
+    def knock(run, step, where)
       reply = Thread::Queue.new
-      tell(Arrival.new(Thread.current, run_id, step, attempt, where, reply))
+      tell(Arrival.new(Thread.current, run.id, step, run.attempt, run.cursor, where, reply))
       reply.pop
     end
 
@@ -69,27 +69,29 @@ module Differential
     Broken = Class.new(StandardError)
     Hopeless = Class.new(StandardError)
 
-    KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks].freeze
+    KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind].freeze
 
-    # What the public words can say of a design: an either is written as one block, an otherwise has an expiry, and conditions
-    # stay as they were, so that what asks is known beforehand. What this file does not know of yet is left out.
+    # What the public words can say of a design: an either is written as one block, an otherwise has an expiry, a reminder
+    # comes before it, and conditions stay as they were, so that what asks is known beforehand. The file has places only of
+    # what all versions run. What this file does not know of yet is left out.
     # @return [Array<Hash>]
     def self.sayable(designs)
-      designs = designs.select { |design| shape(design) == shape(designs.first) } # steps that go are for the native sequences
+      delayed = designs.flat_map { |design| design[:parts] }.select { |part| part[:wait] }
+      asking = (delayed + designs.first[:parts].select { |part| part[:asks] }).map { |part| number(part[:name]) }
+      placed = designs.map { |design| design[:parts].reject { |part| part[:kind] == :await }.map { |part| part[:name] } }.reduce(:&)
       designs.map do |design|
-        parts = design[:parts].each_with_index.map { |part, index| sayable_part(part, designs.map { |other| other[:parts][index] }) }
-        { unique: design[:unique], parts: in_blocks(parts) }
+        { unique: design[:unique], parts: in_blocks(design[:parts].map { |part| sayable_part(part, asking, placed) }) }
       end
     end
 
-    def self.shape(design) = design[:parts].map { |part| part.values_at(:name, :kind, :was) }
-
     # A delayed await is asked when its time has come, conditions or none: it has some here.
-    def self.sayable_part(part, versions)
+    def self.sayable_part(part, asking, placed)
       part = part.slice(*KNOWN)
+      part.delete(:place) unless placed.include?(part[:name])
       part.delete(:otherwise) unless part[:expires]
-      part[:otherwise] &&= "#{part[:name]}_expired"
-      part[:asks] = versions.any? { |version| version[:wait] } || !!versions.first[:asks] if part[:kind] == :await
+      part.delete(:remind) if part[:expires] && part[:remind].to_i >= part[:expires]
+      part[:otherwise] &&= "expired_#{number(part[:name])}"
+      part[:asks] = asking.include?(number(part[:name])) if part[:kind] == :await
       part.compact
     end
 
@@ -97,7 +99,7 @@ module Differential
       group = parts.select { |part| part[:either] }
       parts.flat_map { |part| part[:either] ? (part.equal?(group.first) ? group : []) : [ part ] }
     end
-    private_class_method :sayable_part, :shape, :in_blocks
+    private_class_method :sayable_part, :in_blocks
 
     def self.number(name) = Integer(name.to_s[/\d+/])
 
@@ -108,7 +110,7 @@ module Differential
     def self.word(name) = (number(name) % 4).zero? ? :if : :unless
 
     # Whether what it returns is kept.
-    def self.result?(part) = part[:kind] != :await && number(part[:name]) % 3 == 1
+    def self.result?(name) = number(name) % 3 == 1
 
     # @param designs [Array<Hash>] that are {sayable}
     # @param file [String] where places are written
@@ -134,18 +136,22 @@ module Differential
     # One line of the workflow's block.
     def declare(dsl, part)
       options = { after: part[:after].map(&:to_sym), wait: seconds(part[:wait]) }
-      options[ApiCode.word(part[:name])] = :"#{part[:name]}_asked" if ApiCode.asks?(part)
+      options[ApiCode.word(part[:name])] = :"asked_#{ApiCode.number(part[:name])}" if ApiCode.asks?(part)
       options.update(part[:kind] == :await ? of_await(part) : of_step(part))
       dsl.public_send(part[:kind], part[:name].to_sym, **options.compact)
+      part[:was]&.each { |old| dsl.renamed(old.to_sym, to: part[:name].to_sym) }
     end
 
-    # A body or a condition, until it is told how it ends.
+    # A body or a condition, until it is told how it ends; it may say how far it is before that.
     def stop(object, step, where)
-      how, what = @door.knock(object.workflow.id, step, object.workflow.attempt, where)
-      case how
-      when :return then what
-      when :raise then raise(*what)
-      when :reject then object.__send__(:reject, what)
+      loop do
+        how, what = @door.knock(object.workflow, step, where)
+        case how
+        when :return then return what
+        when :raise then raise(*what)
+        when :reject then object.__send__(:reject, what)
+        else object.__send__(how, *what.fetch(:words, []), **what.fetch(:options, {}))
+        end
       end
     end
 
@@ -153,11 +159,12 @@ module Differential
       def seconds(milliseconds) = milliseconds && milliseconds / 1000
 
       def of_step(part)
-        { retries: part[:retries], backoff: seconds(part[:backoff]), give_up_on: Hopeless, result: ApiCode.result?(part) }
+        { retries: part[:retries], backoff: seconds(part[:backoff]), give_up_on: Hopeless, result: ApiCode.result?(part[:name]) }
       end
 
       def of_await(part)
-        { expires_in: seconds(part[:expires]), otherwise: part[:otherwise]&.to_sym }
+        { expires_in: seconds(part[:expires]), otherwise: part[:otherwise]&.to_sym, early: part[:early],
+          remind: part[:remind] && { after: seconds(part[:remind]), with: :"remind_#{ApiCode.number(part[:name])}" } }
       end
 
       def places(design)
@@ -184,11 +191,13 @@ module Differential
         end
       end
 
+      # By number: a step keeps them under another name.
       def write_methods(klass, name)
-        code = self
+        code, number = self, ApiCode.number(name)
         klass.define_method(name) { |**| code.stop(self, name, :body) }
-        klass.define_method(:"#{name}_asked") { code.stop(self, name, :condition) }
-        klass.define_method(:"#{name}_expired") { code.stop(self, name, :otherwise) }
+        klass.define_method(:"asked_#{number}") { code.stop(self, name, :condition) }
+        klass.define_method(:"expired_#{number}") { code.stop(self, name, :otherwise) }
+        klass.define_method(:"remind_#{number}") { code.stop(self, name, :remind) }
       end
   end
 end

@@ -7,7 +7,7 @@ module Differential
   class ApiInvention < Invention
     # All that can be done; model_spec.rb wants each to have had an effect.
     KINDS = %i[start now later submit rival retry redefine travel work complete raise reject answer kill
-      cancel pause resume skip].freeze
+      cancel pause resume skip keep judge remind vanish renamed].freeze
 
     # @param session [ApiSession]
     # @return [Array]
@@ -17,13 +17,17 @@ module Differential
     end
 
     private
+      # There are few of these sequences, so they change more, and wait more.
+      def later_versions(first) = Array.new(1 + @random.rand(2)) { chance(30) ? first : reshape(first) }
+      def shape(index) = super.then { |part| part[:kind] == :later && chance(40) ? part.merge(kind: :await) : part }
+
       def ending(session)
         at = @random.rand(session.seats.size)
         seat = session.seats[at]
         return [ :kill, at ] if chance(8)
-        return [ :rival, at, chance(60) ] if seat.claim.handed == :await && chance(35)
+        return [ :rival, at, chance(60) ] if %i[await judge].include?(seat.claim.handed) && chance(35)
         return answer(at) if seat.arrival.where == :condition
-        chance(65) ? [ :complete, at ] : unhappy(at)
+        chance(%i[judge remind].include?(seat.claim.handed) ? 80 : 65) ? [ :complete, at ] : unhappy(at)
       end
 
       def answer(at) = one([ [ :answer, at, true ], [ :answer, at, true ], [ :answer, at, chance(40) ], unhappy(at) ])
@@ -34,15 +38,38 @@ module Differential
 
       def sensible(session)
         return halting(session) if session.world.runs.any? && chance(15)
+        return [ :redefine, @random.rand(3) ] if chance(9)
         steps = session.world.runs.flat_map { |run| run.steps.map { |step| [ run.number, step ] } }
+        reminded = steps.filter_map { |_, step| step.reminder }
+        return reminding(session, one(reminded)) if reminded.any? && chance(50)
+        kept = steps.select { |_, step| step.kept }
+        return reaching(session, *one(kept)) if kept.any? && chance(50)
         waiting = steps.select { |_, step| step.waiting? && step.claim.nil? }
         return [ :submit, *named(one(waiting)) ] if waiting.any? && chance(50)
+        ahead = steps.select { |_, step| step.ahead? && !step.judged? }
+        return [ :submit, *named(one(ahead)) ] if ahead.any? && chance(25)
         failed = steps.select { |_, step| step.failed? }
         return again(one(failed)) if failed.any? && chance(40)
         return [ :work, one([ 1, 2, 16 ]) ] if session.world.queue.any? && chance(50)
         hurried = steps.select { |_, step| step.retrying? || step.delayed? || step.ready? && step.free? }
         return hurry(one(hurried)) if hurried.any? && chance(50)
         beginning(session)
+      end
+
+      # Until it is sent.
+      def reminding(session, reminder)
+        return [ :work, 16 ] if reminder.ready? || reminder.due?(session.world.now)
+        return beginning(session) unless reminder.due # it has been sent
+        [ :travel, ((reminder.due - session.world.now) / HOUR_MS.to_f).ceil.clamp(1, 5) ]
+      end
+
+      # What came early has its turn when what is before it is settled.
+      def reaching(session, number, step)
+        return [ :work, 16 ] if step.judged? || step.delayed?
+        before = session.world.runs[number].steps.select { |other| step.after.include?(other.name) && !other.settled? }
+        return [ :work, 16 ] if before.empty?
+        name = one(before).name
+        one([ [ :skip, number, name, "not wanted" ], [ :now, number, name, chance(30) ], [ :submit, number, name ] ])
       end
 
       # A paused run goes on more often than not.

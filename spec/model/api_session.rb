@@ -16,7 +16,7 @@ module Differential
     CALLS_MAX = 4
 
     # A call of a public word, on a thread of its own: what it is to end with.
-    Call = Struct.new(:kind, :raising, :run, :existing, :thread, :code, :error, :verdict, :input)
+    Call = Struct.new(:kind, :raising, :run, :existing, :thread, :code, :error, :verdict, :input, :kept)
     # Code that waits at the door, and what the model says is in hand there.
     Seat = Struct.new(:claim, :arrival, :call, :code, :places)
 
@@ -40,7 +40,7 @@ module Differential
       configure(directory)
       @code = ApiCode.new(designs, File.join(directory, "workflow.yml"), @door)
       @world, @seats, @succeeded = Reference::World.new, [], Hash.new(0)
-      @ids, @versions, @results, @inputs = [], Hash.new(0), {}, {}
+      @ids, @versions, @results, @inputs, @kept = [], Hash.new(0), {}, {}, {}
       @present, @position, @travelled, @counter = 0, 0, 0, 0
       @caller, @worker = Workflow::Role.by, Workflow::Role.worker
       @code.deploy(0)
@@ -92,9 +92,9 @@ module Differential
       end
 
       def do_now(number, name, raising)
-        return unless (run = run(number)) && calls < CALLS_MAX
+        return unless (run = run(number, name)) && calls < CALLS_MAX
         order = @code.order(run.key)
-        raising &&= order.workflow.id == @ids[number] # the object's own word means its current run
+        raising &&= order.workflow.id == @ids[number] && design[name] != Reference::Design::GONE # the object's own word means its current run
         call = call(:now, raising, run) { raising ? order.now!(name) : theirs(number).now(name) }
         message = hear_of(call)
         settle
@@ -105,7 +105,7 @@ module Differential
       end
 
       def do_later(number, name)
-        return unless (run = run(number))
+        return unless (run = run(number, name))
         refused = refusal { theirs(number).later(name) }
         settle
         expected = @world.later(run, name)
@@ -114,18 +114,18 @@ module Differential
       end
 
       def do_submit(number, name)
-        return unless (run = run(number)) && calls < CALLS_MAX
-        return if run.step(name).claim # see do_rival
+        return unless (run = run(number, name)) && calls < CALLS_MAX
+        return if run.step(name).judged? || run.step(name).claim&.handed == :await # see do_rival
         call = submission(number, name)
         message = hear_of(call)
         judged(run, name, call, message)
-        !call.verdict
+        !call.verdict || call.kept
       end
 
       # Two people at once: the second one hears when the first one's verdict is there, and is judged then.
       def do_rival(at, accept)
         seat = @seats[at]
-        return unless seat && seat.claim.handed == :await && !seat.claim.superseded? && calls < CALLS_MAX
+        return unless seat && %i[await judge].include?(seat.claim.handed) && !seat.claim.superseded? && calls < CALLS_MAX
         run, name = seat.claim.run, seat.claim.step.name
         rival = submission(run.number, name)
         accept ? do_complete(at) : do_reject(at)
@@ -135,7 +135,7 @@ module Differential
       end
 
       def do_retry(number, name)
-        return unless (run = run(number))
+        return unless (run = run(number, name))
         refused = refusal { theirs(number).retry(from: name&.to_sym) }
         settle
         expected = @world.retry(run, name, design, @caller)
@@ -156,6 +156,7 @@ module Differential
       # A person passes over a step, with or without saying why.
       def do_skip(number, name, reason)
         said = reason || "skipped by #{@caller}"
+        return unless run(number, name)
         halted(number, -> { theirs(number).skip(name, reason: reason) }) { |run| @world.omit(run, name, design, said, @caller) }
       end
 
@@ -188,8 +189,8 @@ module Differential
       # The core fires what is due and claims for its threads: twice as many steps as it is told of, less what they hold.
       def do_work(threads)
         due = @world.due.any?
-        threads = ALL if due
-        room = [ threads * 2, WORKERS ].min - @seats.count { |seat| seat.call.nil? }
+        threads = ALL if due || silent(@world.queue).any?
+        return if undecided?(due, room = room_of(threads))
         early = due ? ready_in_time : []
         @world.fire(@worker) if due
         claims = []
@@ -198,16 +199,31 @@ module Differential
         end
         return unless due || claims.any?
         working(threads) do
-          claims.each { |taken| landed(taken, hear_arrival(taken), nil) }
+          claims.partition { |taken| unasking?(taken.step) }.reverse.flatten(1).each { |taken| landed(taken, hear_arrival(taken), nil) }
           wait_for_events
         end
         claimed_before(early)
         true
       end
 
+      def room_of(threads) = [ threads * 2, WORKERS ].min - @seats.count { |seat| seat.call.nil? }
+
+      # What ends without a word of its own makes room for more at any moment; it is done when all that is ready has room.
+      def undecided?(due, room)
+        silent = silent(due ? @world.due + @world.queue : @world.queue)
+        silent.any? && (due || @world.queue.size > room || silent.size > 1)
+      end
+
+      # Steps that no code is called of: they are gone, or awaits that asked when they were gone and have nothing to ask now.
+      def silent(found) = found.select { |_, step| !carried?(step, @present) || unasking?(step) }
+      def unasking?(step) = step.mode == :ask && carried?(step, @present) && !ApiCode.asks?(part(step, @present))
+
       # Steps of runs in which something is due may be claimed before that, or after: the order is not promised.
       def ready_in_time
-        @world.queue.map { |run, step| Reference::Claim.new(run, step, @worker, nil, step.mode || :step, false, step.met || false) }
+        @world.queue.map do |run, step|
+          next Reference::Errand.new(run, step, @worker, nil, :remind, false, false) if step.waiting?
+          Reference::Claim.new(run, step, @worker, nil, step.mode || :step, false, step.met || false)
+        end
       end
 
       # What was, though the run was over then, is in hand for nothing.
@@ -215,7 +231,7 @@ module Differential
         early.select! { |claim| claim.run.ended? }
         (engine.in_hand - @seats.size).times do
           message = @door.hear("what was claimed before the run was over") { |arrival| arrival.is_a?(Door::Arrival) }
-          claim = early.find { |candidate| @ids[candidate.run.number] == message.run_id && candidate.step.name.to_sym == message.step }
+          claim = early.find { |candidate| @ids[candidate.run.number] == message.run_id && named(candidate.step, @present) == message.step }
           claim ? landed(claim, message, nil) : same("what runs", nil, message)
         end
       end
@@ -225,8 +241,9 @@ module Differential
       def do_complete(at)
         @counter += 1
         ended(at, :body, [ :return, "r#{@counter}" ]) do |seat, claim, design|
-          next accepted(seat, claim, design) if claim.handed == :await
-          keep_result(claim, "r#{@counter}") unless claim.superseded?
+          next accepted(seat, claim, design) if judging?(claim)
+          keep_result(claim, "r#{@counter}") unless claim.superseded? || claim.errand?
+          @succeeded[:remind] += 1 if claim.errand? && !claim.superseded?
           @world.complete(claim, design)
         end
       end
@@ -237,17 +254,30 @@ module Differential
         message = "#{kind} #{@counter}"
         ended(at, nil, [ :raise, [ error, message ] ]) do |seat, claim, design|
           blame(seat, error, claim.handed == :await ? :fault : nil)
-          next (@world.reject(claim, design, message, fault: true) && nil) if claim.handed == :await
+          next @world.reject(claim, design, message, fault: true) if judging?(claim)
+          next unreminded(claim, design, message) if claim.errand?
           @world.fail(claim, design, message, final: kind == :hopeless && claim.step.kind != :await)
         end
       end
 
       def do_reject(at)
         ended(at, nil, [ :reject, "no" ]) do |seat, claim, design|
-          blame(seat, Workflow::Rejected, claim.handed == :await ? :rejected : nil)
-          next (@world.reject(claim, design, "no", fault: false) && nil) if claim.handed == :await
+          blame(seat, Workflow::Rejected, claim.handed == :await ? :rejected : nil) unless claim.handed == :judge
+          next @world.reject(claim, design, "no", fault: false) if judging?(claim)
           @world.fail(claim, design, "no", final: true, reason: "rejected")
         end
+      end
+
+      def judging?(claim) = %i[await judge].include?(claim.handed)
+
+      # When it is tried again, chance has a say in; within an hour, so that it is due at once here.
+      def unreminded(claim, design, message)
+        due = fresh.reverse.find { |event| event.kind == :reminded }&.due_at unless claim.superseded?
+        delay = due ? milliseconds(due) - @world.now : 0
+        same("how soon it is reminded again", true, delay.between?(0, Invention::HOUR_MS))
+        @world.fail(claim, design, message, delay: delay)
+        do_travel(1)
+        nil
       end
 
       # A condition answers.
@@ -259,7 +289,7 @@ module Differential
         reply = [ :return, met == (word == :if) ]
         return go_in(seat, reply) if met && seat.claim.handed == :step
         ended(at, :condition, reply) do |_, claim, design|
-          met ? @world.open(claim, design) : @world.skip(claim, design, "#{word}: #{name}_asked")
+          met ? @world.open(claim, design) : @world.skip(claim, design, "#{word}: asked_#{ApiCode.number(name)}")
         end
       end
 
@@ -302,8 +332,17 @@ module Differential
       def judged(run, name, call, message)
         settle
         expected, claim = @world.submit(run, name, @caller)
-        call.verdict = :refused if expected == :not_waiting
+        call.verdict = early(run, name, call) if expected == :not_waiting
         landed(claim, message, call)
+      end
+
+      # An input before its time is kept, where the code says so.
+      def early(run, name, call)
+        return :refused unless @world.keep(run, name, design(call.code), @caller) == :ok
+        @kept[[ run.number, name ]] = call.input
+        @succeeded[:keep] += 1
+        call.kept = true
+        :accepted
       end
 
       # @return [Class, nil] of the error
@@ -325,19 +364,52 @@ module Differential
       # Either code of the claim has come to the door, or the call is over as it should be.
       def landed(claim, message, call)
         return conclude(call, message) unless claim
-        expected = [ @ids[claim.run.number], claim.step.name.to_sym, where(claim) ]
+        code = call ? call.code : @present
+        return vanished(claim, message, call) unless carried?(claim.step, code)
+        return opened(claim, message) if call.nil? && claim.handed == :ask && unasking?(claim.step)
+        expected = [ @ids[claim.run.number], named(claim.step, code), where(claim, code) ]
         actual = message.is_a?(Door::Arrival) ? [ message.run_id, message.step, message.where ] : message
         same("what runs next", expected, actual)
-        same("attempt of #{claim.step.name}", claim.step.attempts, message.attempt) unless claim.handed == :await
+        attempt = claim.errand? ? claim.step.reminder.tries : claim.step.attempts
+        same("attempt of #{claim.step.name}", attempt, message.attempt) unless claim.handed == :await
+        same("cursor of #{claim.step.name}", claim.step.progress&.last, message.cursor) if claim.handed == :step
         claim.entered = true
-        @seats << Seat.new(claim, message, call, call ? call.code : @present, @present)
+        @seats << Seat.new(claim, message, call, code, @present)
+        @succeeded[:renamed] += 1 if message.step != claim.step.name.to_sym
         true
       end
 
-      def where(claim)
+      # By a worker that had nothing to ask. What comes then, is taken by those who are at work.
+      def opened(claim, message)
+        same("what comes of an await that asks nothing", Door::Left, message.class)
+        settle
+        following = @world.open(claim, design) || @world.take(@worker)
+        following ? landed(following, hear_arrival(following), nil) : true
+      end
+
+      def where(claim, code)
+        return :remind if claim.errand?
         return :otherwise if claim.handed == :otherwise
-        return :body if claim.handed == :await || claim.met
-        ApiCode.asks?(part(claim.step.name)) ? :condition : :body
+        return :body if judging?(claim) || claim.met
+        ApiCode.asks?(part(claim.step, code)) ? :condition : :body
+      end
+
+      # The code has no such step: whoever holds it puts the run down, and says what there was and what there is.
+      def vanished(claim, message, call)
+        same("what comes of a step that is gone", call ? Door::Outcome : Door::Left, message.class)
+        settle
+        claim.step.told = told?(claim) unless claim.errand?
+        why = claim.run.halted ? claim.run.why : theirs(claim.run.number).reason
+        said = / has (no step #{claim.step.name} any more\.|[rs]\d as )/
+        same("the reason of the pause", said, why.to_s[said] ? said : why) unless claim.run.halted
+        claim.entered = true
+        @world.halt(claim, :pause, why)
+        @succeeded[:vanish] += 1
+        return true unless call
+        call.error ||= Workflow::StepVanished
+        call.verdict = :refused if claim.handed == :await
+        conclude(call, message)
+        true
       end
 
       def conclude(call, message)
@@ -345,6 +417,7 @@ module Differential
         same("#{call.kind} raised", expected_error(call), message.error&.class)
         return if message.error
         same("#{call.kind} was accepted", call.verdict == :accepted, message.value.accepted?) if call.kind == :submit
+        same("#{call.kind} was kept", !!call.kept, message.value.kept?) if call.kind == :submit
         run = call.kind == :submit ? message.value.run : message.value
         same("#{call.kind} returned the run", [ @ids[call.run.number], call.existing ], [ run.id, run.existing? ])
       end
@@ -357,7 +430,7 @@ module Differential
       # Code that waited is told how it ends; then the model, with the code that it was begun with.
       def ended(at, where, reply)
         seat = @seats[at]
-        return unless seat && (where.nil? || seat.arrival.where == where || where == :body && seat.arrival.where == :otherwise)
+        return unless seat && (where.nil? || seat.arrival.where == where || where == :body && seat.arrival.where != :condition)
         @seats.delete_at(at)
         seat.arrival.reply << reply
         message = seat.call ? hear_of(seat.call) : hear_left(seat)
@@ -384,13 +457,30 @@ module Differential
 
       # What follows is claimed for the workers; what no thread took within moments goes back to everybody.
       def goes_on(claim)
+        return stopped(claim) if silent([ [ claim.run, claim.step ] ]).any?
         message = hear_arrival(claim, vain: -> { engine.in_hand == @seats.size })
         message ? landed(claim, message, nil) : @world.give_back(claim)
       end
 
+      # Nobody's in the end: put down or opened, or not taken in time.
+      def stopped(claim)
+        Thread.pass until engine.in_hand == @seats.size
+        settle
+        told = @world.runs.sum { |run| run.journal.size }
+        return @world.give_back(claim) if fresh.size == told
+        return vanished(claim, hear_gone, nil) unless carried?(claim.step, @present)
+        hear_gone
+        @world.open(claim, design)&.then { |following| goes_on(following) }
+      end
+
+      def hear_gone = @door.hear("the end of a step that is gone") { |message| message.is_a?(Door::Left) }
+
       def hear_arrival(claim, vain: nil)
+        return hear_gone if silent([ [ claim.run, claim.step ] ]).any?
+        step = named(claim.step, @present)
+
         @door.hear("#{claim.step.name} by a worker", vain: vain) do |message|
-          message.is_a?(Door::Arrival) && message.run_id == @ids[claim.run.number] && message.step == claim.step.name.to_sym
+          message.is_a?(Door::Arrival) && message.run_id == @ids[claim.run.number] && message.step == step
         end
       end
 
@@ -403,13 +493,15 @@ module Differential
       end
 
       def accepted(seat, claim, design)
-        seat.call.verdict = claim.superseded? ? :refused : :accepted
-        @inputs[[ claim.run.number, claim.step.name ]] = seat.call.input unless claim.superseded?
+        seat.call.verdict = claim.superseded? ? :refused : :accepted if claim.handed == :await
+        key = [ claim.run.number, claim.step.name ]
+        @inputs[key] = claim.handed == :await ? seat.call.input : @kept[key] unless claim.superseded?
+        @succeeded[:judge] += 1 if claim.handed == :judge && !claim.superseded?
         @world.accept(claim, design)
       end
 
       def keep_result(claim, value)
-        @results[[ claim.run.number, claim.step.name ]] = value if ApiCode.result?(part(claim.step.name))
+        @results[[ claim.run.number, claim.step.name ]] = value if ApiCode.result?(claim.step.name)
       end
 
       def blame(seat, error, verdict)
@@ -443,20 +535,28 @@ module Differential
       # An answer from the committer: whatever was handed in before is recorded; the moment is when.
       def settle
         engine.later("0000000000000", "none")
-        last = fresh.last
+        last = fresh.reverse.find { |event| event.kind != :run_paused } # which may come of what follows, moments later
         @world.now = milliseconds(last.at) if last
       end
 
       def moment = Process.clock_gettime(Process::CLOCK_REALTIME, :millisecond) + @travelled
       def milliseconds(time) = time && (time.to_r * 1000).round
-      def run(number) = @world.runs[number]
-      def part(name) = @designs.first[:parts].find { |part| part[:name] == name }
+      # @param name [String, nil] of a step that it is to have: a list that is shortened may name one of another run
+      def run(number, name = nil) = @world.runs[number]&.then { |run| run if name.nil? || run.step(name) }
+
+      # What the code says of a step of a run, which may be called otherwise there.
+      def part(step, code) = @designs[code][:parts].find { |part| part[:name] == design(code)[step.name].name }
+      def named(step, code) = design(code)[step.name].name.to_sym
+      def carried?(step, code) = design(code).carries?(step)
 
       # The model's design of a class as it was loaded, with the places that the file gives now: that is how they are read.
       def design(code = @present, places = @present)
         @models ||= {}
-        @models[[ code, places ]] ||= Reference::Design.new(@designs[code][:parts].zip(@designs[places][:parts]).map { |part, placed|
-          part.merge(place: placed[:place]).compact }, @designs[code][:unique])
+        @models[[ code, places ]] ||= Reference::Design.new(placed(@designs[code][:parts], @designs[places][:parts]), @designs[code][:unique])
+      end
+
+      def placed(parts, others)
+        parts.map { |part| part.merge(place: others.find { |other| other[:name] == part[:name] }&.dig(:place)).compact }
       end
 
       # ---- Comparing ----
@@ -478,8 +578,19 @@ module Differential
         same("state of run #{run.number}", run.state, theirs.state)
         same("whether run #{run.number} is being cancelled", run.cancelling?, theirs.cancelling?)
         same("why run #{run.number} is halted", run.why, theirs.reason) if run.halted || run.ending == :cancelled
-        same("steps of run #{run.number}", run.steps.map { |step| step.name.to_sym }, theirs.steps.map(&:name))
+        same("steps of run #{run.number}", shown(run), theirs.steps.map(&:name))
         run.steps.zip(theirs.steps) { |step, other| compare_step(run, step, theirs, other) }
+      end
+
+      # Under the names of today, unless another step of the run has it.
+      def shown(run)
+        taken = run.steps.map(&:name)
+        run.steps.map do |step|
+          name = design[step.name].name
+          next step.name.to_sym if name.nil? || taken.include?(name)
+          taken << name
+          name.to_sym
+        end
       end
 
       def compare_events(run, theirs)
@@ -505,8 +616,9 @@ module Differential
         state = step.ready? && step.claim&.entered && other.running? ? :ready : other.state
         reason = other.reason unless other.reason == Workflow::Run::UNATTENDED # threads are lent to the worker one by one here
         actual = { state: state, attempts: other.attempts, round: other.round, reason: reason, due: milliseconds(other.due_at),
-          error: other.error&.message }
-        expected = { state: step.state, attempts: step.attempts, round: step.round, reason: step.reason, due: step.due, error: step.error }
+          error: other.error&.message, kept: other.kept?, remind: milliseconds(other.remind_at), progress: other.progress&.to_a }
+        expected = { state: step.state, attempts: step.attempts, round: step.round, reason: step.reason, due: step.due, error: step.error,
+          kept: !!step.kept, remind: step.reminder&.due, progress: step.progress }
         same("step #{step.name} of run #{run.number}", expected, actual)
         compare_values(run, step, theirs) if step.state == :completed
       end

@@ -6,12 +6,12 @@ require_relative "api_invention"
 require_relative "../support/replay"
 
 module Differential
-  # Sequences of operations out of one seed, until there were enough of them; what differs is shortened and told. One in a
-  # hundred goes through the Ruby API: a class made from the design, its public words, and a Workflow::Worker.
+  # Sequences of operations out of one seed, until there were enough of them; what differs is shortened and told. One in
+  # thirty goes through the Ruby API: a class made from the design, its public words, and a Workflow::Worker.
   class Campaign
     SEQUENCE = 60 # operations
     SHORTEN_S = 8
-    API_EVERY = 100
+    API_EVERY = 30
 
     # How often each kind of operation did something: of the native sequences, and of those through the API.
     # @return [Hash{Symbol=>Integer}]

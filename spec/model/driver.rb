@@ -522,7 +522,7 @@ module Differential
       end
 
       def native_step(part, names)
-        { name: part[:name], kind: part[:kind], deps: part[:after].map { |name| names.index(name) }, place: part[:place],
+        { name: part[:name], kind: part[:kind], deps: part[:after].map { |name| names.index(name) }, place: part[:kind] == :await ? :later : part[:place],
           retries: part[:retries] || 0, backoff: part[:backoff], expires_ms: part[:expires], otherwise: part[:otherwise],
           wait_ms: part[:wait], asks: part[:asks] || false, either: part[:either], was: part[:was],
           early: part[:early] || false, remind_ms: part[:remind], remind: part[:remind] && "remind" }.compact

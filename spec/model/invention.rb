@@ -20,8 +20,7 @@ module Differential
       unique = chance(70)
       first = Array.new(1 + @random.rand(STEPS_MAX)) { |index| shape(index) }
       group(first)
-      shapes = [ first ] + Array.new(@random.rand(3)) { chance(50) ? first : reshape(first) }
-      shapes.map { |parts| { unique: unique, parts: parts.map { |part| part.merge(options(part)) } } }
+      [ first, *later_versions(first) ].map { |parts| { unique: unique, parts: parts.map { |part| part.merge(options(part)) } } }
     end
 
     # @param session [Session] what may be done depends on what is there, four times in five
@@ -34,6 +33,8 @@ module Differential
     end
 
     private
+      def later_versions(first) = Array.new(@random.rand(3)) { chance(50) ? first : reshape(first) }
+
       # Another process dies, or hangs and wakes up.
       def disaster(session)
         return [ :wake, @fate.rand(3).zero? ? :fail : :complete ] if session.sleeping? && @fate.rand(2).zero?

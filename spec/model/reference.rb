@@ -85,6 +85,8 @@ module Reference
     attr_accessor :crashes, :lapsed
     # Whether the log has it that the attempt in hand began: a matter of moments, so whoever drives this says so.
     attr_accessor :told
+    # What it last said of how far it is, in this round.
+    attr_accessor :progress
 
     def initialize(part)
       @crashes = 0
@@ -131,7 +133,8 @@ module Reference
 
     # A person asks for it again: as if it had never been reached, in another round.
     def reopen
-      become(:pending, attempts: 0, failures: 0, crashes: 0, round: round + 1, mode: nil, way: name, met: false, reason: nil, error: nil)
+      become(:pending, attempts: 0, failures: 0, crashes: 0, round: round + 1, mode: nil, way: name, met: false, reason: nil, error: nil,
+        progress: nil)
     end
   end
 
@@ -304,7 +307,7 @@ module Reference
     end
 
     def fail(claim, design, message, final: false, delay: nil, reason: nil)
-      return errand_done(claim, failed: true, again: final ? nil : @now + delay) if claim.errand?
+      return errand_done(claim, failed: true, again: final ? nil : @now + delay, reason: reason) if claim.errand?
       ending(claim) do |run, step, by|
         attempt_ended(:step_failed, claim, reason: reason)
         step.error, step.failed_at = message, @now
@@ -698,8 +701,10 @@ module Reference
         claim.breath ? claim.run.steps.select { |step| step.breath.equal?(claim.breath) } : []
       end
 
+      # What is an await by now has no place of its own: whoever finds out is a worker.
       def place(run, step, design)
-        run.place || design[step.name].place || (step.kind == :later ? :later : :now)
+        part = design[step.name]
+        run.place || part.place || (step.kind == :later || part.kind == :await && !step.await? ? :later : :now)
       end
 
       # ---- Expiry ----
