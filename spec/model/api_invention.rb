@@ -7,11 +7,13 @@ module Differential
   class ApiInvention < Invention
     # All that can be done; model_spec.rb wants each to have had an effect.
     KINDS = %i[start now later submit rival retry redefine travel work complete raise reject answer kill
-      cancel pause resume skip keep judge remind vanish renamed].freeze
+      cancel pause resume skip keep judge remind vanish renamed
+      progress note checkpoint leave list].freeze
 
     # @param session [ApiSession]
     # @return [Array]
     def operation(session)
+      return list if chance(6)
       return ending(session) if session.seats.any? && chance(50)
       chance(85) && sensible(session) || anything(session)
     end
@@ -27,8 +29,13 @@ module Differential
         return [ :kill, at ] if chance(8)
         return [ :rival, at, chance(60) ] if %i[await judge].include?(seat.claim.handed) && chance(35)
         return answer(at) if seat.arrival.where == :condition
+        return [ :cancel, seat.claim.run.number, "no more" ] if chance(4)
+        return one([ [ :progress, at, chance(50) ], [ :progress, at, chance(50) ], [ :note, at ], [ :checkpoint, at ] ]) if chance(telling(seat))
         chance(%i[judge remind].include?(seat.claim.handed) ? 80 : 65) ? [ :complete, at ] : unhappy(at)
       end
+
+      # How often it says something; more often when it is not wanted any more.
+      def telling(seat) = seat.claim.superseded? || seat.claim.run.cancelling? ? 80 : 20
 
       def answer(at) = one([ [ :answer, at, true ], [ :answer, at, true ], [ :answer, at, chance(40) ], unhappy(at) ])
 
@@ -85,7 +92,7 @@ module Differential
 
       def beginning(session)
         return one([ passing, [ :work, 16 ] ]) if session.world.runs.size >= RUNS_MAX
-        [ :start, @random.rand(KEYS), one([ nil, nil, nil, :now, :later ]), chance(30) ]
+        [ :start, @random.rand(KEYS), one([ nil, nil, nil, :now, :later ]), chance(30), one(TAGS) ]
       end
 
       def anything(session)

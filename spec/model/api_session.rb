@@ -79,12 +79,13 @@ module Differential
 
       # ---- Operations: words of the API ----
 
-      def do_start(key, place, raising)
+      def do_start(key, place, raising, tags = {})
         return if calls >= CALLS_MAX
-        call = call(:start, raising) { @code.order(key).public_send(raising ? :start! : :start, **{ place: place }.compact) }
+        options = { place: place, tags: (tags.transform_keys(&:to_sym) if tags.any?) }.compact
+        call = call(:start, raising) { @code.order(key).public_send(raising ? :start! : :start, **options) }
         message = hear_of(call)
         settle
-        expected, run, claim = @world.start(design, key, place: place, here: true, by: @caller)
+        expected, run, claim = @world.start(design, key, place: place, here: true, by: @caller, tags: tags)
         @ids << @code.order(key).workflows.first.id if expected == :started
         call.run, call.existing = run, expected == :existing
         landed(claim, message, call)
@@ -169,6 +170,25 @@ module Differential
         expected = yield run
         same("halting", expected == :ok ? nil : Workflow::NotPending, refused)
         run.journal.size > before
+      end
+
+      # Whatever is asked of all runs: of a class or of one object, in a state, at a step under any of its names, with tags.
+      def do_list(key, state, step, tags)
+        part = step && @designs[@present][:parts].find { |candidate| ApiCode.number(candidate[:name]) == ApiCode.number(step) }
+        return if step && part.nil?
+        names = part && [ part[:name], *part[:was] ]
+        expected = (names || [ nil ]).flat_map { |name| @world.list(key: key, state: state, step: name, tags: tags) }.uniq
+        query = queried(@code.order(key), key, state, part, tags)
+        same("list of #{query.inspect}", expected.map { |run| @ids[run.number] }.sort.reverse, query.map(&:id))
+        same("count of #{query.inspect}", expected.size, query.count)
+        expected.any?
+      end
+
+      def queried(order, key, state, part, tags)
+        query = key ? order.workflows : order.class.workflows
+        query = query.public_send(state) if state
+        query = query.at(part[:name].to_sym) if part
+        tags.empty? ? query : query.tagged(tags.transform_keys(&:to_sym))
       end
 
       # Another version of the class and of the file is loaded.
@@ -291,6 +311,47 @@ module Differential
         ended(at, :condition, reply) do |_, claim, design|
           met ? @world.open(claim, design) : @world.skip(claim, design, "#{word}: asked_#{ApiCode.number(name)}")
         end
+      end
+
+      # A body says how far it is: a durable event, and a checkpoint.
+      def do_progress(at, with_cursor)
+        seat = @seats[at]
+        @counter += 1
+        cursor = with_cursor ? @counter : seat&.claim&.step&.progress&.last
+        said = [ @counter, @counter * 2, "said #{@counter}", cursor ]
+        options = { of: said[1], message: said[2] }.merge(with_cursor ? { cursor: cursor } : {})
+        says(at, [ :progress, { words: said.first(1), options: options } ]) { |claim| @world.say(claim, :progressed, progress: said) }
+      end
+
+      def do_note(at)
+        @counter += 1
+        says(at, [ :note, { words: [ :found ], options: { number: @counter } } ]) { |claim| @world.say(claim, :noted, reason: "found") }
+      end
+
+      def do_checkpoint(at) = says(at, [ :checkpoint, {} ])
+
+      # It goes on, or has to leave: Interrupted where it is nobody's any more, Cancelled where its run is to end. Which of
+      # its questions says so is a matter of moments: a checkpoint asks the store five times a second at most.
+      def says(at, reply)
+        seat = @seats[at]
+        return unless seat && %i[step otherwise].include?(seat.claim.handed) && seat.arrival.where != :condition
+        seat.arrival.reply << reply
+        message = @door.hear("what comes of #{reply.first}") { |heard| heard.thread.equal?(seat.arrival.thread) }
+        settle
+        wanted = !seat.claim.superseded? && !seat.claim.run.cancelling?
+        yield seat.claim if block_given? && (wanted || fresh.any? { |event| %i[progressed noted].include?(event.kind) })
+        stays = message.is_a?(Door::Arrival)
+        same("whether it stays", wanted, stays) unless reply.first == :checkpoint && stays
+        stays ? seat.arrival = message : leave(seat, message)
+        true
+      end
+
+      def leave(seat, message)
+        @seats.delete(seat)
+        @succeeded[:leave] += 1
+        seat.call.error ||= seat.claim.superseded? ? Workflow::Interrupted : Workflow::Cancelled if seat.call
+        @world.give_back(seat.claim)
+        conclude(seat.call, message) if seat.call
       end
 
       # The thread is killed, a worker's or a caller's.
@@ -576,6 +637,7 @@ module Differential
         raise Difference, "run #{run.number} is not among the runs of its object" unless theirs
         compare_events(run, theirs)
         same("state of run #{run.number}", run.state, theirs.state)
+        same("tags of run #{run.number}", run.tags.transform_keys(&:to_sym), theirs.tags)
         same("whether run #{run.number} is being cancelled", run.cancelling?, theirs.cancelling?)
         same("why run #{run.number} is halted", run.why, theirs.reason) if run.halted || run.ending == :cancelled
         same("steps of run #{run.number}", shown(run), theirs.steps.map(&:name))

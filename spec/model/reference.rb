@@ -377,6 +377,17 @@ module Reference
       end
     end
 
+    # ---- In the middle of an attempt ----
+
+    # It says how far it is, or what it came across.
+    # @return [Symbol] :ok, :stale or :cancelled: then it is to leave
+    def say(claim, kind, reason: nil, progress: nil)
+      return :stale if claim.superseded?
+      claim.step.progress = progress if progress
+      claim.run.tell(kind, claim.step, attempt: claim.errand? ? claim.step.reminder.tries : claim.attempt, reason: reason, by: claim.by)
+      claim.run.cancelling? ? :cancelled : :ok
+    end
+
     # ---- Halting ----
 
     # What nobody holds is cancelled at once; the run is over when nobody holds anything.
