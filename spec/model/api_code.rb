@@ -69,7 +69,7 @@ module Differential
     Broken = Class.new(StandardError)
     Hopeless = Class.new(StandardError)
 
-    KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind].freeze
+    KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind once].freeze
 
     # What the public words can say of a design: an either is written as one block, an otherwise has an expiry, a reminder
     # comes before it, and conditions stay as they were, so that what asks is known beforehand. The file has places only of
@@ -159,6 +159,7 @@ module Differential
       def seconds(milliseconds) = milliseconds && milliseconds / 1000
 
       def of_step(part)
+        return { once: true, result: ApiCode.result?(part[:name]) } if part[:once]
         { retries: part[:retries], backoff: seconds(part[:backoff]), give_up_on: Hopeless, result: ApiCode.result?(part[:name]) }
       end
 

@@ -8,7 +8,7 @@ module Differential
     # All that can be done; model_spec.rb wants each to have had an effect.
     KINDS = %i[start now later submit rival retry redefine travel work complete raise reject answer kill
       cancel pause resume skip keep judge remind vanish renamed
-      progress note checkpoint leave list].freeze
+      progress note checkpoint leave list interrupt].freeze
 
     # @param session [ApiSession]
     # @return [Array]
@@ -26,7 +26,7 @@ module Differential
       def ending(session)
         at = @random.rand(session.seats.size)
         seat = session.seats[at]
-        return [ :kill, at ] if chance(8)
+        return [ :kill, at ] if chance(seat.claim.step.begun ? 25 : 8)
         return [ :rival, at, chance(60) ] if %i[await judge].include?(seat.claim.handed) && chance(35)
         return answer(at) if seat.arrival.where == :condition
         return [ :cancel, seat.claim.run.number, "no more" ] if chance(4)

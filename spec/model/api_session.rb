@@ -362,6 +362,7 @@ module Differential
         seat.arrival.thread.join(Door::HEAR_S) or raise Difference, "a killed thread goes on: #{seat.arrival.inspect}"
         @door.forget { |message| message.thread.equal?(seat.arrival.thread) }
         settle
+        @succeeded[:interrupt] += 1 if seat.claim.step.begun && !seat.claim.superseded?
         @world.give_back(seat.claim)
         true
       end
@@ -435,6 +436,7 @@ module Differential
         same("attempt of #{claim.step.name}", attempt, message.attempt) unless claim.handed == :await
         same("cursor of #{claim.step.name}", claim.step.progress&.last, message.cursor) if claim.handed == :step
         claim.entered = true
+        @world.begin(claim) if message.where == :body && once?(claim, code)
         @seats << Seat.new(claim, message, call, code, @present)
         @succeeded[:renamed] += 1 if message.step != claim.step.name.to_sym
         true
@@ -547,11 +549,18 @@ module Differential
 
       # The condition is met, the body begins: the same attempt.
       def go_in(seat, reply)
+        claim = seat.claim
         seat.arrival.reply << reply
-        seat.arrival = @door.hear("the body of #{seat.claim.step.name}") { |message| message.thread.equal?(seat.arrival.thread) }
+        message = @door.hear("the body of #{claim.step.name}") { |heard| heard.thread.equal?(seat.arrival.thread) }
+        settle
+        return leave(seat, message) || true if once?(claim, seat.code) && @world.begin(claim) == :stale
+        seat.arrival = message
         same("after the condition", :body, seat.arrival.where)
-        seat.claim.met = true
+        claim.met = true
       end
+
+      # Whether that its method is entered is in the log before: then it is entered once only.
+      def once?(claim, code) = claim.handed == :step && !!part(claim.step, code)[:once]
 
       def accepted(seat, claim, design)
         seat.call.verdict = claim.superseded? ? :refused : :accepted if claim.handed == :await

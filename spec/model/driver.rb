@@ -79,6 +79,9 @@ module Differential
     # @return [Boolean] whether the present code cannot run what is in the hand
     def gone?(at) = !hands[at].claim.nil? && !model_now.carries?(hands[at].claim.step)
 
+    # Whether it is a step that runs once and has not been begun.
+    def beginnable?(at) = hands[at].claim&.then { |claim| once?(claim) && !claim.step.begun }
+
     # Whether another process holds a step and stands still.
     def sleeping? = !@sleeper.nil?
 
@@ -155,6 +158,21 @@ module Differential
       def do_complete(at, wait)
         step_in_hand(at) { |hand, claim| ended(hand, wait, hand.complete(native_now, nil, wait)) { @world.complete(claim, model_now) } }
       end
+
+      # A step that runs once: that it begins is in the log before its method is entered.
+      def do_begin(at)
+        hand = hands[at]
+        claim = hand.claim
+        return unless claim && once?(claim)
+        enter(hand)
+        answer = hand.native.begin(native_now)
+        barrier
+        moment_of(peek)
+        same("begin", @world.begin(claim), answer)
+        answer != :stale
+      end
+
+      def once?(claim) = claim.handed == :step && !!model_now[claim.step.name].once
 
       def do_fail(at, final, delay, wait)
         step_in_hand(at, :ask, :judge) do |hand, claim|
@@ -301,6 +319,7 @@ module Differential
         while died < times && (holder, claim = taken_by_another(LEASE_MS, entered))
           holder.kill
           taken_over(claim)
+          @succeeded[:crash_once] += 1 if claim.step.begun
           @world.crash(claim)
           compare([ :crash ])
           died += 1
@@ -316,6 +335,7 @@ module Differential
         holder.stop
         @sleeper, @slept, @perhaps = holder, claim, false
         taken_over(claim)
+        @succeeded[:hang_once] += 1 if claim.step.begun
         @world.lapse(claim)
         claim.step.lapsed = nil unless claim.entered # looking whether it is free was a claim
         true
@@ -331,6 +351,7 @@ module Differential
         moment_of(peek)
         claim.step.lapsed = nil if @perhaps && events.empty? && claim.step.lapsed.equal?(claim)
         late = claim.superseded?
+        @succeeded[:settle_doubt] += 1 if claim.step.doubt.equal?(claim)
         unkept(end_late(how, claim))
         same("whether a late result is recorded", !late, events.any?)
         @succeeded[late ? :wake_too_late : :wake_in_time] += 1
@@ -354,6 +375,7 @@ module Differential
         holder = Holder.new(@path, @natives, lease_ms, @travelled)
         hold(nil, claim, holder.take)
         holder.enter if claim.entered
+        same("begin of a holder", @world.begin(claim), holder.begin(@present)) if claim.entered && once?(claim)
         [ holder, claim ]
       end
 
@@ -525,7 +547,7 @@ module Differential
         { name: part[:name], kind: part[:kind], deps: part[:after].map { |name| names.index(name) }, place: part[:kind] == :await ? :later : part[:place],
           retries: part[:retries] || 0, backoff: part[:backoff], expires_ms: part[:expires], otherwise: part[:otherwise],
           wait_ms: part[:wait], asks: part[:asks] || false, either: part[:either], was: part[:was],
-          early: part[:early] || false, remind_ms: part[:remind], remind: part[:remind] && "remind" }.compact
+          early: part[:early] || false, once: part[:once] || false, remind_ms: part[:remind], remind: part[:remind] && "remind" }.compact
       end
 
       # ---- Comparing ----
@@ -557,7 +579,7 @@ module Differential
         key = [ run.number, event[4], event[5], event[6] ]
         @told.delete(key) if event[3] == :step_scheduled # attempts are counted anew in another mode
         return false unless event[3] == :step_started
-        raise Difference, "step_started twice: #{key.inspect}" if @told[key]
+        raise Difference, "step_started twice: #{key.inspect}" if @told[key] && !run.step(event[4].to_s).begun
         @told[key] = true
       end
 

@@ -24,6 +24,10 @@ module Differential
     # From now on its death counts.
     def enter = ask(:enter)
 
+    # Of a step that runs once.
+    # @param index [Integer] the code's
+    def begin(index) = ask(:begin, index)
+
     # Without a word.
     def kill
       Process.kill(:KILL, @pid)
@@ -70,6 +74,7 @@ module Differential
       def answer(request, index = nil, travelled = 0)
         return take_one if request == :take
         return @hand.enter if request == :enter
+        return @hand.begin(@natives[index]) if request == :begin
         @engine.travel(travelled)
         @hand.enter
         _, events, = finish(request, @natives[index])

@@ -12,6 +12,7 @@ module Differential
 
     def initialize(random)
       @random = random
+      @luck = Random.new(random.seed + 2) # the same, of definitions
       @fate = Random.new(random.seed + 1) # of its own, so that what happens rarely does not move all the rest
     end
 
@@ -93,7 +94,7 @@ module Differential
 
       def step_options
         { retries: chance(50) ? 0 : 1 + @random.rand(2), backoff: HOUR_MS * (1 + @random.rand(3)), place: one([ nil, nil, :now, :later ]),
-          wait: delay }.compact
+          wait: delay }.compact.then { |said| @luck.rand(4).zero? ? said.merge(once: true, retries: 0) : said }
       end
 
       def await_options
@@ -120,6 +121,7 @@ module Differential
       end
 
       def ending(session, at)
+        return [ :begin, at ] if session.beginnable?(at) && @luck.rand(3).positive?
         return [ :dwell, at ] if @random.rand(400).zero? # it takes its time
         return [ :vanish, at, chance(80) ] if session.gone?(at) && chance(50)
         return [ :halt_instead, at, one(%i[cancel pause pause]), chance(80) ] if chance(2)

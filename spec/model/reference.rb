@@ -13,7 +13,7 @@ module Reference
   # A caller's has a breath: what became ready by its own call and is kept for it; a worker's has none.
   # One whose lease ran out is not superseded by that alone.
   Claim = Struct.new(:run, :step, :by, :breath, :handed, :entered, :met, :attempt, :alone) do
-    def superseded? = !step.claim.equal?(self) && !step.lapsed.equal?(self)
+    def superseded? = [ step.claim, step.lapsed, step.doubt ].none? { |stands| stands.equal?(self) }
     def worker? = breath.nil?
     def work = [ run.number, step.name, step.way, step.attempts, step.round, handed, met ]
     def errand? = false
@@ -54,7 +54,7 @@ module Reference
 
   # What the code says at this moment. Names, kinds, order and groups are pinned when a run starts; the rest is asked again.
   class Design
-    Part = Struct.new(:name, :kind, :after, :either, :place, :retries, :backoff, :expires, :otherwise, :wait, :asks, :early, :remind, :was,
+    Part = Struct.new(:name, :kind, :after, :either, :place, :retries, :backoff, :expires, :otherwise, :wait, :asks, :early, :remind, :was, :once,
       keyword_init: true)
     # Nothing is said of a step.
     GONE = Part.new(retries: 0)
@@ -85,6 +85,9 @@ module Reference
     attr_accessor :crashes, :lapsed
     # Whether the log has it that the attempt in hand began: a matter of moments, so whoever drives this says so.
     attr_accessor :told
+    # Of a step that runs once: whether the log has it that its method was entered, and whose own late result would settle
+    # what became of it.
+    attr_accessor :begun, :doubt
     # What it last said of how far it is, in this round.
     attr_accessor :progress
 
@@ -126,7 +129,8 @@ module Reference
     # Leaves whatever it was doing; nobody holds it any more.
     def become(state, **facts)
       @state, @due, @claim, @since, @breath, @reminder, @lapsed = state, nil, nil, nil, nil, nil, nil
-      @told = false
+      @told = @begun = false
+      @doubt = nil
       @kept &&= %i[ready failed].include?(state)
       facts.each { |fact, value| public_send(:"#{fact}=", value) }
     end
@@ -200,6 +204,7 @@ module Reference
   # All runs, and every command that there is. A command answers as the native API does, in names instead of bytes.
   class World
     CRASHES_MAX = 3
+    DOUBT = "it was begun and did not end, and runs once: whether it had its effect is not known. Look, then retry it if it had not"
 
     attr_reader :runs
     attr_accessor :now
@@ -372,12 +377,20 @@ module Reference
         exhale(claim) if untouched
         next run.halted ? let_go(run, step, by) : step.claim = nil if untouched
         run.tell(:lease_lost, step, reason: "interrupted", by: by)
-        run.cancelling? ? step.become(:cancelled) : ready(run, step, step.attempts + 1, by)
+        lost(run, step, by)
         exhale(claim)
       end
     end
 
     # ---- In the middle of an attempt ----
+
+    # Its method is about to be entered, for the only time.
+    # @return [Symbol] :ok, :stale or :cancelled
+    def begin(claim)
+      return :stale if claim.superseded? || claim.step.begun
+      claim.step.begun = true
+      claim.run.cancelling? ? :cancelled : :ok
+    end
 
     # It says how far it is, or what it came across.
     # @return [Symbol] :ok, :stale or :cancelled: then it is to leave
@@ -457,6 +470,7 @@ module Reference
         next unless claim.entered
         run.tell(:lease_lost, step, reason: "crashed", by: by)
         step.crashes += 1
+        next interrupt(run, step, by) if step.begun
         step.crashes < CRASHES_MAX ? ready(run, step, step.attempts + 1, by) : park(claim)
       end
     end
@@ -467,8 +481,9 @@ module Reference
       run, step, = claim.run, claim.step
       step.claim = nil
       run.tell(:lease_lost, step, reason: "lease expired", by: claim.by) if claim.entered
-      ready(run, step, step.attempts + 1, claim.by) if claim.entered
-      step.lapsed = claim
+      doubtful = step.begun
+      doubtful ? interrupt(run, step, claim.by) : ready(run, step, step.attempts + 1, claim.by) if claim.entered
+      doubtful ? step.doubt = claim : step.lapsed = claim
     end
 
     # ---- Again, by a person ----
@@ -584,7 +599,23 @@ module Reference
       # It was told as begun: that attempt is over.
       def lose(run, step, by)
         run.tell(:lease_lost, step, reason: "given back", by: by)
-        run.cancelling? ? step.become(:cancelled) : ready(run, step, step.attempts + 1, by)
+        lost(run, step, by)
+        nil
+      end
+
+      # Another attempt, unless nobody is to make one.
+      def lost(run, step, by)
+        return step.become(:cancelled) if run.cancelling?
+        step.begun ? interrupt(run, step, by) : ready(run, step, step.attempts + 1, by)
+      end
+
+      # What was begun is not begun again: whether it had its effect is not known.
+      def interrupt(run, step, by)
+        run.tell(:step_failed, step, reason: "interrupted", by: by)
+        step.failures += 1
+        step.failed_at = @now
+        step.become(:failed, reason: "interrupted", error: DOUBT)
+        go_on(run, nil, by, reason: "interrupted")
         nil
       end
 
