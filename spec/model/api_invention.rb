@@ -20,7 +20,8 @@ module Differential
 
     private
       # There are few of these sequences, so they change more, and wait more.
-      def later_versions(first) = Array.new(1 + @random.rand(2)) { chance(30) ? first : reshape(first) }
+      def later_versions(first) = Array.new(1 + @random.rand(2)) { chance(50) ? renamed(first) : reshape(first) }
+      def renamed(first) = first.map(&:dup).tap { |parts| parts.each { |part| call_otherwise(parts, part) if chance(60) } }
       def shape(index) = super.then { |part| part[:kind] == :later && chance(40) ? part.merge(kind: :await) : part }
 
       def ending(session)
