@@ -362,7 +362,6 @@ module Differential
         seat.arrival.thread.join(Door::HEAR_S) or raise Difference, "a killed thread goes on: #{seat.arrival.inspect}"
         @door.forget { |message| message.thread.equal?(seat.arrival.thread) }
         settle
-        claimed_since(seat.claim)
         @succeeded[:interrupt] += 1 if seat.claim.step.begun && !seat.claim.superseded?
         @world.give_back(seat.claim)
         true
@@ -499,17 +498,11 @@ module Differential
         seat.arrival.reply << reply
         message = seat.call ? hear_of(seat.call) : hear_left(seat)
         settle
-        claimed_since(seat.claim)
         seat.claim.step.told = told?(seat.claim) unless seat.claim.superseded?
         following = yield seat, seat.claim, design(seat.code, seat.places)
         return landed(following, message, seat.call) || true if seat.call
         goes_on(following) if following
         true
-      end
-
-      # A reminder in hand while its run was paused is good unless it was claimed since, maybe by a worker that gave it back.
-      def claimed_since(claim)
-        claim.step.reminder.lapsed = nil if claim.errand? && claim.lapsed? && fresh.empty?
       end
 
       # Whether the log has it that the attempt began.

@@ -220,7 +220,6 @@ module Differential
         hands[at].claim = nil
         barrier
         moment_of(peek)
-        claimed_since?(claim)
         @world.give_back(claim)
         true
       end
@@ -448,19 +447,11 @@ module Differential
         hand.claim = nil
         _, events, work = answer
         wait ? moment_of(events) : settle
-        superseded ||= claimed_since?(claim)
         claim.step.told = !superseded && told?(claim)
         following = yield
         same("events of what was superseded", [], events) if wait && superseded
         return unkept(following) unless wait
         hold(hand, following, work)
-      end
-
-      # A reminder in hand while its run was paused is good unless it was claimed since, maybe by a worker that gave it back.
-      def claimed_since?(claim)
-        return false unless claim.errand? && claim.lapsed? && peek.empty?
-        claim.step.reminder.lapsed = nil
-        true
       end
 
       # Whether the log has it by now that the attempt began.

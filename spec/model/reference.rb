@@ -21,9 +21,7 @@ module Reference
 
   # Who holds not the step but its reminder: a worker.
   class Errand < Claim
-    def superseded? = !step.reminder&.claim.equal?(self) && !lapsed?
-    # The run was paused and goes on: nobody else has claimed it since.
-    def lapsed? = !!step.reminder&.lapsed.equal?(self) && !run.halted
+    def superseded? = !step.reminder&.claim.equal?(self)
     def work = [ run.number, step.name, step.reminder.way, step.reminder.tries, step.round, handed, met ]
     def errand? = true
   end
@@ -34,7 +32,7 @@ module Reference
     TRIES = 3
 
     attr_reader :way, :tries, :due
-    attr_accessor :since, :claim, :lapsed
+    attr_accessor :since, :claim
 
     def initialize(way, due)
       @way, @due, @tries = way, due, 0
@@ -47,13 +45,11 @@ module Reference
 
     def go(now)
       @tries += 1
-      @due, @since, @claim, @lapsed = nil, now, nil, nil
+      @due, @since, @claim = nil, now, nil
     end
 
     # @param again [Integer, nil] when it is to be tried again
-    def rest(again = nil) = (@due, @since, @claim, @lapsed = again, nil, nil, nil)
-    # A halted run does not wait for who has it.
-    def put_down = (@lapsed, @claim = @claim || @lapsed, nil)
+    def rest(again = nil) = (@due, @since, @claim = again, nil, nil)
   end
 
   # What the code says at this moment. Names, kinds, order and groups are pinned when a run starts; the rest is asked again.
@@ -541,7 +537,6 @@ module Reference
       # ---- Reminders: they change nothing but themselves ----
 
       def errand(run, step, by)
-        step.reminder.lapsed = nil
         step.reminder.claim = Errand.new(run, step, by, nil, :remind, false, step.met || false)
       end
 
@@ -563,7 +558,7 @@ module Reference
       def errand_given_back(claim)
         return if claim.superseded?
         reminder = claim.step.reminder
-        return reminder.claim = reminder.lapsed = nil unless claim.entered
+        return reminder.claim = nil unless claim.entered
         claim.run.tell(:lease_lost, claim.step, attempt: reminder.tries, reason: "interrupted", by: claim.by)
         reminder.worn_out? ? errand_done(claim, reason: "interrupted") : remind(claim.run, claim.step, claim.by)
       end
@@ -582,7 +577,7 @@ module Reference
       # A halted run waits for no reminder, and for nobody whose lease ran out: they are superseded.
       def put_down_reminders(run)
         run.steps.each do |step|
-          step.reminder&.put_down
+          step.reminder.claim = nil if step.reminder
           step.lapsed = nil
         end
       end

@@ -30,13 +30,15 @@ static void fold_paused(struct wf_state *state, const struct wf_event *event)
     state->reason = wf_fold_text(state, event->reason);
     for (uint16_t i = 0; i < state->step_count; i++) {
         struct wf_step *step = &state->steps[i];
+        bool claimable = step->status == WF_STEP_ready || step->status == WF_STEP_running ||
+                         step->status == WF_STEP_waiting;
 
         step->held = wf_event_holds(event->held, i);
-        if (!step->held && event->fence > step->fence) {
-            step->fence = event->fence;
+        if (claimable && !step->held && event->fence >= step->fence) {
+            step->fence = event->fence + 1; /* no claim from before fits its row of after */
         }
-        if (step->reminding && event->fence > step->remind_fence) {
-            step->remind_fence = event->fence;
+        if (step->reminding && event->fence >= step->remind_fence) {
+            step->remind_fence = event->fence + 1;
         }
     }
 }
