@@ -318,7 +318,7 @@ module Reference
         step.error, step.failed_at = message, @now
         step.met ||= claim.met
         step.failures += 1 # an attempt that was interrupted uses up no retry
-        again = !final && !run.cancelling? && step.mode.nil? && step.failures <= design[step.name].retries
+        again = !final && !run.cancelling? && step.mode.nil? && !step.begun && step.failures <= design[step.name].retries
         again ? retry_later(run, step, @now + (delay || design[step.name].backoff), by) : step.become(:failed, reason: reason)
         follow(claim, design, go_on(run, design, by, reason: reason))
       end

@@ -277,10 +277,12 @@ static enum wf_status release(struct wf_engine *engine, const struct wf_slot *sl
     struct wf_ready_row ready = {.run_id = claim->run_id,
                                  .step = claim->step,
                                  .owner = committer->owner,
+                                 .slot = slot->index,
                                  .fence = claim->fence};
     struct wf_wait_row wait = {.run_id = claim->run_id,
                                .step = claim->step,
                                .owner = committer->owner,
+                               .slot = slot->index,
                                .fence = claim->fence};
     enum wf_status status = claim->await
                                 ? wf_holders_release_wait(engine, &wait, author(slot), error)

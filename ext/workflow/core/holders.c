@@ -114,6 +114,7 @@ static enum wf_status tell(struct wf_engine *engine, int64_t run_id, int step, i
     return refused == WF_NO_MEMORY ? wf_fail(error, WF_NO_MEMORY, "out of memory") : status;
 }
 
+/* Of a step and of its reminder the fences are numbered apart, so that the slot has to be the row's too. */
 enum wf_status wf_holders_release_step(struct wf_engine *engine, const struct wf_ready_row *row,
                                        struct wf_bytes by, struct wf_error *error)
 {
@@ -121,7 +122,7 @@ enum wf_status wf_holders_release_step(struct wf_engine *engine, const struct wf
     enum wf_status status = engine->does->ready_get(engine->committer.store, &now, error);
     bool told;
 
-    if (status || now.owner != row->owner || now.fence != row->fence) {
+    if (status || now.owner != row->owner || now.slot != row->slot || now.fence != row->fence) {
         return status == WF_NOT_FOUND ? WF_OK : status;
     }
     status = tell(engine, row->run_id, row->step, row->fence, by, &told, error);
@@ -139,7 +140,7 @@ enum wf_status wf_holders_release_wait(struct wf_engine *engine, const struct wf
     enum wf_status status = engine->does->wait_get(engine->committer.store, &now, error);
     bool told;
 
-    if (status || now.owner != row->owner || now.fence != row->fence) {
+    if (status || now.owner != row->owner || now.slot != row->slot || now.fence != row->fence) {
         return status == WF_NOT_FOUND ? WF_OK : status;
     }
     status = tell(engine, row->run_id, row->step, row->fence, by, &told, error);
