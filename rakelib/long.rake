@@ -1,12 +1,44 @@
 # frozen_string_literal: true
 
-# rake test:long runs the counts that are too long for every day: 1,000 interrupts, 500 forks, GC.stress on everything, 2,000
-# runs under kill -9, ten million operations beside the reference model, a million simulated histories. Prints its seed;
-# SEED=1234 repeats a run.
-desc "The specs of interrupts, GC, forks, kills and the model, and the simulation, at full count"
-task "test:long" => :compile do
-  seed = ENV.fetch("SEED") { rand(100_000).to_s }
-  puts "seed #{seed}"
-  sh({ "SEED" => seed, "HISTORIES" => "1000000", "CORE_ONLY" => "simulation", "CORE_SECONDS" => "7200" }, "bundle", "exec", "rake", "core:asan")
-  sh({ "LONG" => "1", "SEED" => seed }, "bundle", "exec", "rspec", "--seed", seed, "spec/native", "spec/processes", "spec/model")
+require "etc"
+
+# rake test:long runs the counts that are too long for every day: a million simulated histories, 1,000 interrupts, 500 forks,
+# GC.stress on everything, 2,000 runs under kill -9, and ten million operations beside the reference model, a share of them
+# on each processor with a seed of its own. Prints its seed; SEED=1234 repeats a run.
+class LongTest
+  OPERATIONS = 10_000_000
+  HISTORIES = 1_000_000
+
+  include Rake::DSL
+
+  def initialize
+    @seed = Integer(ENV.fetch("SEED") { rand(100_000) })
+    puts "seed #{@seed}"
+  end
+
+  def simulation
+    sh({ "SEED" => @seed.to_s, "HISTORIES" => HISTORIES.to_s, "CORE_ONLY" => "simulation", "CORE_SECONDS" => "7200" },
+      "bundle", "exec", "rake", "core:asan")
+  end
+
+  def specs
+    sh({ "LONG" => "1" }, "bundle", "exec", "rspec", "--seed", @seed.to_s, "spec/native", "spec/processes")
+  end
+
+  def model
+    shares = Etc.nprocessors
+    runs = shares.times.map do |share|
+      Process.spawn({ "SEED" => (@seed + share).to_s, "MODEL_OPERATIONS" => (OPERATIONS / shares).to_s }, "bundle", "exec", "rspec", "spec/model")
+    end
+    failed = runs.map { |pid| Process.wait2(pid).last }.reject(&:success?)
+    abort "#{failed.size} of #{shares} shares of the model failed; each names its seed above." if failed.any?
+  end
+end
+
+desc "The simulation, the specs of interrupts, GC, forks and kills, and the model, at full count"
+task("test:long" => :compile) { LongTest.new.then { |long| %i[simulation specs model].each { |part| long.public_send(part) } } }
+namespace("test:long") do
+  LongTest.public_instance_methods(false).each do |part|
+    task(part => :compile) { LongTest.new.public_send(part) }
+  end
 end

@@ -250,19 +250,24 @@ enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_c
     return status;
 }
 
-/* Beyond that, whether the step is this slot's at this moment: in a breath that ended it and made it ready again,
- * the slot may still say what it held before. Of a step, not of an await. */
+/* Beyond that, whether the row is this slot's at this moment. A claim that went back unnoticed, or that the slot's own
+ * breath ended and made ready again, is still good for a result, but anybody may take it by now. */
 enum wf_status wf_append_check_hold(struct wf_engine *engine, const struct wf_slot *slot,
                                     enum wf_status *refused, struct wf_error *error)
 {
-    struct wf_ready_row row = {.run_id = slot->claim.run_id, .step = slot->claim.step};
-    enum wf_status status = wf_append_check_claim(engine, &slot->claim, refused, error);
+    const struct wf_claim *claim = &slot->claim;
+    struct wf_store *store = engine->committer.store;
+    struct wf_ready_row ready = {.run_id = claim->run_id, .step = claim->step};
+    struct wf_wait_row wait = {.run_id = claim->run_id, .step = claim->step};
+    enum wf_status status = wf_append_check_claim(engine, claim, refused, error);
 
     if (status || *refused) {
         return status;
     }
-    status = engine->does->ready_get(engine->committer.store, &row, error);
-    if (!status && (row.owner != engine->committer.owner || row.slot != slot->index)) {
+    status = claim->await ? engine->does->wait_get(store, &wait, error)
+                          : engine->does->ready_get(store, &ready, error);
+    if (!status && ((claim->await ? wait.owner : ready.owner) != engine->committer.owner ||
+                    (claim->await ? wait.slot : ready.slot) != slot->index)) {
         *refused = WF_STALE;
     }
     return status;
@@ -352,20 +357,6 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
     return status;
 }
 
-/* A claim that went back unnoticed is still good for a result, but not to begin what anybody may take by now. */
-static enum wf_status check_owned(struct wf_engine *engine, struct wf_op *op,
-                                  struct wf_error *error)
-{
-    const struct wf_claim *claim = &op->slot->claim;
-    struct wf_ready_row row = {.run_id = claim->run_id, .step = claim->step};
-    enum wf_status status = engine->does->ready_get(engine->committer.store, &row, error);
-
-    if (!status && (row.owner != engine->committer.owner || row.slot != op->slot->index)) {
-        op->status = WF_STALE;
-    }
-    return status;
-}
-
 /* A fact of what the slot holds and goes on holding. */
 static enum wf_status tell(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
@@ -377,10 +368,7 @@ static enum wf_status tell(struct wf_engine *engine, struct wf_op *op, struct wf
         return status;
     }
     op->cancelling = committer->state.cancelling;
-    status = wf_append_check_claim(engine, claim, &op->status, error);
-    if (!status && !op->status && op->command.kind == WF_COMMAND_BEGIN) {
-        status = check_owned(engine, op, error);
-    }
+    status = wf_append_check_hold(engine, op->slot, &op->status, error);
     if (!status && !op->status) {
         op->command.step = claim->step;
         op->command.attempt = claim->attempt;
