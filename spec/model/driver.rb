@@ -31,6 +31,7 @@ module Differential
     WAIT_S = 1
     TAKEOVER_S = 20
     SHORT_LEASE_MS = 500
+    LIMIT_MS = 2
     CALLER = "caller"
     WORKER = "worker"
     FIELDS = %i[kind step attempt round reason due by].freeze
@@ -182,6 +183,25 @@ module Differential
         end
       end
 
+      # Its method does not come back in time: whoever holds it has it in hand all the same, for nothing.
+      def do_overrun(at, final, delay)
+        hand = hands[at]
+        claim = hand.claim
+        return unless claim && !claim.entered && !claim.superseded? && hand_kind(hand) == :step
+        same("begin", @world.begin(claim), hand.native.begin(native_now)) if once?(claim)
+        hand.native.enter(LIMIT_MS, native_now, delay, final)
+        claim.entered = true
+        wait_for("a time-out") { failed_in_time?(claim) }
+        barrier
+        moment_of(peek)
+        @world.overrun(claim, model_now, "the step #{claim.step.name} took longer than its timeout of 0.00#{LIMIT_MS} s", final: final, delay: delay)
+        true
+      end
+
+      def failed_in_time?(claim)
+        peek.any? { |event| event[3] == :step_failed && event[1] == @ids[claim.run.number] && event[4] == claim.step.name.to_sym && event[10] == "timeout" }
+      end
+
       def do_skip(at, wait)
         step_in_hand(at, :ask) do |hand, claim|
           next if claim.met || claim.step.mode == :otherwise || claim.errand?
@@ -290,7 +310,7 @@ module Differential
         @world.fire(WORKER)
         told = @world.runs.each_with_index.sum { |run, index| run.journal.size - before[index] }
         return if told.zero?
-        working(1) { wait_for_events(told) }
+        working(1) { wait_for("#{told} events") { peek.size >= told } }
         compare([ :tick ])
         true
       end
@@ -381,11 +401,7 @@ module Differential
 
       # An entered step is told as lost; one that is not, can be had again.
       def taken_over(claim)
-        deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + TAKEOVER_S
-        until claim.entered ? lost?(claim) : free?(claim)
-          raise Difference, "nobody took over" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
-          @engine.wait_log(peek.last&.first || @position, 20)
-        end
+        wait_for("a takeover", TAKEOVER_S) { claim.entered ? lost?(claim) : free?(claim) }
         barrier
         moment_of(peek)
       end
@@ -527,10 +543,10 @@ module Differential
 
       def peek = @engine.log(@position, 1000)
 
-      def wait_for_events(count)
-        deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + WAIT_S
-        while peek.size < count
-          raise Difference, "the core fired #{peek.size} events of #{count} expected" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
+      def wait_for(what, seconds = WAIT_S)
+        deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
+        until yield
+          raise Difference, "no #{what} within #{seconds} s; the log has #{peek.inspect}" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
           @engine.wait_log(peek.last&.first || @position, 20)
         end
       end

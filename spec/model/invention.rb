@@ -13,6 +13,7 @@ module Differential
     def initialize(random)
       @random = random
       @luck = Random.new(random.seed + 2) # the same, of definitions
+      @patience = Random.new(random.seed + 3) # and of attempts that take too long
       @fate = Random.new(random.seed + 1) # of its own, so that what happens rarely does not move all the rest
     end
 
@@ -125,6 +126,7 @@ module Differential
         return [ :dwell, at ] if @random.rand(400).zero? # it takes its time
         return [ :vanish, at, chance(80) ] if session.gone?(at) && chance(50)
         return [ :halt_instead, at, one(%i[cancel pause pause]), chance(80) ] if chance(2)
+        return [ :overrun, at, @patience.rand(5).zero?, HOUR_MS * (1 + @patience.rand(3)) ] if @patience.rand(15).zero?
         case session.hands[at].claim.handed
         when :await then one([ [ :accept, at ], [ :accept, at ], [ :reject, at, chance(50) ], [ :give_back, at, chance(50) ] ])
         when :judge then one([ [ :accept, at ], [ :accept, at ], [ :reject, at, chance(50) ], [ :give_back, at, chance(50) ], unhappy(at) ])

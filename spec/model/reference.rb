@@ -314,13 +314,17 @@ module Reference
     def fail(claim, design, message, final: false, delay: nil, reason: nil)
       return errand_done(claim, failed: true, again: final ? nil : @now + delay, reason: reason) if claim.errand?
       ending(claim) do |run, step, by|
-        attempt_ended(:step_failed, claim, reason: reason)
-        step.error, step.failed_at = message, @now
-        step.met ||= claim.met
-        step.failures += 1 # an attempt that was interrupted uses up no retry
-        again = !final && !run.cancelling? && step.mode.nil? && !step.begun && step.failures <= design[step.name].retries
-        again ? retry_later(run, step, @now + (delay || design[step.name].backoff), by) : step.become(:failed, reason: reason)
+        failed(claim, design, message, final, delay, reason)
         follow(claim, design, go_on(run, design, by, reason: reason))
+      end
+    end
+
+    # It takes longer than it may: failed over its holder's head, who keeps nothing and goes on with nothing.
+    def overrun(claim, design, message, final: false, delay: nil)
+      ending(claim) do |run, _, by|
+        failed(claim, design, message, final, delay, "timeout")
+        go_on(run, design, by, reason: "timeout")
+        exhale(claim)
       end
     end
 
@@ -708,6 +712,16 @@ module Reference
       def rivals(run, step)
         return [] unless step.either
         run.steps.select { |other| other.either == step.either && other != step && !other.settled? && other.state != :cancelled }
+      end
+
+      def failed(claim, design, message, final, delay, reason)
+        run, step = claim.run, claim.step
+        attempt_ended(:step_failed, claim, reason: reason)
+        step.error, step.reason, step.failed_at = message, reason, @now
+        step.met ||= claim.met
+        step.failures += 1 # an attempt that was interrupted uses up no retry
+        again = !final && !run.cancelling? && step.mode.nil? && !step.begun && step.failures <= design[step.name].retries
+        again ? retry_later(run, step, @now + (delay || design[step.name].backoff), claim.by) : step.become(:failed, reason: reason)
       end
 
       def attempt_ended(kind, claim, reason: nil)
