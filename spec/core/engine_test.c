@@ -1390,7 +1390,7 @@ TEST(an_attempt_hears_that_its_claim_is_gone_and_that_the_worker_stops)
     op->owner = engine->committer.owner;
     op->entry = wf_liveness_self(&engine->liveness);
     CHECK(ask(engine, NULL, op).status == WF_OK);
-    CHECK(wf_hand_ask(&worker) == WF_HALT_NONE); /* its result is still good */
+    CHECK(wf_hand_ask(&worker) == WF_HALT_NONE);       /* its result is still good */
     CHECK(tell(&worker, WF_COMMAND_TELL) == WF_STALE); /* but the row is anybody's by now */
     CHECK(tell(&worker, WF_COMMAND_BEGIN) == WF_STALE);
     other = hand_of(engine);

@@ -154,6 +154,30 @@ TEST(fences_go_on_where_they_were_when_a_run_is_resumed)
     close_both();
 }
 
+/* Its row was hidden, and comes back: nobody has claimed it meanwhile, and its late result does not fit it all the same. */
+TEST(what_was_refused_in_a_paused_run_is_refused_when_it_is_resumed)
+{
+    int64_t fence, id = open_both("a");
+    struct wf_op *op;
+
+    CHECK(take(&hand, "a"));
+    fence = wf_hand_claim(&hand)->fence;
+    wf_hand_enter(&hand);
+    wf_engine_quiet(other);
+    CHECK(halt(engine, WF_COMMAND_PAUSE, id).run == WF_RUN_paused);
+    op = wf_op_prepare(other, NULL, WF_OP_TAKEOVER);
+    op->owner = other->committer.owner;
+    op->entry = wf_liveness_self(&other->liveness);
+    CHECK(ask(other, NULL, op).status == WF_OK);
+    CHECK(finish(&hand, flow, WF_COMMAND_COMPLETE).status == WF_STALE);
+    CHECK(halt(engine, WF_COMMAND_RESUME, id).run == WF_RUN_running);
+    hand = hand_of(engine);
+    CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, "a").status == WF_OK);
+    CHECK(wf_hand_claim(&hand)->fence > fence + 1); /* a claim raises it by one */
+    CHECK(finish(&hand, flow, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_both();
+}
+
 TEST(a_step_that_somebody_holds_is_not_skipped)
 {
     int64_t id = open_both("a confirm?<");

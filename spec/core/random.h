@@ -9,13 +9,24 @@
 
 static uint64_t random_state;
 
+/* Seeds that follow one another are to give what has nothing in common. */
+static inline void random_start(uint64_t seed)
+{
+    seed += 0x9e3779b97f4a7c15u;
+    seed = (seed ^ (seed >> 30)) * 0xbf58476d1ce4e5b9u;
+    seed = (seed ^ (seed >> 27)) * 0x94d049bb133111ebu;
+    random_state = seed ^ (seed >> 31);
+    random_state += !random_state;
+}
+
 static inline void random_seed(const char *name)
 {
     const char *given = getenv("SEED");
 
-    random_state = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 2654435761u;
-    printf("       %s: SEED=%llu\n", name, (unsigned long long)random_state);
-    random_state |= 1;
+    uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+
+    printf("       %s: SEED=%llu\n", name, (unsigned long long)seed);
+    random_start(seed);
 }
 
 static inline uint32_t random_below(uint32_t limit)

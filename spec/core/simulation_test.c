@@ -1980,7 +1980,7 @@ static struct wf_definition *random_definition(void)
 static void begin_history(uint64_t seed)
 {
     seed = (seed + 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u;
-    random_state = (seed ^ (seed >> 31)) | 1;
+    random_start(seed);
     memset(&tables, 0, sizeof(tables));
     memset(&fault, 0, sizeof(fault));
     memset(lock_holders, 0, sizeof(lock_holders));

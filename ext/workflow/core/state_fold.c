@@ -22,33 +22,43 @@ static void end_run(struct wf_state *state, const struct wf_event *event, enum w
     }
 }
 
-/* Nothing begins from here on. What somebody holds stays as it is until he ends it; the event's fence is beyond
- * every claim that there was, so that a holder of old is refused when the rows come back. */
+static bool is_claimable(const struct wf_step *step)
+{
+    return step->status == WF_STEP_ready || step->status == WF_STEP_running ||
+           step->status == WF_STEP_waiting;
+}
+
+/* Nothing begins from here on. What somebody holds stays as it is until he ends it; of the rest the rows are hidden,
+ * and the event knows how high their fences are. */
 static void fold_paused(struct wf_state *state, const struct wf_event *event)
 {
     state->paused = true;
     state->reason = wf_fold_text(state, event->reason);
     for (uint16_t i = 0; i < state->step_count; i++) {
         struct wf_step *step = &state->steps[i];
-        bool claimable = step->status == WF_STEP_ready || step->status == WF_STEP_running ||
-                         step->status == WF_STEP_waiting;
 
         step->held = wf_event_holds(event->held, i);
-        if (claimable && !step->held && event->fence >= step->fence) {
-            step->fence = event->fence + 1; /* no claim from before fits its row of after */
+        if (is_claimable(step) && !step->held && event->fence > step->fence) {
+            step->fence = event->fence;
         }
-        if (step->reminding && event->fence >= step->remind_fence) {
-            step->remind_fence = event->fence + 1;
+        if (step->reminding && event->fence > step->remind_fence) {
+            step->remind_fence = event->fence;
         }
     }
 }
 
+/* Rows that were hidden come back: whoever held one of them, before the pause or in it, was refused meanwhile, and is
+ * refused still. */
 static void fold_resumed(struct wf_state *state)
 {
     state->paused = false;
     state->reason = state->failed ? wf_state_failure_reason(state) : (struct wf_bytes){"", 0};
     for (uint16_t i = 0; i < state->step_count; i++) {
-        state->steps[i].held = false;
+        struct wf_step *step = &state->steps[i];
+
+        step->fence += is_claimable(step) && !step->held;
+        step->remind_fence += step->reminding != 0;
+        step->held = false;
     }
 }
 
