@@ -84,7 +84,7 @@ struct call {
     struct wf_engine_options options;
     int64_t run_id, number;
     int limit;
-    struct wf_bytes key;
+    struct wf_bytes key, class_name;
     struct wf_buffer buffer;
     struct wf_error error;
     struct wf_taker taker;
@@ -281,6 +281,25 @@ static VALUE engine_current(VALUE self, VALUE key)
     return value;
 }
 
+static enum wf_status call_keyed(struct call *call)
+{
+    return wf_engine_keyed(call->engine, call->class_name, call->key, &call->run_id, &call->buffer,
+                           &call->error);
+}
+
+static VALUE engine_keyed(VALUE self, VALUE class_name, VALUE token)
+{
+    struct call call = {.engine = rb_wf_engine(self), .read = call_keyed};
+    VALUE name = copy_of(class_name), copy = copy_of(token), value;
+
+    call.class_name = rb_wf_bytes(name);
+    call.key = rb_wf_token(copy);
+    value = read_as(&call, to_snapshot);
+    RB_GC_GUARD(name);
+    RB_GC_GUARD(copy);
+    return value;
+}
+
 static enum wf_status call_list(struct call *call)
 {
     return wf_engine_list(call->engine, call->key, call->number, call->limit, &call->buffer,
@@ -388,6 +407,11 @@ static VALUE engine_wait_log(VALUE self, VALUE after, VALUE timeout_ms)
 }
 
 /* ---- Appends without a hand ---- */
+
+static VALUE engine_reserve(VALUE self)
+{
+    return rb_wf_run_id(wf_engine_reserve(rb_wf_engine(self)));
+}
 
 static VALUE refusal(enum wf_status status)
 {
@@ -668,6 +692,8 @@ void rb_wf_init_engine(VALUE native)
     rb_define_method(class, "initialize", engine_initialize, 3);
     rb_define_method(class, "find", engine_find, 1);
     rb_define_method(class, "current", engine_current, 1);
+    rb_define_method(class, "keyed", engine_keyed, 2);
+    rb_define_method(class, "reserve", engine_reserve, 0);
     rb_define_method(class, "list", engine_list, 3);
     rb_define_method(class, "events", engine_events, 3);
     rb_define_method(class, "log", engine_log, 2);

@@ -257,18 +257,30 @@ static enum wf_place place_of(VALUE symbol)
     return WF_PLACE_LATER;
 }
 
-/* hand, definition, subject, key, args, place, by, and tags, which may be left out */
+static int64_t given_id(VALUE id)
+{
+    int64_t run_id = NIL_P(id) ? 0 : rb_wf_to_run_id(id);
+
+    if (!NIL_P(id) && !run_id) {
+        rb_wf_refuse("%+" PRIsVALUE " is not a run's id", id);
+    }
+    return run_id;
+}
+
+/* hand, definition, subject, key, args, place, by; and tags, id and token, which may be left out */
 static VALUE engine_start(int argc, VALUE *argv, VALUE self)
 {
-    VALUE hand_value, definition_value, subject, key, args, place, by, tags;
-    int given = rb_scan_args(argc, argv, "71", &hand_value, &definition_value, &subject, &key,
-                             &args, &place, &by, &tags);
+    VALUE hand_value, definition_value, subject, key, args, place, by, tags, id, token;
+    int given = rb_scan_args(argc, argv, "73", &hand_value, &definition_value, &subject, &key,
+                             &args, &place, &by, &tags, &id, &token);
     VALUE pairs = rb_wf_tags(given > 7 ? tags : Qnil, true);
+    int64_t run_id = given_id(id);
     struct wf_engine *engine = rb_wf_engine(self);
     struct wf_hand *hand = rb_wf_hand(hand_value);
     struct wf_definition *definition = rb_wf_definition(definition_value);
     struct wf_bytes subject_bytes = rb_wf_bytes(subject), key_bytes = rb_wf_bytes(key),
-                    args_bytes = rb_wf_bytes(args), by_bytes = rb_wf_bytes(by);
+                    args_bytes = rb_wf_bytes(args), by_bytes = rb_wf_bytes(by),
+                    token_bytes = rb_wf_token(token);
     enum wf_place asked = place_of(place);
     enum wf_status status;
     struct told told;
@@ -290,9 +302,11 @@ static VALUE engine_start(int argc, VALUE *argv, VALUE self)
                                   .subject = wf_op_keep(op, subject_bytes),
                                   .args = wf_op_keep(op, args_bytes),
                                   .tags = wf_op_keep(op, rb_wf_bytes(pairs)),
+                                  .token = wf_op_keep(op, token_bytes),
                                   .place = asked,
                                   .unique = definition->unique,
                                   .definition = definition};
+    op->run_id = run_id;
     op->command.by = wf_op_keep(op, by_bytes);
     status = answer(engine, hand, op, &told);
     RB_GC_GUARD(definition_value);

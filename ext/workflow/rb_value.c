@@ -36,6 +36,17 @@ void rb_wf_check_len(VALUE string, size_t max, const char *what)
     }
 }
 
+struct wf_bytes rb_wf_token(VALUE token)
+{
+    struct wf_bytes bytes = rb_wf_bytes(token);
+
+    rb_wf_check_len(token, WF_TOKEN_LEN_MAX, "a token");
+    if (!NIL_P(token) && !bytes.len) {
+        rb_wf_refuse("an empty token is none");
+    }
+    return bytes;
+}
+
 VALUE rb_wf_run_id(int64_t id)
 {
     char text[WF_ID_TEXT_LEN + 1];
@@ -159,6 +170,7 @@ static VALUE state_value(const struct wf_state *state)
     set(hash, "unique", state->unique ? Qtrue : Qfalse);
     set(hash, "cancelling", state->cancelling ? Qtrue : Qfalse);
     set(hash, "tags", tags(state->tags));
+    set(hash, "token", rb_wf_text(state->token));
     set(hash, "started_ms", number(state->started_ms));
     set(hash, "ended_ms", number(state->ended_ms));
     set(hash, "reason", rb_wf_text(state->reason));

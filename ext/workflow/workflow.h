@@ -75,10 +75,11 @@ VALUE rb_wf_events(int64_t position, int64_t run_id, int64_t version, struct wf_
                    int64_t after, VALUE into); /* pushes events whose version is > after */
 VALUE rb_wf_work(const struct wf_claim *claim);
 VALUE rb_wf_run_id(int64_t id);
-int64_t rb_wf_to_run_id(VALUE text);                              /* 0: not an id */
-VALUE rb_wf_string(struct wf_bytes bytes);                        /* binary */
-VALUE rb_wf_text(struct wf_bytes bytes);                          /* UTF-8, nil if empty */
-struct wf_bytes rb_wf_bytes(VALUE string);                        /* borrowed; nil is empty */
+int64_t rb_wf_to_run_id(VALUE text);       /* 0: not an id */
+VALUE rb_wf_string(struct wf_bytes bytes); /* binary */
+VALUE rb_wf_text(struct wf_bytes bytes);   /* UTF-8, nil if empty */
+struct wf_bytes rb_wf_bytes(VALUE string); /* borrowed; nil is empty */
+struct wf_bytes rb_wf_token(VALUE string); /* the same, and neither empty nor too long */
 void rb_wf_check_len(VALUE string, size_t max, const char *what); /* PayloadTooLarge; TypeError */
 
 #endif

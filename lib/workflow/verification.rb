@@ -10,6 +10,7 @@ module Workflow
     COLUMNS = {
       "runs" => "id, key, class, open, is_unique, status, version, started_ms, ended_ms, hex(state)",
       "tags" => "class, name, value, run_id",
+      "keys" => "class, token, run_id",
       "ready" => "run_id, step, priority, at_ms, alone",
       "waits" => "run_id, step",
       "timers" => "run_id, step, due_ms"

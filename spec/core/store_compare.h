@@ -90,6 +90,20 @@ static inline void compare_tags(struct compare *compare, const struct wf_state *
     }
 }
 
+/* The run's token finds it in both. */
+static inline void compare_key(struct compare *compare, const struct wf_state *state)
+{
+    struct wf_run_row kept, rebuilt;
+
+    if (state->token.len && (compare->does->run_keyed(compare->kept, state->class_name,
+                                                      state->token, &kept, &compare->error) ||
+                             compare->does->run_keyed(compare->rebuilt, state->class_name,
+                                                      state->token, &rebuilt, &compare->error) ||
+                             kept.id != state->id || rebuilt.id != state->id)) {
+        differ(compare, "token", state->id, -1);
+    }
+}
+
 static inline bool compare_run(void *context, const struct wf_run_row *row)
 {
     struct compare *compare = context;
@@ -114,6 +128,7 @@ static inline bool compare_run(void *context, const struct wf_run_row *row)
         compare_wait(compare, row->id, i);
     }
     compare_tags(compare, &state);
+    compare_key(compare, &state);
     wf_state_destroy(&state);
     compare->run_count++;
     return true;

@@ -78,6 +78,41 @@ static void a_key_has_one_open_unique_run(struct subject *s)
     commit(s);
 }
 
+static void a_token_is_one_runs_in_its_class(struct subject *s)
+{
+    struct wf_run_row row = run_row(1, WF_BYTES("k"), false, false), found;
+
+    row.class_name = WF_BYTES("Order");
+    row.token = WF_BYTES("once\0more");
+    begin(s);
+    OK(run_insert, &row);
+    row.id = 2;
+    CHECK(DO(run_insert, &row) == WF_EXISTING && s->error.status == WF_EXISTING);
+    s->does->rollback(s->store); /* the run's row is there already */
+    CHECK(DO(run_keyed, row.class_name, row.token, &found) == WF_NOT_FOUND);
+    begin(s);
+    row.id = 1;
+    OK(run_insert, &row);
+    row = (struct wf_run_row){.id = 3, .class_name = WF_BYTES("Other"), .token = row.token};
+    OK(run_insert, &row);
+    row = (struct wf_run_row){.id = 4, .class_name = WF_BYTES("Order"), .token = WF_BYTES("once")};
+    OK(run_insert, &row);
+    commit(s);
+    reopen(s);
+    OK(run_keyed, WF_BYTES("Order"), WF_BYTES("once\0more"), &found);
+    CHECK(found.id == 1 && wf_bytes_equal(found.key, WF_BYTES("k")));
+    OK(run_keyed, WF_BYTES("Other"), WF_BYTES("once\0more"), &found);
+    CHECK(found.id == 3);
+    OK(run_keyed, WF_BYTES("Order"), WF_BYTES("once"), &found);
+    CHECK(found.id == 4);
+    CHECK(DO(run_keyed, WF_BYTES("Other"), WF_BYTES("once"), &found) == WF_NOT_FOUND);
+    begin(s);
+    CHECK(s->does->clear_projections(s->store, &s->error) == WF_OK);
+    row.id = 5;
+    OK(run_insert, &row);
+    commit(s);
+}
+
 static void find_prefers_the_open_unique_run(struct subject *s)
 {
     struct wf_run_row row = run_row(2, WF_BYTES("k"), false, true);
@@ -179,11 +214,8 @@ static void runs_are_listed_newest_first(struct subject *s)
 }
 
 const struct contract_case contract_runs_cases[] = {
-    CASE(a_run_is_loaded_as_it_was_inserted),
-    CASE(lent_bytes_last_until_the_same_call),
-    CASE(a_key_has_one_open_unique_run),
-    CASE(find_prefers_the_open_unique_run),
-    CASE(an_update_changes_what_it_says),
-    CASE(runs_are_listed_newest_first),
-    {NULL, NULL},
+    CASE(a_run_is_loaded_as_it_was_inserted), CASE(lent_bytes_last_until_the_same_call),
+    CASE(a_key_has_one_open_unique_run),      CASE(a_token_is_one_runs_in_its_class),
+    CASE(find_prefers_the_open_unique_run),   CASE(an_update_changes_what_it_says),
+    CASE(runs_are_listed_newest_first),       {NULL, NULL},
 };

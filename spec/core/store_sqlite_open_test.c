@@ -154,8 +154,8 @@ TEST(a_newer_schema_is_not_touched)
     char path[400];
 
     does->close(open_ok(new_path(path, "store"), false));
-    sql_at(path, "PRAGMA user_version = 3");
-    refused(path, WF_STORE_TOO_NEW, "schema version 3");
+    sql_at(path, "PRAGMA user_version = 4");
+    refused(path, WF_STORE_TOO_NEW, "schema version 4");
     sql_at(path, "PRAGMA user_version = 0");
     refused(path, WF_STORE_CORRUPT, "schema");
 }

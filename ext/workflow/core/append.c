@@ -7,24 +7,6 @@
 
 #include "engine.h"
 
-#define EPOCH_MS 1577836800000 /* 2020-01-01: run ids count from here */
-
-/* Time first, then the process's byte, then a counter: unique without asking anyone, and sorted. */
-static int64_t new_id(struct wf_engine *engine)
-{
-    struct wf_committer *committer = &engine->committer;
-    int64_t of_process = (int64_t)engine->liveness.index << 12;
-    int64_t id = ((wf_clock_wall_ms(&engine->clock) - EPOCH_MS) << 22) | of_process;
-
-    if (id <= committer->last_id) {
-        id = committer->last_id + 1;
-        if ((id & 0xfff) == 0) {
-            id = (((committer->last_id >> 22) + 1) << 22) | of_process;
-        }
-    }
-    return committer->last_id = id;
-}
-
 /* What the caller is told: the run as it is now, and what was just appended. */
 static void answer(struct wf_engine *engine, struct wf_op *op, bool appended)
 {
@@ -192,27 +174,46 @@ static enum wf_status run_command(struct wf_engine *engine, struct wf_op *op,
     return status;
 }
 
+/* The run that is meant, if there is one: of the id that was given, else the one that this token began, else
+ * the open one of the key. OK | NOT_FOUND | the store's */
+static enum wf_status find_existing(struct wf_engine *engine, const struct wf_op *op,
+                                    struct wf_run_row *row, struct wf_error *error)
+{
+    struct wf_store *store = engine->committer.store;
+    const struct wf_birth *birth = &op->birth;
+    enum wf_status status = WF_NOT_FOUND;
+
+    if (op->run_id) {
+        status = engine->does->run_load(store, op->run_id, row, error);
+    }
+    if (status == WF_NOT_FOUND && birth->token.len) {
+        status = engine->does->run_keyed(store, birth->class_name, birth->token, row, error);
+    }
+    if (status == WF_NOT_FOUND && birth->unique) {
+        status = engine->does->run_find(store, birth->key, row, error);
+        status = status || (row->open && row->unique) ? status : WF_NOT_FOUND;
+    }
+    return status;
+}
+
 static enum wf_status start(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     struct wf_arena *arena = committer->state.arena;
     struct wf_run_row row;
-    enum wf_status status;
+    enum wf_status status = find_existing(engine, op, &row, error);
 
-    if (op->birth.unique) {
-        status = engine->does->run_find(committer->store, op->birth.key, &row, error);
-        if (!status && row.open && row.unique) {
-            op->status = wf_state_decode(&committer->state, row.id, row.state);
-            answer(engine, op, false);
-            op->status = op->status ? op->status : WF_EXISTING;
-            return WF_OK;
-        }
-        if (status && status != WF_NOT_FOUND) {
-            return status;
-        }
+    if (!status) {
+        op->status = wf_state_decode(&committer->state, row.id, row.state);
+        answer(engine, op, false);
+        op->status = op->status ? op->status : WF_EXISTING;
+    }
+    if (status != WF_NOT_FOUND) {
+        return status;
     }
     wf_arena_reset(arena);
-    committer->state = (struct wf_state){.id = new_id(engine), .arena = arena};
+    committer->state = (struct wf_state){.id = op->run_id ? op->run_id : wf_engine_reserve(engine),
+                                         .arena = arena};
     op->command.kind = WF_COMMAND_START;
     op->command.step = -1;
     op->command.birth = &op->birth;

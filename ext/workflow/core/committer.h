@@ -57,7 +57,6 @@ struct wf_committer {
     bool unsettled; /* appends of this round are committed and not yet in their slots */
     int64_t renewed_mono_ms;
     int64_t renewing_mono_ms; /* by this transaction; 0: it does not */
-    int64_t last_id;          /* the last run id given */
     int64_t next_timer_ms, polled_mono_ms;
     double drained_per_ms;
     int64_t drained_at_ns;

@@ -39,6 +39,7 @@ struct wf_engine {
     struct wf_committer committer;
     struct wf_dispatcher dispatcher;
     struct wf_fork_member fork;
+    _Atomic int64_t last_id; /* the last run id given */
     _Atomic bool forked, stopped;
 };
 
@@ -134,6 +135,10 @@ enum wf_status wf_engine_claim_stands(struct wf_engine *engine, const struct wf_
                                       bool *stands, bool *cancelling, struct wf_error *error);
 enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, int64_t *run_id,
                                  struct wf_buffer *state, struct wf_error *error);
+/* The run that was started with that token. */
+enum wf_status wf_engine_keyed(struct wf_engine *engine, struct wf_bytes class_name,
+                               struct wf_bytes token, int64_t *run_id, struct wf_buffer *state,
+                               struct wf_error *error);
 /* Rows one after another: id and state, or position, run, version and events, each as the buffer's ints
  * and bytes. `run_id` 0 reads the whole log after a position, else a run after a version. */
 enum wf_status wf_engine_list(struct wf_engine *engine, struct wf_bytes prefix, int64_t before,
@@ -169,6 +174,10 @@ enum wf_status wf_engine_last_position(struct wf_engine *engine, int64_t *positi
 enum wf_status wf_engine_wait_log(struct wf_engine *engine, int64_t after, int64_t wait_ms,
                                   struct wf_taker *taker, struct wf_error *error);
 void wf_engine_interrupt_log(struct wf_engine *engine, struct wf_taker *taker);
+
+/* An id for a run that is to be started with it (op->run_id), now or later, by anybody. Nothing is written.
+ * run_id.c, as are the next ones. */
+int64_t wf_engine_reserve(struct wf_engine *engine);
 
 /* Run ids as 13 characters that sort by time: base 32, digits before letters. */
 #define WF_ID_TEXT_LEN 13

@@ -1,8 +1,6 @@
 /*
- * The engine's reads, each on a connection lent by readers.c, and run ids as text.
+ * The engine's reads, each on a connection lent by readers.c.
  */
-#include <string.h>
-
 #include "engine.h"
 
 static enum wf_status lend(struct wf_engine *engine, struct wf_store **store,
@@ -66,6 +64,25 @@ enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, 
             return status;
         }
         status = engine->does->run_find(store, key, &row, error);
+        status = copy_run(engine, store, status, &row, run_id, state);
+    } while (again(status, NULL, 0));
+    return status;
+}
+
+enum wf_status wf_engine_keyed(struct wf_engine *engine, struct wf_bytes class_name,
+                               struct wf_bytes token, int64_t *run_id, struct wf_buffer *state,
+                               struct wf_error *error)
+{
+    struct wf_run_row row;
+    struct wf_store *store;
+    enum wf_status status;
+
+    do {
+        status = lend(engine, &store, error);
+        if (status) {
+            return status;
+        }
+        status = engine->does->run_keyed(store, class_name, token, &row, error);
         status = copy_run(engine, store, status, &row, run_id, state);
     } while (again(status, NULL, 0));
     return status;
@@ -217,36 +234,4 @@ void wf_engine_interrupt_log(struct wf_engine *engine, struct wf_taker *taker)
 
     __atomic_store_n(&taker->interrupted, true, __ATOMIC_SEQ_CST);
     wf_doorbell_ring_all(&bell); /* a nudge could come between the look at the flag and the sleep */
-}
-
-/* ---- Ids ---- */
-
-static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* without i, l, o, u */
-
-void wf_id_write(int64_t id, char text[WF_ID_TEXT_LEN + 1])
-{
-    for (int i = WF_ID_TEXT_LEN - 1; i >= 0; i--) {
-        text[i] = digits[id & 31];
-        id >>= 5;
-    }
-    text[WF_ID_TEXT_LEN] = '\0';
-}
-
-bool wf_id_read(struct wf_bytes text, int64_t *id)
-{
-    uint64_t value = 0;
-
-    if (text.len != WF_ID_TEXT_LEN) {
-        return false;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        const char *digit = text.ptr[i] ? strchr(digits, text.ptr[i]) : NULL;
-
-        if (!digit) {
-            return false;
-        }
-        value = value << 5 | (uint64_t)(digit - digits);
-    }
-    *id = (int64_t)value;
-    return value <= INT64_MAX;
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define FORMAT 3
+#define FORMAT 4
 
 enum field {
     HAS_STEP = 1 << 0,

@@ -29,6 +29,7 @@ enum wf_status wf_rebuild_run_row(const struct wf_state *state, struct wf_buffer
         .state = wf_buffer_bytes(encoded),
         .class_name = state->class_name,
         .tags = state->tags,
+        .token = state->token,
     };
     return encoded->failed ? WF_NO_MEMORY : WF_OK;
 }

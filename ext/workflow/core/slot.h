@@ -46,7 +46,7 @@ struct wf_op {
     struct wf_slot *slot; /* that holds, or is to hold, the claim; NULL: none */
     bool wait;            /* a thread waits for `done` */
     /* Asked. Bytes are copied into `arena`. */
-    int64_t run_id;
+    int64_t run_id; /* START: the id that the run is to have, or 0 */
     struct wf_bytes step;
     struct wf_command command;
     struct wf_birth birth;

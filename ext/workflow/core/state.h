@@ -103,7 +103,8 @@ struct wf_state {
     enum wf_place place; /* asked for by start(place:) */
     int64_t started_ms, ended_ms;
     struct wf_bytes class_name, name, key, subject, args, reason;
-    struct wf_bytes tags; /* pairs of names and values, as the buffer's bytes, one after another */
+    struct wf_bytes tags;  /* pairs of names and values, as the buffer's bytes, one after another */
+    struct wf_bytes token; /* no other run of the class is started with it; empty: none */
     uint16_t step_count;
     struct wf_step *steps;
     struct wf_arena *arena; /* private to state*.c */
@@ -111,7 +112,7 @@ struct wf_state {
 
 /* What run_started carries: who is born and the pinned graph. Borrows. */
 struct wf_birth {
-    struct wf_bytes class_name, name, key, subject, args, tags;
+    struct wf_bytes class_name, name, key, subject, args, tags, token;
     enum wf_place place;
     bool unique;
     const struct wf_definition *definition; /* its names, kinds and dependencies are pinned */

@@ -6,7 +6,7 @@
 #include "arena.h"
 #include "state.h"
 
-#define FORMAT 3
+#define FORMAT 4
 
 enum step_field {
     STEP_STATUS = 1 << 0,
@@ -41,8 +41,12 @@ enum run_flag {
     RUN_UNIQUE = 1 << 1,
     RUN_PAUSED = 1 << 2,
     RUN_CANCELLING = 1 << 3,
-    RUN_KNOWN = (1 << 4) - 1
+    RUN_TOKEN = 1 << 4,
+    RUN_KNOWN = (1 << 5) - 1
 };
+
+/* Of a birth. */
+enum birth_flag { BIRTH_UNIQUE = 1 << 0, BIRTH_TOKEN = 1 << 1, BIRTH_KNOWN = (1 << 2) - 1 };
 
 static void put_shape(struct wf_buffer *buffer, struct wf_bytes name, enum wf_step_kind kind,
                       const uint16_t *deps, uint16_t dep_count, uint16_t either)
@@ -56,6 +60,21 @@ static void put_shape(struct wf_buffer *buffer, struct wf_bytes name, enum wf_st
     wf_buffer_put_uint(buffer, either);
 }
 
+static void put_if(struct wf_buffer *buffer, uint32_t mask, uint32_t field, int64_t value)
+{
+    if (mask & field) {
+        wf_buffer_put_int(buffer, value);
+    }
+}
+
+static void put_text_if(struct wf_buffer *buffer, uint32_t mask, uint32_t field,
+                        struct wf_bytes text)
+{
+    if (mask & field) {
+        wf_buffer_put_bytes(buffer, text);
+    }
+}
+
 void wf_birth_encode(const struct wf_birth *birth, struct wf_buffer *buffer)
 {
     const struct wf_definition *definition = birth->definition;
@@ -67,7 +86,9 @@ void wf_birth_encode(const struct wf_birth *birth, struct wf_buffer *buffer)
     wf_buffer_put_bytes(buffer, birth->args);
     wf_buffer_put_bytes(buffer, birth->tags);
     wf_buffer_put_uint(buffer, birth->place);
-    wf_buffer_put_uint(buffer, birth->unique);
+    wf_buffer_put_uint(buffer,
+                       (birth->unique ? BIRTH_UNIQUE : 0u) | (birth->token.len ? BIRTH_TOKEN : 0u));
+    put_text_if(buffer, birth->token.len ? BIRTH_TOKEN : 0, BIRTH_TOKEN, birth->token);
     wf_buffer_put_uint(buffer, definition->step_count);
     for (uint16_t i = 0; i < definition->step_count; i++) {
         const struct wf_definition_step *step = &definition->steps[i];
@@ -92,21 +113,6 @@ static uint32_t step_mask(const struct wf_step *step)
            (step->remind_ms || step->remind.len ? STEP_REMINDER : 0u) |
            (step->reminders ? STEP_REMINDING : 0u) | (step->kept_version ? STEP_KEPT : 0u) |
            (step->progress.len ? STEP_PROGRESS : 0u);
-}
-
-static void put_if(struct wf_buffer *buffer, uint32_t mask, uint32_t field, int64_t value)
-{
-    if (mask & field) {
-        wf_buffer_put_int(buffer, value);
-    }
-}
-
-static void put_text_if(struct wf_buffer *buffer, uint32_t mask, uint32_t field,
-                        struct wf_bytes text)
-{
-    if (mask & field) {
-        wf_buffer_put_bytes(buffer, text);
-    }
 }
 
 static void put_step(struct wf_buffer *buffer, const struct wf_step *step)
@@ -151,7 +157,8 @@ void wf_state_encode(const struct wf_state *state, struct wf_buffer *buffer)
     wf_buffer_put_uint(buffer, state->ended);
     wf_buffer_put_uint(
         buffer, (state->failed ? RUN_FAILED : 0u) | (state->unique ? RUN_UNIQUE : 0u) |
-                    (state->paused ? RUN_PAUSED : 0u) | (state->cancelling ? RUN_CANCELLING : 0u));
+                    (state->paused ? RUN_PAUSED : 0u) | (state->cancelling ? RUN_CANCELLING : 0u) |
+                    (state->token.len ? RUN_TOKEN : 0u));
     wf_buffer_put_uint(buffer, state->place);
     wf_buffer_put_int(buffer, state->started_ms);
     wf_buffer_put_int(buffer, state->ended_ms);
@@ -162,10 +169,21 @@ void wf_state_encode(const struct wf_state *state, struct wf_buffer *buffer)
     wf_buffer_put_bytes(buffer, state->args);
     wf_buffer_put_bytes(buffer, state->tags);
     wf_buffer_put_bytes(buffer, state->reason);
+    put_text_if(buffer, state->token.len ? RUN_TOKEN : 0, RUN_TOKEN, state->token);
     wf_buffer_put_uint(buffer, state->step_count);
     for (uint16_t i = 0; i < state->step_count; i++) {
         put_step(buffer, &state->steps[i]);
     }
+}
+
+static int64_t get_if(struct wf_reader *reader, uint64_t mask, uint32_t field)
+{
+    return mask & field ? wf_reader_int(reader) : 0;
+}
+
+static struct wf_bytes get_text_if(struct wf_reader *reader, uint64_t mask, uint32_t field)
+{
+    return mask & field ? wf_reader_bytes(reader) : (struct wf_bytes){"", 0};
 }
 
 /* Dependencies point backwards or forwards, never at the step itself nor beyond the last one. */
@@ -196,16 +214,6 @@ static void get_shape(struct wf_state *state, struct wf_reader *reader, uint16_t
     either = wf_reader_uint(reader);
     reader->failed |= either > WF_STEPS_MAX;
     step->either = (uint16_t)either;
-}
-
-static int64_t get_if(struct wf_reader *reader, uint64_t mask, uint32_t field)
-{
-    return mask & field ? wf_reader_int(reader) : 0;
-}
-
-static struct wf_bytes get_text_if(struct wf_reader *reader, uint64_t mask, uint32_t field)
-{
-    return mask & field ? wf_reader_bytes(reader) : (struct wf_bytes){"", 0};
 }
 
 static void get_step(struct wf_state *state, struct wf_reader *reader, uint16_t index)
@@ -307,6 +315,7 @@ enum wf_status wf_state_decode(struct wf_state *state, int64_t id, struct wf_byt
     state->args = wf_reader_bytes(&reader);
     state->tags = wf_reader_bytes(&reader);
     state->reason = wf_reader_bytes(&reader);
+    state->token = get_text_if(&reader, flags, RUN_TOKEN);
     reader.failed |= state->version < 1 || flags & ~(uint64_t)RUN_KNOWN ||
                      (state->ended && state->ended < WF_RUN_done) ||
                      state->ended > WF_RUN_cancelled || state->place > WF_PLACE_LATER;
@@ -317,6 +326,7 @@ enum wf_status wf_state_decode(struct wf_state *state, int64_t id, struct wf_byt
 enum wf_status wf_birth_decode(struct wf_state *state, struct wf_bytes bytes)
 {
     struct wf_reader reader = wf_reader_of(wf_arena_copy(&state->arena, bytes));
+    uint64_t flags;
 
     state->class_name = wf_reader_bytes(&reader);
     state->name = wf_reader_bytes(&reader);
@@ -325,8 +335,10 @@ enum wf_status wf_birth_decode(struct wf_state *state, struct wf_bytes bytes)
     state->args = wf_reader_bytes(&reader);
     state->tags = wf_reader_bytes(&reader);
     state->place = (enum wf_place)wf_reader_uint(&reader);
-    state->unique = wf_reader_uint(&reader);
-    reader.failed |= state->place > WF_PLACE_LATER;
+    flags = wf_reader_uint(&reader);
+    state->unique = flags & BIRTH_UNIQUE;
+    state->token = get_text_if(&reader, flags, BIRTH_TOKEN);
+    reader.failed |= state->place > WF_PLACE_LATER || flags & ~(uint64_t)BIRTH_KNOWN;
     get_steps(state, &reader, get_shape);
     return read_status(state, &reader, bytes);
 }

@@ -5,8 +5,8 @@
  * passes spec/core/store_contract.h.
  *
  * The truth is `events`: a row is what one append wrote, an encoded list of events (event.h) whose last
- * one has the row's version. `runs`, `tags`, `ready`, `waits` and `timers` are projections of it, written in the
- * same transaction. The columns owner, slot and fence of `ready` and `waits` are leases, not facts:
+ * one has the row's version. `runs`, `tags`, `keys`, `ready`, `waits` and `timers` are projections of it, written
+ * in the same transaction. The columns owner, slot and fence of `ready` and `waits` are leases, not facts:
  * they are in no event, and a rebuild leaves them empty.
  *
  * Borrowed bytes in a row handed out are valid until the next call of the same function or the end of
@@ -42,7 +42,8 @@ struct wf_run_row {
     int64_t version, started_ms, ended_ms;
     struct wf_bytes state; /* wf_state_encode */
     struct wf_bytes class_name;
-    struct wf_bytes tags; /* for run_insert: as in a state; not read back, the state has them */
+    struct wf_bytes tags;  /* for run_insert: as in a state; not read back, the state has them */
+    struct wf_bytes token; /* the same */
 };
 
 /* Which runs are meant. Zero and empty: any. */
@@ -129,12 +130,16 @@ struct wf_store_functions {
                                     struct wf_error *error);
 
     /* Runs. load, find: OK | NOT_FOUND | STORE_*. find: the open unique run of the key if there is one,
-     * else the newest of that key. insert: OK | EXISTING (the id, or an open unique run of the key).
+     * else the newest of that key. keyed: the run of that class that was inserted with the token.
+     * insert: OK | EXISTING (the id, the class's token, or an open unique run of the key).
      * list: newest first; keys that begin with `prefix` (empty: all); ids < before (0: from the newest). */
     enum wf_status (*run_load)(struct wf_store *store, int64_t id, struct wf_run_row *row,
                                struct wf_error *error);
     enum wf_status (*run_find)(struct wf_store *store, struct wf_bytes key, struct wf_run_row *row,
                                struct wf_error *error);
+    enum wf_status (*run_keyed)(struct wf_store *store, struct wf_bytes class_name,
+                                struct wf_bytes token, struct wf_run_row *row,
+                                struct wf_error *error);
     enum wf_status (*run_insert)(struct wf_store *store, const struct wf_run_row *row,
                                  struct wf_error *error);
     enum wf_status (*run_update)(
@@ -212,7 +217,7 @@ struct wf_store_functions {
     int (*pages)(struct wf_store *store);
     void (*interrupt)(struct wf_store *store);
 
-    /* Rebuild's help: delete every row of runs, tags, ready, waits and timers. */
+    /* Rebuild's help: delete every row of runs, tags, keys, ready, waits and timers. */
     enum wf_status (*clear_projections)(struct wf_store *store, struct wf_error *error);
 };
 

@@ -323,6 +323,7 @@ const struct wf_store_functions wf_store_sqlite = {
     .last_position = wf_sqlite_last_position,
     .run_load = wf_sqlite_run_load,
     .run_find = wf_sqlite_run_find,
+    .run_keyed = wf_sqlite_run_keyed,
     .run_insert = wf_sqlite_run_insert,
     .run_update = wf_sqlite_run_update,
     .run_list = wf_sqlite_run_list,

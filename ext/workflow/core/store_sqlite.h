@@ -21,7 +21,7 @@ SQLITE_EXTENSION_INIT3
 #define WF_SQLITE_VERSION_MIN_TEXT "3.37.0"
 
 #define WF_SQLITE_APPLICATION_ID 1464224855 /* "WFLW" */
-#define WF_SQLITE_SCHEMA_VERSION 2
+#define WF_SQLITE_SCHEMA_VERSION 3
 
 #define WF_SQLITE_RUN                                                                              \
     "id, key, class, open, is_unique, status, version, started_ms, ended_ms, state"
@@ -45,6 +45,8 @@ SQLITE_EXTENSION_INIT3
     X(RUN_FIND, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id = coalesce("                          \
                 "(SELECT id FROM runs WHERE key = ?1 AND open AND is_unique),"                     \
                 "(SELECT max(id) FROM runs WHERE key = ?1))")                                      \
+    X(RUN_KEYED, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id ="                                   \
+                 " (SELECT run_id FROM keys WHERE class = ? AND token = ?)")                       \
     X(RUN_INSERT, "INSERT INTO runs(" WF_SQLITE_RUN ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")      \
     X(RUN_UPDATE, "UPDATE runs SET version = ?, ended_ms = ?, state = ?"                           \
                   " WHERE id = ? AND open = ? AND status = ?")                                     \
@@ -59,6 +61,7 @@ SQLITE_EXTENSION_INIT3
                        " ORDER BY id DESC")                                                        \
                                                                                                    \
     X(TAG_INSERT, "INSERT INTO tags(class, name, value, run_id) VALUES(?, ?, ?, ?)")               \
+    X(KEY_INSERT, "INSERT INTO keys(class, token, run_id) VALUES(?, ?, ?)")                        \
     X(RUN_SEEK, "SELECT id FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1")                      \
     X(RUN_SEEK_STATUS, "SELECT id FROM runs INDEXED BY runs_class"                                 \
                        " WHERE id <= ? AND class = ? AND status = ? ORDER BY id DESC LIMIT 1")     \
@@ -115,6 +118,7 @@ SQLITE_EXTENSION_INIT3
                                                                                                    \
     X(CLEAR_RUNS, "DELETE FROM runs")                                                              \
     X(CLEAR_TAGS, "DELETE FROM tags")                                                              \
+    X(CLEAR_KEYS, "DELETE FROM keys")                                                              \
     X(CLEAR_READY, "DELETE FROM ready")                                                            \
     X(CLEAR_WAITS, "DELETE FROM waits")                                                            \
     X(CLEAR_TIMERS, "DELETE FROM timers")
@@ -190,6 +194,9 @@ enum wf_status wf_sqlite_run_load(struct wf_store *store, int64_t id, struct wf_
                                   struct wf_error *error);
 enum wf_status wf_sqlite_run_find(struct wf_store *store, struct wf_bytes key,
                                   struct wf_run_row *row, struct wf_error *error);
+enum wf_status wf_sqlite_run_keyed(struct wf_store *store, struct wf_bytes class_name,
+                                   struct wf_bytes token, struct wf_run_row *row,
+                                   struct wf_error *error);
 enum wf_status wf_sqlite_run_insert(struct wf_store *store, const struct wf_run_row *row,
                                     struct wf_error *error);
 enum wf_status wf_sqlite_run_update(struct wf_store *store, const struct wf_run_row *row,

@@ -154,6 +154,17 @@ enum wf_status wf_sqlite_run_find(struct wf_store *store, struct wf_bytes key,
     return one_run(&query, &query.store->found, row, error);
 }
 
+enum wf_status wf_sqlite_run_keyed(struct wf_store *store, struct wf_bytes class_name,
+                                   struct wf_bytes token, struct wf_run_row *row,
+                                   struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_RUN_KEYED);
+
+    wf_query_bytes(&query, class_name);
+    wf_query_bytes(&query, token);
+    return one_run(&query, &query.store->found, row, error);
+}
+
 static enum wf_status insert_tags(struct wf_store *store, const struct wf_run_row *row,
                                   struct wf_error *error)
 {
@@ -176,6 +187,23 @@ static enum wf_status insert_tags(struct wf_store *store, const struct wf_run_ro
         status = wf_query_run(&query, NULL, error);
     }
     return status;
+}
+
+static enum wf_status insert_key(struct wf_store *store, const struct wf_run_row *row,
+                                 struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_KEY_INSERT);
+
+    wf_query_bytes(&query, row->class_name);
+    wf_query_bytes(&query, row->token);
+    wf_query_int(&query, row->id);
+    wf_query_row(&query);
+    if (is_duplicate(query.code)) {
+        wf_query_end(&query, NULL);
+        return wf_fail(error, WF_EXISTING, "a run was started with the token of run %lld",
+                       (long long)row->id);
+    }
+    return wf_query_end(&query, error);
 }
 
 enum wf_status wf_sqlite_run_insert(struct wf_store *store, const struct wf_run_row *row,
@@ -201,6 +229,9 @@ enum wf_status wf_sqlite_run_insert(struct wf_store *store, const struct wf_run_
                        (long long)row->id);
     }
     status = wf_query_end(&query, error);
+    if (!status && row->token.len) {
+        status = insert_key(store, row, error);
+    }
     return status || !row->tags.len ? status : insert_tags(store, row, error);
 }
 
@@ -295,9 +326,9 @@ enum wf_status wf_sqlite_run_list(struct wf_store *store, struct wf_bytes prefix
 
 enum wf_status wf_sqlite_clear_projections(struct wf_store *store, struct wf_error *error)
 {
-    static const enum wf_sqlite_statement clears[] = {WF_SQLITE_CLEAR_RUNS, WF_SQLITE_CLEAR_TAGS,
-                                                      WF_SQLITE_CLEAR_READY, WF_SQLITE_CLEAR_WAITS,
-                                                      WF_SQLITE_CLEAR_TIMERS};
+    static const enum wf_sqlite_statement clears[] = {
+        WF_SQLITE_CLEAR_RUNS,  WF_SQLITE_CLEAR_TAGS,  WF_SQLITE_CLEAR_KEYS,
+        WF_SQLITE_CLEAR_READY, WF_SQLITE_CLEAR_WAITS, WF_SQLITE_CLEAR_TIMERS};
 
     for (size_t i = 0; i < sizeof(clears) / sizeof(*clears); i++) {
         struct wf_query query = wf_query_start(store, clears[i]);

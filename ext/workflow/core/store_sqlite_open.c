@@ -45,6 +45,9 @@ static const char schema[] =
     "CREATE TABLE tags(class BLOB NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL,"
     " run_id INTEGER NOT NULL, PRIMARY KEY(class, name, value, run_id)) STRICT, WITHOUT ROWID;"
 
+    "CREATE TABLE keys(class BLOB NOT NULL, token BLOB NOT NULL, run_id INTEGER NOT NULL,"
+    " PRIMARY KEY(class, token)) STRICT, WITHOUT ROWID;"
+
     "CREATE TABLE ready(run_id INTEGER NOT NULL, step INTEGER NOT NULL,"
     " priority INTEGER NOT NULL, at_ms INTEGER NOT NULL, alone INTEGER NOT NULL,"
     " owner INTEGER NOT NULL, slot INTEGER NOT NULL, fence INTEGER NOT NULL,"

@@ -15,7 +15,7 @@
 /* Every fallible function returns one of these; details go to `struct wf_error *`. */
 #define WF_STATUSES(X)                                                                             \
     X(OK, "ok")                                                                                    \
-    X(EXISTING, "the subject has an open run")                                                     \
+    X(EXISTING, "the run exists already")                                                          \
     X(TIMED_OUT, "nothing within the time given")                                                  \
     X(INTERRUPTED, "the waiting thread was interrupted")                                           \
     X(BUSY, "held by another")                                                                     \
@@ -51,6 +51,7 @@ struct wf_bytes {
 #define WF_PAYLOAD_LEN_MAX (1u << 20) /* arguments, an input, a result */
 #define WF_NAME_LEN_MAX 200u          /* a step's, a class's, a process's name */
 #define WF_SUBJECT_LEN_MAX (64u << 10)
+#define WF_TOKEN_LEN_MAX 200u      /* what makes a start idempotent */
 #define WF_ERROR_TEXT_LEN_MAX 500u /* of an error's message, as kept in a run's state */
 #define WF_PROGRESS_LEN_MAX 4096u  /* what a step's state keeps of how far it is */
 #define WF_STEPS_MAX 200u
