@@ -44,8 +44,22 @@ lacking_to_browse() {
     have chromedriver || say chromium-driver
 }
 
+have_postgresql() {
+    local folder
+    for folder in /usr/lib/postgresql/*/bin; do [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ] && return; done
+    have initdb && have postgres
+}
+
+# PostgreSQL's client library comes with the gem pg.
 lacking_to_test() {
     have clang-format || say clang-format
+    have_postgresql || say postgresql
+}
+
+# The specs run a server of their own: the package is not to make one that runs from then on.
+no_main_cluster=/etc/postgresql-common/createcluster.d/workflow.conf
+without_main_cluster() {
+    mkdir -p "$(dirname $no_main_cluster)" && say "create_main_cluster = false" > $no_main_cluster
 }
 
 # install_packages PACKAGE...
@@ -55,8 +69,10 @@ install_packages() {
     [ "$(id -u)" = 0 ] || die "Missing here. Install with: sudo apt-get install $*"
     say "Installing Debian packages: $*"
     export DEBIAN_FRONTEND=noninteractive
+    case " $* " in *" postgresql "*) without_main_cluster ;; esac
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } > "$(log_of packages)" 2>&1 < /dev/null ||
         { tail -20 "$(log_of packages)" >&2; die "apt-get failed; the whole output is in $(log_of packages)"; }
+    rm -f $no_main_cluster
 }
 
 # install_gems FOLDER PATH: the bundle of the folder's Gemfile, into PATH (relative to the folder).
