@@ -7,6 +7,7 @@ require "stringio"
 require "tmpdir"
 require_relative "../bin/support/waiting"
 require_relative "../bin/support/eventually"
+require_relative "support/application_database" # its hook is to be the outermost
 require_relative "support/replay"
 
 # An example's own store, and what it needs to see steps run.
@@ -63,6 +64,7 @@ RSpec.configure do |config|
   own = { file_path: %r{spec/(workflow/|docs/snippets)} }
   config.include StoreOfItsOwn, own
   config.include Records, :records
+  config.include Records, :application_database
   config.before(:all, :records) { Records.connect }
   config.after(:all, :records) { ActiveRecord::Base.connection_handler.clear_all_connections! } # a fork would inherit them
 
