@@ -49,6 +49,10 @@ require_relative "workflow/breath"            # the `now` steps that follow from
 require_relative "workflow/submission"        # what became of a submit
 require_relative "workflow/messages"          # why it was not accepted
 require_relative "workflow/decorator"         # object.later.call
+require_relative "workflow/receipts"          # the table that ties the application's database to the log
+require_relative "workflow/intent"            # what the log is to be told once a transaction has committed
+require_relative "workflow/commitment"        # who tells it
+require_relative "workflow/recovery"          # who tells it when that one died
 require_relative "workflow/work"              # a step in hand
 require_relative "workflow/verdict"           # what a method said against an input
 require_relative "workflow/gap"               # a step that the code has no more

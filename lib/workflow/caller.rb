@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "caller/promising"
 require_relative "caller/starting"
 require_relative "caller/stepping"
 require_relative "caller/submitting"
@@ -9,6 +10,7 @@ module Workflow
   # The caller's side of the words: start, submit, now and later, for one object. Finds which run is meant, asks the
   # core, and runs here what is to be run here. A controller, a console, a test and another step all come through it.
   class Caller
+    include Promising
     include Starting
     include Submitting
     include Stepping

@@ -57,4 +57,10 @@ module Workflow
 
   # The store is damaged.
   class StoreCorrupt < StoreError; end
+
+  # The application's database has no table workflow_receipts, and what was asked for needs it.
+  class ReceiptsMissing < StoreError; end
+
+  # The table workflow_receipts is not as the gem makes it.
+  class ReceiptsInvalid < StoreError; end
 end

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "execution/committing"
 require_relative "execution/telling"
 
 module Workflow
@@ -7,6 +8,7 @@ module Workflow
   # step ends the same way wherever it runs. What is no failure of the step (a killed thread, a signal) records
   # nothing here: whoever owns the hand gives it back.
   class Execution
+    include Committing
     include Telling
 
     CURRENT = :workflow_execution
@@ -78,6 +80,8 @@ module Workflow
       limit
       message = catch(self) { during { act }; return }
       @error = @rejection = Rejected.new(message)
+    rescue SubjectMissing => error
+      @error = error unless destroyed_itself?
     rescue *FAILURES => error
       @error = error
     end
@@ -148,6 +152,10 @@ module Workflow
         @unmet = unmet if work.conditional?
         return if @unmet || work.ask?
         begin_once
+        step.transaction? && work.mode == :step ? commit { run_method } : run_method
+      end
+
+      def run_method
         call
         @result = kept if step.result?
       end

@@ -36,7 +36,8 @@ module Workflow
         "subject and gives one", ->(value) { Tags.declarable?(value) } ]
     }.freeze
 
-    ATTEMPTS = { retries: :count, backoff: :backoff, retry_on: :errors, give_up_on: :errors, timeout: :timeout, once: :flag }.freeze
+    ATTEMPTS = { retries: :count, backoff: :backoff, retry_on: :errors, give_up_on: :errors, timeout: :timeout, once: :flag,
+      transaction: :flag }.freeze
 
     # What says that a step may be started again, and so contradicts `once: true`.
     AGAIN = %i[retries backoff retry_on].freeze
@@ -51,7 +52,7 @@ module Workflow
     }.freeze
 
     PLANNED_OF_STEPS = %i[
-      transaction undo each priority queue at_once per at_most within between zone coalesce via
+      undo each priority queue at_once per at_most within between zone coalesce via
     ].freeze
 
     PLANNED = {
@@ -111,6 +112,10 @@ module Workflow
         end
 
         def exclude(given, what)
+          if given[:once] && given[:transaction]
+            raise DefinitionError, "#{what}: transaction: true has the changes made once, however often the step is started; once: true has it started " \
+              "once, and nobody knows what became of it if that was interrupted. Leave out one of the two."
+          end
           again = AGAIN.find { |name| given.key?(name) } if given[:once]
           return unless again
           raise DefinitionError, "#{what}: once: true says that it is never started twice, and #{again}: when it is started again. " \

@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
 module Workflow
-  # The runs that a record was given beforehand, by {Preloading}: what `record.workflow` answers without a look at the
-  # log. Kept on that one record, and no longer than until it is reloaded, or anything is done to its run by its words.
+  # The runs that a record was given beforehand, by {Preloading} or by a transaction that is not over: what
+  # `record.workflow` answers without a look at the log. Kept on that one record, and no longer than until it is reloaded, or anything is done to its run by its words.
   class Preset
     IVAR = :@workflow_preset
     CHUNK = 1000
@@ -31,6 +31,9 @@ module Workflow
         object.instance_variable_get(IVAR)&.run(object, name) if object.instance_variable_defined?(IVAR)
       end
 
+      # What a record is to answer until its transaction has committed.
+      def give(subject, name, run) = (preset_of(subject.object).add(name, run) if subject.record?)
+
       def drop(object)
         object.remove_instance_variable(IVAR) if object.instance_variable_defined?(IVAR)
       end
@@ -43,10 +46,12 @@ module Workflow
         end
 
         def keep(subject, name, snapshot)
-          object = subject.object
+          preset_of(subject.object).add(name, Run.found(subject, name, snapshot))
+        end
+
+        def preset_of(object)
           preset = object.instance_variable_get(IVAR) if object.instance_variable_defined?(IVAR)
-          preset = object.instance_variable_set(IVAR, new(object)) unless preset&.of?(object)
-          preset.add(name, Run.found(subject, name, snapshot))
+          preset&.of?(object) ? preset : object.instance_variable_set(IVAR, new(object))
         end
     end
 

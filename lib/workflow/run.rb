@@ -123,7 +123,9 @@ module Workflow
     # Reads the run again.
     # @return [Run] itself
     def reload
-      replace(id ? Workflow.engine.find(id) : Run.current(Subject.of(subject), name).snapshot)
+      return replace(Run.current(Subject.of(subject), name).snapshot) unless id
+      found = Workflow.engine.find(id)
+      found.nil? && promised? ? self : replace(found)
     end
 
     # @return [Boolean] whether it is of a single method, not of a workflow
@@ -146,6 +148,24 @@ module Workflow
     def replace(snapshot)
       @snapshot, @steps, @unattended, @id = snapshot, nil, nil, snapshot&.fetch(:id, nil) || id
       self
+    end
+
+    # @return [Boolean] whether it starts only if the transaction commits that it was started in
+    # @api private
+    def promised? = !!@snapshot && version.zero? && scheduled?
+
+    # Takes on what became of it.
+    # @param run [Run]
+    # @api private
+    def become(run)
+      @existing = run.existing?
+      replace(run.snapshot)
+    end
+
+    # It is not going to start.
+    # @api private
+    def withdraw
+      @snapshot, @steps, @id = Run.found(Subject.of(subject), name, nil).snapshot, nil, nil
     end
 
     # @api private

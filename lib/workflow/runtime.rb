@@ -2,7 +2,7 @@
 
 module Workflow
   # The engine of this process, opened at first use and again after a fork, and what hangs on it: the follower of the
-  # log and the workers. Nothing here is captured before a fork: what the parent had is looked up and found dead.
+  # log, the recovery of what others left, and the workers. Nothing here is captured before a fork: what the parent had is looked up and found dead.
   class Runtime
     EXIT_S = 2
 
@@ -40,21 +40,22 @@ module Workflow
       return true unless open?
       deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + timeout
       drained = @workers.map { |worker| worker.stop(timeout: timeout) }.all?
-      dismiss_follower
+      dismiss_followers
       left = [ deadline - Process.clock_gettime(Process::CLOCK_MONOTONIC), 0.1 ].max
       @engine.stop((left * 1000).round) && drained
     end
 
     private
-      def dismiss_follower
-        @follower&.stop
-        @follower = nil
+      def dismiss_followers
+        [ @follower, @recovery ].each { |one| one&.stop }
+        @follower = @recovery = nil
       end
 
       def open
         @engine = Store.new(configuration).open
         @workers = [] unless @pid == Process.pid
         at_exit_of(@pid = Process.pid)
+        @recovery = Recovery.new(configuration).start if defined?(::ActiveRecord::Base)
         @engine
       end
 

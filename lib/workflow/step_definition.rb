@@ -45,6 +45,8 @@ module Workflow
     def timeout_ms = milliseconds(:timeout)
     # Whether it is never started twice.
     def once? = options.fetch(:once, false)
+    # Whether what it changes in the application's database and its receipt commit together.
+    def transaction? = options.fetch(:transaction, false)
     # Whether what the method returns is kept in the log.
     def result? = options.fetch(:result, false)
     # @return [Integer, nil] milliseconds from when it opens until somebody is reminded

@@ -4,27 +4,46 @@ module Workflow
   class Caller
     # Starts a run: saves a new record first, then runs the leading `now` steps here. Part of Caller.
     module Starting
-      PLANNED = %i[priority key wait wait_until].freeze
+      PLANNED = %i[priority wait wait_until].freeze
+      KEY_LEN_MAX = 200
       PLACES = [ nil, :now, :later ].freeze
 
       # @return [Run, false]
-      def start(name = nil, place: nil, tags: {}, **others)
+      def start(name = nil, place: nil, key: nil, tags: {}, **others)
         refuse(others) if others.any?
         raise ArgumentError, "place: must be :now or :later, not #{place.inspect}" unless PLACES.include?(place)
-        tags = Tags.read(tags)
+        tags, key = Tags.read(tags), key_of(key)
         definition = declarations.workflow!(name)
         blueprint = definition.blueprint(klass)
+        run_of_key(key)&.then { |started| return started }
+        receipts = promised_in
+        return promise(receipts, definition, key: key, place: place) { saved_with_tags(definition, tags) } if receipts
         tags = saved_with_tags(definition, tags) or return false
-        Breath.of(object) { |breath| begin_run(breath, definition, blueprint, place, tags) }
+        Breath.of(object) { |breath| begin_run(breath, definition, blueprint, place, tags, key) }
       end
 
       private
-        def begin_run(breath, definition, blueprint, place, tags)
+        def begin_run(breath, definition, blueprint, place, tags, key)
           outcome, snapshot, events, row = Workflow.engine.start(breath.hand, blueprint, subject.bytes,
-            subject.key(definition.name), nil, place, Role.by, tags)
+            subject.key(definition.name), nil, place, Role.by, tags, nil, key)
+          return Run.new(snapshot, existing: true) if key && outcome == :existing
           run = breath.go_on(snapshot, events, row, existing: outcome == :existing)
           raise breath.error if @raising && breath.error
           run
+        end
+
+        # @return [String, nil]
+        def key_of(key)
+          return if key.nil?
+          text = key.to_s if [ String, Symbol, Integer ].any? { |type| type === key }
+          return text if text && text.bytesize.between?(1, KEY_LEN_MAX) && text.encode(Encoding::UTF_8).valid_encoding?
+          raise ArgumentError, "key: is a string, a symbol or a number of 1 to #{KEY_LEN_MAX} bytes that names what is to be started once, not #{key.inspect}"
+        end
+
+        # What was started with the key, open or over.
+        def run_of_key(key)
+          snapshot = key && Workflow.engine.keyed(subject.class_name, key)
+          Run.new(snapshot, existing: true) if snapshot
         end
 
         # The workflow's tags: are asked of the saved object. Where they cannot be kept, a new record is not either.
@@ -44,7 +63,7 @@ module Workflow
         def refuse(options)
           name = options.keys.first
           raise ArgumentError, "start: the option #{name}: is not built yet" if PLANNED.include?(name)
-          raise ArgumentError, "start takes no option #{name}:.#{Suggestion.for(name, [ :place, :tags, *PLANNED ])}"
+          raise ArgumentError, "start takes no option #{name}:.#{Suggestion.for(name, [ :place, :key, :tags, *PLANNED ])}"
         end
     end
 

@@ -8,6 +8,7 @@ module Workflow
         def step_now(name)
           run = run_for(name)
           return not_pending(run, name) unless run.id
+          refuse_within_transaction(name)
           Breath.of(object) do |breath|
             status, snapshot, row = breath.hand.now(run.id, run.pinned_name(name).to_s, Role.by)
             next not_pending(changed(run, snapshot), name) unless %i[claimed busy].include?(status)
@@ -15,6 +16,13 @@ module Workflow
             raise breath.error if @raising && breath.error
             run
           end
+        end
+
+        # Its end would be in the log though the transaction that is open may be rolled back.
+        def refuse_within_transaction(name)
+          return unless declarations.with_step(name).any? { |definition| definition.step(name).transaction? } && Receipts.of(klass)&.open?
+          raise Error, "#{klass}: the step #{name} commits a transaction of its own (transaction: true), and cannot be part of the one that is " \
+            "open. Call now(#{name.inspect}) after it."
         end
 
         def step_later(name)

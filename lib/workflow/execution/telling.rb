@@ -11,6 +11,7 @@ module Workflow
         timeout: "has taken longer than its timeout, and has failed",
         lost: "is not this attempt's any more: it was claimed again, or is over",
         stopping: "is to be given back: its worker stops",
+        unknown: "was committing when its database could not be reached any more: the next attempt finds out whether it has",
         unbegun: "is given back: that it begins could not be written to the log"
       }.freeze
 

@@ -7,12 +7,15 @@ module Workflow
     module Halting
       # Ends the run: what nobody holds is cancelled at once, and the run when nobody holds a step of it any more.
       # Until then its state is :running, and {#cancelling?} is true. What is cancelled, or being cancelled, stays so.
+      # In a transaction of the application it counts when that commits, and not at all if it does not.
       # @param reason [String, nil] for the log and the page
       # @return [Run] itself
       # @raise [NotPending] when it is over otherwise: done or expired
       # @example
       #   order.workflow.cancel(reason: "the customer called")
       def cancel(reason: nil)
+        receipts = Receipts.of(subject_class) if id
+        return cancel_at_commit(receipts, reason&.to_s) if receipts&.open?
         halted(:cancel, Workflow.engine.cancel(running_id(:cancel), nil, reason&.to_s, Role.by))
       end
 
@@ -58,7 +61,22 @@ module Workflow
 
       private
         def running_id(verb)
-          id or raise NotPending, "#{name}: there is no run to #{verb}. Start one."
+          raise NotPending, "#{name}: there is no run to #{verb}. Start one." unless id
+          raise NotPending, "#{name}: there is nothing to #{verb} yet. The run starts when its transaction commits (run #{id})." if promised?
+          id
+        end
+
+        def subject_class = @subject ? @subject.class : Declarations.class_of(snapshot[:class_name])
+
+        def cancel_at_commit(receipts, reason)
+          reload
+          raise NotPending, "#{snapshot[:key]}: cannot cancel: it is #{state} (run #{id})." if ended? && !cancelled?
+          Commitment.make(receipts, Intent.cancel(id, reason), self) do |tell|
+            _, snapshot, events = tell.call
+            replace(snapshot) if snapshot
+            Instrumentation.publish_all(events, self)
+          end
+          self
         end
 
         def halted(verb, answer, name = nil)

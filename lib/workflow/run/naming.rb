@@ -44,7 +44,7 @@ module Workflow
         # is at hand, else of the class that the log has.
         def present_code
           return if name.start_with?(".")
-          klass = @subject ? @subject.class : Declarations.class_of(snapshot[:class_name])
+          klass = subject_class
           Declarations.of(klass).workflow(name) if klass.is_a?(Declaring)
         end
     end

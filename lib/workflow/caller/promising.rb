@@ -1,0 +1,64 @@
+# frozen_string_literal: true
+
+module Workflow
+  class Caller
+    # Starts a run with a transaction of the application: the one that is open, or one of its own in which a new record is
+    # saved, so that there is never the one without the other. Part of Caller.
+    module Promising
+      private
+        # @return [Receipts, nil] nil: the run starts at once
+        def promised_in
+          receipts = Receipts.of(klass)
+          return receipts if receipts && (receipts.open? || subject.record? && object.new_record?)
+          Receipts.warn_of_absence(klass) if receipts.nil? && subject.record?
+        end
+
+        # @param key [String, nil] what is started with it, is started once
+        # @yieldreturn [Array<String>, nil] the tags of the saved object; nil: it is invalid
+        # @return [Run, false]
+        def promise(receipts, definition, key: nil, **facts)
+          open = open_run(definition) if subject.identified?
+          return open if open
+          intent = Intent.start(subject.class_name, token: key)
+          run = receipts.within(afresh: !key.nil?) do
+            receipts.claim(intent.key_token, intent.run_id) if key
+            tags = yield
+            tags ? promise_run(receipts, definition, intent.about(subject, definition, tags: tags, **facts)) : false
+          end
+          raise @fault if @raising && @fault
+          run
+        rescue Receipts::Taken => taken
+          started_with(receipts, taken.row, definition)
+        end
+
+        # By another, whose transaction has committed; it may not have told the log yet.
+        def started_with(receipts, row, definition)
+          snapshot = Workflow.engine.find(row.run_id)
+          left = receipts.find(Intent.token_of_start(row.run_id)) unless snapshot
+          Run.new(snapshot || (left && Intent.of(left).snapshot(definition)), id: row.run_id, existing: true)
+        end
+
+        def open_run(definition)
+          snapshot = Workflow.engine.current(subject.key(definition.name)) if definition.unique?
+          Run.new(snapshot, subject: object, existing: true) unless snapshot.nil? || Run::ENDED.include?(snapshot[:state])
+        end
+
+        def promise_run(receipts, definition, intent)
+          run = Run.new(intent.snapshot(definition), subject: object)
+          Preset.give(subject, definition.name, run)
+          Commitment.make(receipts, intent, run) { |tell| begin_promised(run, intent, tell) }
+          run
+        end
+
+        # Committed: the leading `now` steps run here.
+        def begin_promised(run, intent, tell)
+          Preset.drop(object)
+          Breath.of(object) do |breath|
+            _, snapshot, events, row = tell.call(breath.hand)
+            run.become(breath.go_on(snapshot, events, row, existing: snapshot[:id] != intent.run_id))
+            @fault = breath.error
+          end
+        end
+    end
+  end
+end

@@ -1,0 +1,40 @@
+# frozen_string_literal: true
+
+module Workflow
+  # What a caller promises within a transaction of the application, and keeps if and only if that commits: an intent is
+  # written with it, and the log is told right after the commit, on this thread. Whatever dies in between, Recovery tells it.
+  class Commitment
+    # @param receipts [Receipts] with a transaction that is open
+    # @param intent [Intent]
+    # @param run [Run] as it is until then
+    # @yieldparam tell [Proc] to be called with a hand or nil: tells the log, and returns what it answered
+    def self.make(receipts, intent, run, &keeping)
+      intent.write(receipts)
+      commitment = new(receipts, intent, keeping)
+      transaction = receipts.transaction
+      transaction.after_commit { commitment.keep }
+      transaction.after_rollback { run.withdraw if run.promised? }
+    end
+
+    def initialize(receipts, intent, keeping)
+      @receipts, @intent, @keeping = receipts, intent, keeping
+    end
+
+    # The transaction has committed, so that nothing in here may look as if it had not; what cannot be told now is told later.
+    # @api private
+    def keep
+      @keeping.call(->(hand = nil) { @intent.tell(hand).tap { forget } })
+    rescue StoreError => error
+      report(error)
+    end
+
+    private
+      def forget
+        @intent.told(@receipts)
+      rescue ::ActiveRecord::ActiveRecordError => error
+        report(error)
+      end
+
+      def report(error) = Report.error(error, handled: true, context: { run_id: @intent.run_id })
+  end
+end

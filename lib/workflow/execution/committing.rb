@@ -1,0 +1,67 @@
+# frozen_string_literal: true
+
+module Workflow
+  class Execution
+    # `transaction: true`: what the method changes in the application's database and a receipt commit together, so that it
+    # is changed once, whoever else tries: who finds a receipt takes its word for it. Part of Execution.
+    module Committing
+      private
+        # Runs the method in a transaction of its own.
+        # @yield the method
+        def commit(&method)
+          rejection = nil
+          found = receipts.once(tokens, work.run_id) do
+            rejection = rejected_by(&method)
+            raise ::ActiveRecord::Rollback if rejection
+            @result
+          end
+          throw self, rejection.first if rejection
+          believe(found) if found
+        rescue Receipts::Unknown => error
+          Report.error(error.cause, handled: true, context: Instrumentation.of_work(work))
+          halt(:unknown)
+        end
+
+        # A transaction that is left by a throw would commit.
+        # @return [Array(String), nil] what `reject` was given
+        def rejected_by
+          message = catch(self) { yield; return }
+          [ message ]
+        end
+
+        # @param found [Receipts::Row]
+        def believe(found)
+          halt(:lost) unless found.done?
+          @result = found.payload
+          @value = Serializer.load(found.payload).first if found.payload
+        end
+
+        def receipts
+          Receipts.of(object.class) or
+            raise ReceiptsMissing, "#{work} says transaction: true, and #{Receipts.absence(object.class)}"
+        end
+
+        # Of this round first; then of those before in which the log has no end of it. A transaction of one of these may have
+        # committed all the same; if it has not, it is not to any more.
+        def tokens = [ work.round, *unfinished_rounds ].map { |round| "step/#{work.run_id}/#{work.step}/#{round}" }
+
+        def unfinished_rounds
+          return [] if work.round == 1
+          ended = run.events.select { |event| event.step.to_s == work.step && event.kind == :step_completed }.map(&:round)
+          (1...work.round).to_a - ended
+        end
+
+        # Of a step that destroyed its own record, and was not heard of again.
+        # @return [Boolean] whether there is a receipt
+        def destroyed_itself?
+          return false unless work.mode == :step && (klass = Declarations.class_of(work.class_name))
+          @definition = Declarations.of(klass).workflow(work.name)
+          return false unless step&.transaction?
+          found = Receipts.of(klass)&.find("step/#{work.run_id}/#{work.step}/#{work.round}")
+          return false unless found&.done?
+          @error, @result, @blueprint = nil, found.payload, @definition.blueprint(klass)
+          true
+        end
+    end
+  end
+end

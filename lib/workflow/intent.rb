@@ -1,0 +1,91 @@
+# frozen_string_literal: true
+
+require "digest"
+require "json"
+require "securerandom"
+
+module Workflow
+  # What the log is to be told once a transaction of the application has committed: that a run starts, or that one is to
+  # be cancelled. Written into the application's database with that transaction (Receipts), told by whoever committed,
+  # else by any process that finds it (Recovery). Told twice, it counts once.
+  class Intent
+    class << self
+      # @param class_name [String] of the subject, as the log has it
+      # @param token [String, nil] the idempotency key
+      # @return [Intent] with the id that the run is going to have; to be completed by {#about}
+      def start(class_name, token: nil)
+        new("start", Workflow.engine.reserve, { class_name: class_name, token: token, by: Role.by }.compact)
+      end
+
+      # @return [String] what a start is found by
+      def token_of_start(run_id) = "start/#{run_id}"
+
+      # @param run_id [String]
+      # @return [Intent]
+      def cancel(run_id, reason) = new("cancel", run_id, { reason: reason, by: Role.by, nonce: SecureRandom.hex(8) }.compact)
+
+      # @param row [Receipts::Row] as it was left
+      # @return [Intent]
+      def of(row) = new(row.kind, row.run_id, JSON.parse(row.payload, symbolize_names: true))
+    end
+
+    # @return [String]
+    attr_reader :run_id
+
+    def initialize(kind, run_id, facts)
+      @kind, @run_id, @facts = kind, run_id, facts
+    end
+
+    # @param subject [Subject] saved
+    # @param definition [Definition]
+    # @return [Intent] itself, complete
+    def about(subject, definition, args: nil, place: nil, tags: nil)
+      @facts = { **@facts, class: subject.klass.name, name: definition.name, subject: subject.bytes, key: subject.key(definition.name),
+        args: args, place: place, tags: tags }.compact
+      self
+    end
+
+    # @return [String] what nothing else is to be started with
+    def key_token = "key/#{Digest::SHA256.hexdigest("#{@facts[:class_name]}/#{@facts[:token]}")}"
+
+    # @param receipts [Receipts] with a transaction that is open
+    # @return [void]
+    def write(receipts) = receipts.intend(token, @kind, run_id, JSON.generate(@facts))
+
+    # Tells the log.
+    # @param hand [Native::Hand, nil] what is to run the leading `now` steps; nil: workers
+    # @return [Array(Symbol, Hash, Array, Array)] as the engine gives it: what became of it, snapshot, events, and of a start the first work
+    # @raise [StoreError] when the log cannot be written now
+    # @raise [DefinitionError] when this process does not know the class or its workflow
+    def tell(hand = nil) = @kind == "start" ? tell_start(hand) : Workflow.engine.cancel(run_id, nil, @facts[:reason], @facts[:by])
+
+    # It was told, and need not be again.
+    # @return [void]
+    def told(receipts) = receipts.done(token)
+
+    # The run as it is until the log has it.
+    # @return [Hash]
+    def snapshot(definition)
+      { id: run_id, class_name: @facts[:class_name], name: @facts[:name].to_s, version: 0, state: :scheduled, subject: @facts[:subject],
+        key: @facts[:key], reason: "starts when the transaction commits", tags: @facts[:tags],
+        token: @facts[:token], steps: definition.steps.map { |step| { name: step.name, kind: step.kind, state: :pending } } }
+    end
+
+    def to_s = "the #{@kind} of run #{run_id}#{" (#{@facts[:key]})" if @facts[:key]}"
+
+    private
+      def token = [ @kind, run_id, @facts[:nonce] ].compact.join("/")
+
+      def tell_start(hand)
+        klass = Declarations.class_of(@facts[:class]) or raise DefinitionError, "#{self} is of the class #{@facts[:class]}, which this process does not know."
+        Workflow.engine.start(hand, definition_of(klass).blueprint(klass), @facts[:subject], @facts[:key], @facts[:args],
+          @facts[:place]&.to_sym, @facts[:by], @facts[:tags], run_id, @facts[:token])
+      end
+
+      def definition_of(klass)
+        name, declarations = @facts[:name].to_s, Declarations.of(klass)
+        return declarations.workflow!(name.to_sym) unless name.start_with?(".")
+        declarations.of_method(name.delete_prefix(".").to_sym, Serializer.load(@facts[:args])[2] || {})
+      end
+  end
+end

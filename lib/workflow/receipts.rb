@@ -1,0 +1,205 @@
+# frozen_string_literal: true
+
+require_relative "receipts/table"
+
+module Workflow
+  # The table `workflow_receipts` of one application database, which ties it to the log. In it are intents: what the log
+  # is to be told once the application's transaction has committed, and that somebody has to tell; and receipts: that a
+  # step's changes to the database are committed. A row's token says what it is about, and is there once.
+  # Without the table everything works but for that.
+  class Receipts
+    TABLE = "workflow_receipts"
+    COLUMNS = %w[created_at kind payload pending_since run_id token].freeze
+    # How long it is believed that there is no table.
+    MISSING_S = 10
+    # At most so many leftovers at a time.
+    PAGE = 100
+
+    # Whether a transaction has committed cannot be found out now. Its cause is why.
+    class Unknown < StandardError; end
+
+    Conflict = Class.new(StandardError)
+    private_constant :Conflict
+
+    # Somebody has a key that is to be had once. Its row is whose.
+    class Taken < StandardError
+      attr_reader :row
+
+      def initialize(row)
+        @row = row
+        super("#{row.token} is run #{row.run_id}'s")
+      end
+    end
+
+    Row = Struct.new(:token, :kind, :run_id, :payload) do
+      # @return [Boolean] whether the step is done; else it is not to be done by that transaction any more
+      def done? = kind == "step"
+    end
+
+    @found = ObjectSpace::WeakMap.new
+    @lock = Mutex.new
+
+    class << self
+      # @param klass [Class] of a subject
+      # @return [Receipts, nil] of the database of that class, plain objects having the application's first; nil: it has none
+      # @raise [ReceiptsInvalid]
+      def of(klass)
+        return unless defined?(::ActiveRecord::Base)
+        owner = Subject.record?(klass) ? klass : ::ActiveRecord::Base
+        receipts = new(owner)
+        receipts if receipts.there?
+      rescue ::ActiveRecord::ConnectionNotEstablished # plain objects do without a database
+        raise if Subject.record?(klass)
+      end
+
+      # @return [Array<Receipts>] of all databases that this process can write to and that have the table
+      def all
+        return [] unless defined?(::ActiveRecord::Base)
+        pools = ::ActiveRecord::Base.connection_handler.connection_pool_list(::ActiveRecord.writing_role)
+        pools.map { |pool| new(nil, pool) }.select(&:there?)
+      end
+
+      # @return [String] for errors: that there is none, and what to do
+      def absence(klass)
+        return "there is no Active Record" unless defined?(::ActiveRecord::Base)
+        database = (Subject.record?(klass) ? klass : ::ActiveRecord::Base).connection_db_config.name
+        "the database #{database} has no table #{TABLE}. Make it with: bin/rails generate workflow:install" \
+          "#{" --database #{database}" unless database == "primary"}, then bin/rails db:migrate."
+      end
+
+      # Once a process, in development.
+      # @return [nil]
+      def warn_of_absence(klass)
+        return if @warned || Workflow.configuration.environment != "development"
+        @warned = true
+        Workflow.configuration.logger&.warn do
+          "workflow: a record and its run are two commits, and what is started in a transaction starts though that may be rolled back: #{absence(klass)}"
+        end
+        nil
+      end
+
+      # Looks again whether there are tables: the application was reloaded, or migrated.
+      def forget = @lock.synchronize { @found = ObjectSpace::WeakMap.new }
+
+      # @return [Boolean, nil] what is known of a pool
+      # @api private
+      def known(pool)
+        found, at = @lock.synchronize { @found[pool] }
+        found if found || (at && now - at < MISSING_S)
+      end
+
+      # @api private
+      def learn(pool, found) = @lock.synchronize { @found[pool] = [ found, now ] } && found
+
+      private
+        def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    end
+
+    # @param klass [Class, nil] of Active Record, whose connection it is
+    # @param pool [ActiveRecord::ConnectionAdapters::ConnectionPool]
+    def initialize(klass, pool = klass.connection_pool)
+      @klass, @pool = klass, pool
+    end
+
+    # @return [Boolean]
+    # @raise [ReceiptsInvalid] when it is not the table that the gem makes
+    def there?
+      known = Receipts.known(@pool)
+      known.nil? ? Receipts.learn(@pool, table.check) : known
+    end
+
+    # The application's transaction that this thread is in; not the one that a test is wrapped in.
+    # @return [ActiveRecord::Transaction]
+    def transaction = @pool.active_connection&.current_transaction&.user_transaction || ::ActiveRecord::Transaction::NULL_TRANSACTION
+
+    # @return [Boolean] whether this thread is in a transaction of the application
+    def open? = transaction.open?
+
+    # In a transaction of this database: the one that is open, or one for the block.
+    # @param afresh [Boolean] within that one, one that can be rolled back alone
+    def within(afresh: false, &block)
+      @pool.with_connection { |connection| connection.transaction(requires_new: afresh, &block) }
+    rescue Conflict => conflict
+      raise Taken, find(conflict.message)
+    end
+
+    # Takes what can be taken once, in the transaction that is open. Waits for another that has and is not over.
+    # @return [void]
+    # @raise [Taken] out of {#within}, which is rolled back
+    def claim(token, run_id)
+      with { |table| table.insert(Row.new(token, "key", run_id)) }
+    rescue ::ActiveRecord::RecordNotUnique
+      raise Conflict, token
+    end
+
+    # What the log is to be told, written in the transaction that is open.
+    # @return [void]
+    def intend(token, kind, run_id, payload)
+      with { |table| table.insert(Row.new(token, kind, run_id, payload), pending: true) }
+    end
+
+    # It was told.
+    def done(token) = with { |table| table.delete(token) }
+
+    # @return [Row, nil]
+    def find(token) = with { |table| table.find(token) }
+
+    # Intents that nobody has told the log of, oldest first.
+    # @param age_s [Numeric] for at least so long
+    # @return [Array<Row>]
+    def leftovers(age_s) = with { |table| table.pending(Time.now - age_s, PAGE) }
+
+    # Runs the block in a transaction of its own, of which a receipt is the first part.
+    # @param tokens [Array<String>] of the receipt; and of others, which are not to be written any more
+    # @yieldreturn [String, nil] what the receipt keeps
+    # @return [Row, nil] what is there already; nil: the block was run, and is committed unless it left by a Rollback
+    # @raise [Unknown]
+    def once(tokens, run_id, &block)
+      written = ended = false
+      within(afresh: true) do
+        write(tokens, run_id)
+        written = true
+        payload = block.call
+        with { |table| table.update(tokens.first, payload) } if payload
+        ended = true
+      end
+      nil
+    rescue ::ActiveRecord::RecordNotUnique
+      raise if written
+      standing(tokens) or raise
+    rescue ::ActiveRecord::ActiveRecordError
+      raise unless ended && committed?(tokens.first)
+    end
+
+    # Whether a receipt is committed. Waits for a transaction that has written it and is not over.
+    # @raise [Unknown] when the database does not say
+    def committed?(token)
+      within(afresh: true) do
+        with { |table| table.insert(Row.new(token, "void")) }
+        raise ::ActiveRecord::Rollback
+      end
+      false
+    rescue ::ActiveRecord::RecordNotUnique
+      find(token)&.done? || false
+    rescue ::ActiveRecord::ActiveRecordError
+      raise Unknown
+    end
+
+    private
+
+      def write(tokens, run_id)
+        own, *others = tokens
+        with do |table|
+          table.insert(Row.new(own, "step", run_id))
+          others.each { |token| table.insert(Row.new(token, "void", run_id)) }
+        end
+      end
+
+      # What is done comes first.
+      def standing(tokens) = tokens.filter_map { |token| find(token) }.min_by { |row| row.done? ? 0 : 1 }
+
+      def with = @pool.with_connection { |connection| yield Table.new(connection) }
+
+      def table = @pool.with_connection { |connection| Table.new(connection) }
+  end
+end

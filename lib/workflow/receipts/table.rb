@@ -1,0 +1,69 @@
+# frozen_string_literal: true
+
+module Workflow
+  class Receipts
+    # The statements on the table, on one connection. Written with Arel, so that each adapter quotes as it must.
+    class Table
+      # @param connection [ActiveRecord::ConnectionAdapters::AbstractAdapter]
+      def initialize(connection)
+        @connection = connection
+      end
+
+      # @return [Boolean] whether there is one
+      # @raise [ReceiptsInvalid] when its columns or its index are not what they are to be
+      def check
+        return false unless @connection.table_exists?(TABLE)
+        missing = COLUMNS - @connection.columns(TABLE).map(&:name)
+        invalid("it has no column #{missing.join(", ")}") if missing.any?
+        unique = @connection.indexes(TABLE).any? { |index| index.unique && index.columns == %w[token] && index.where.nil? }
+        invalid("its column token has no unique index, without which nothing is done only once") unless unique
+        true
+      end
+
+      # @param row [Row]
+      # @param pending [Boolean] whether somebody has to do something about it
+      # @raise [ActiveRecord::RecordNotUnique]
+      def insert(row, pending: false)
+        now = Time.now
+        values = { token: row.token, kind: row.kind, run_id: row.run_id, payload: row.payload, created_at: now,
+          pending_since: (now if pending) }
+        statement = Arel::InsertManager.new(arel)
+        statement.insert(values.map { |name, value| [ arel[name], value ] })
+        # `insert` would ask for the primary key first, and on SQLite who has read cannot write when another has since.
+        @connection.update(statement, "Workflow Receipt Insert")
+      end
+
+      def update(token, payload)
+        statement = Arel::UpdateManager.new(arel).set([ [ arel[:payload], quoted(payload) ] ]).where(arel[:token].eq(quoted(token)))
+        @connection.update(statement, "Workflow Receipt Update")
+      end
+
+      def delete(token)
+        @connection.delete(Arel::DeleteManager.new(arel).where(arel[:token].eq(quoted(token))), "Workflow Receipt Delete")
+      end
+
+      # @return [Row, nil]
+      def find(token) = rows(selected.where(arel[:token].eq(quoted(token)))).first
+
+      # @return [Array<Row>] oldest first
+      def pending(before, limit)
+        rows(selected.where(arel[:pending_since].lteq(quoted(before))).order(arel[:pending_since], arel[:token]).take(limit))
+      end
+
+      private
+        def arel = @arel ||= Arel::Table.new(TABLE)
+        def quoted(value) = Arel::Nodes::Quoted.new(value)
+        def selected = arel.project(arel[:token], arel[:kind], arel[:run_id], arel[:payload])
+
+        # Never out of the query cache: others write to it.
+        def rows(statement)
+          @connection.uncached { @connection.select_rows(statement, "Workflow Receipt Load") }.map { |values| Row.new(*values) }
+        end
+
+        def invalid(why)
+          raise ReceiptsInvalid, "The table #{TABLE} of #{@connection.pool.db_config.name} is not the one that this version of the gem " \
+            "works with: #{why}. Make it with: bin/rails generate workflow:install, then bin/rails db:migrate."
+        end
+    end
+  end
+end

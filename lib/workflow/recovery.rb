@@ -1,0 +1,73 @@
+# frozen_string_literal: true
+
+module Workflow
+  # Tells the log what is left in the application's databases by processes that died after a commit: soon after the
+  # engine of a process is opened, and from time to time. Each finding is told once, however many processes find it.
+  class Recovery
+    FIRST_S = 1
+    EVERY_S = 30
+    # What is younger is told by whoever wrote it.
+    AGE_S = 5
+    # How long the end of a process waits for a look that is going on.
+    PATIENCE_S = 1
+
+    def initialize(configuration)
+      @configuration = configuration
+      @lock, @wake = Mutex.new, ConditionVariable.new
+      @stopped = false
+    end
+
+    # @return [Recovery] itself, at work in a thread of its own
+    def start
+      @thread = Thread.new { run }
+      @thread.name = "workflow-recovery"
+      self
+    end
+
+    # @return [void]
+    def stop
+      @lock.synchronize do
+        @stopped = true
+        @wake.broadcast
+      end
+      return if @thread.nil? || @thread.equal?(Thread.current)
+      @thread.join(PATIENCE_S) || @thread.kill
+    end
+
+    # Looks once, in all databases.
+    # @param age_s [Numeric] at what is at least so old
+    # @return [Integer] how many intents the log was told of
+    def sweep(age_s: AGE_S)
+      @configuration.wrapper.call { Receipts.all.sum { |receipts| receipts.leftovers(age_s).count { |row| tell(receipts, row) } } }
+    end
+
+    private
+      def run
+        pause(FIRST_S)
+        until @stopped
+          look
+          pause(EVERY_S)
+        end
+      end
+
+      # A database that cannot be reached now is looked at the next time.
+      def look
+        sweep
+      rescue StandardError => error
+        Report.error(error, handled: true)
+      end
+
+      def tell(receipts, row)
+        intent = Intent.of(row)
+        outcome, snapshot, events, = intent.tell
+        intent.told(receipts)
+        Instrumentation.publish_all(events, Run.new(snapshot)) if outcome == :started
+        true
+      rescue DefinitionError, StoreError => error
+        Report.error(error, handled: true, context: { run_id: row.run_id })
+        false
+      end
+
+      def pause(seconds) = @lock.synchronize { @wake.wait(@lock, seconds) unless @stopped }
+  end
+end

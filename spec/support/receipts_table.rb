@@ -1,0 +1,21 @@
+# frozen_string_literal: true
+
+require "erb"
+
+# The table that `rails generate workflow:install` makes, in the database that Active Record is connected to.
+module ReceiptsTable
+  TEMPLATE = File.expand_path("../../lib/generators/workflow/install/templates/create_workflow_receipts.rb.erb", __dir__)
+
+  def self.create
+    require "active_record"
+    Object.class_eval(ERB.new(File.read(TEMPLATE)).result, TEMPLATE) unless Object.const_defined?(:CreateWorkflowReceipts)
+    ActiveRecord::Migration.suppress_messages { Object.const_get(:CreateWorkflowReceipts).migrate(:up) }
+    Workflow::Receipts.forget
+  end
+
+  # @return [Array<String>] the tokens of what the log is still to be told
+  def self.pending = ActiveRecord::Base.connection.select_values("SELECT token FROM workflow_receipts WHERE pending_since IS NOT NULL ORDER BY token")
+
+  # @return [Array<String>] all tokens
+  def self.tokens = ActiveRecord::Base.connection.select_values("SELECT token FROM workflow_receipts ORDER BY token")
+end

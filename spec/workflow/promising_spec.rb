@@ -1,0 +1,291 @@
+# frozen_string_literal: true
+
+require_relative "../support/receipts_table"
+
+# What is started and cancelled in a transaction of the application, and records that are made together with their runs.
+RSpec.describe "start and cancel with the application's transaction" do
+  ApplicationDatabase.each do |kind|
+    context "on #{kind}", application_database: kind do
+      before { ReceiptsTable.create }
+
+      def orders(**options, &block)
+        table(:orders) { |t| t.string :name; t.integer :paid, default: 0, null: false }.class_eval do
+          include Workflow
+          validates :name, presence: true
+          workflow(**options, &block)
+          attr_reader :ran
+          def a = @ran = [ *ran, self.class.current_transaction.open? ]
+          def b = nil
+          def broken = raise(IOError, "broken")
+        end
+        Order
+      end
+
+      def runs = Order.workflows.to_a
+      # What is there in the place of the log is none.
+      def without_log
+        path = Workflow.configuration.store
+        Workflow.configure { |c| c.store = "sqlite:#{@directory}" }
+        yield
+      ensure
+        Workflow.configure { |c| c.store = path }
+      end
+
+      def rolled_back = raise(ActiveRecord::Rollback)
+
+      describe "Klass.start" do
+        before { orders { now :a; later :b } }
+
+        it "makes record and run as one: its first steps run here once both are there" do
+          order = Order.start(name: "x")
+
+          expect(order).to be_persisted
+          expect(order.ran).to eq [ false ]
+          expect(order.workflow).to have_attributes(state: :running, existing?: false)
+          expect(ReceiptsTable.tokens).to be_empty
+        end
+
+        it "makes neither when the record is invalid" do
+          order = Order.start(name: "")
+
+          expect(order).to have_attributes(persisted?: false, ran: nil)
+          expect(order.workflow).to be_none
+          expect([ runs, ReceiptsTable.tokens ]).to all(be_empty)
+        end
+
+        it "makes neither when a callback of the record raises" do
+          Order.after_create { raise IOError, "no" }
+          expect { Order.start(name: "x") }.to raise_error IOError
+
+          expect([ runs, Order.all.to_a, ReceiptsTable.tokens ]).to all(be_empty)
+        end
+
+        it "makes neither when the log cannot be opened" do
+          without_log { expect { Order.start(name: "x") }.to raise_error Workflow::StoreError }
+
+          expect([ Order.all.to_a, ReceiptsTable.tokens ]).to all(be_empty)
+        end
+      end
+
+      it "raises a step's own error of start!, though record and run are there" do
+        orders { now :broken }
+        expect { Order.start!(name: "x") }.to raise_error IOError, "broken"
+
+        expect(Order.last.workflow).to be_failed
+      end
+
+      it "is scheduled in an open transaction, and starts here once the outermost has committed" do
+        orders { now :a; later :b }
+        order = run = nil
+        Order.transaction do
+          Order.transaction { order = Order.start(name: "x") }
+          run = order.workflow
+          expect(run).to have_attributes(state: :scheduled, version: 0, reason: "starts when the transaction commits", id: be_a(String))
+          expect(run.reload).to be_scheduled
+          expect(run.steps.map(&:state)).to eq %i[pending pending]
+          expect(order.ran).to be_nil
+        end
+
+        expect(order.ran).to eq [ false ]
+        expect(run).to have_attributes(state: :running, id: order.workflow.id, reason: nil)
+        expect(runs.map(&:id)).to eq [ run.id ]
+      end
+
+      it "does not start when the transaction is rolled back" do
+        orders { now :a }
+        order = run = nil
+        Order.transaction do
+          order = Order.start(name: "x")
+          run = order.workflow
+          rolled_back
+        end
+
+        expect(run).to have_attributes(state: :none, id: nil)
+        expect(order.ran).to be_nil
+        expect([ runs, Order.all.to_a, ReceiptsTable.tokens ]).to all(be_empty)
+      end
+
+      it "goes with the savepoint that it was started in" do
+        orders { await :confirm }
+        kept = gone = nil
+        Order.transaction do
+          kept = Order.start(name: "kept").workflow
+          Order.transaction(requires_new: true) do
+            gone = Order.start(name: "gone").workflow
+            rolled_back
+          end
+          expect(gone).to be_none
+          Order.transaction(requires_new: true) { Order.start(name: "kept too") }
+        end
+
+        expect(kept).to be_waiting
+        expect(Order.order(:id).map { |order| [ order.name, order.workflow.state ] }).to eq [ [ "kept", :waiting ], [ "kept too", :waiting ] ]
+      end
+
+      it "starts a record that is there already, by a callback too" do
+        orders { await :confirm }
+        Order.after_create_commit { start }
+        Order.transaction { Order.create!(name: "x") }
+        Order.after_create { start }
+        Order.transaction { Order.create!(name: "y") }
+        order = Order.create!(name: "z")
+
+        expect(Order.order(:id).map { |one| one.workflow.state }).to eq %i[waiting waiting waiting]
+        expect(runs.size).to eq 3
+        expect(order.start).to be_existing
+      end
+
+      it "finds the run that is open, within a transaction as outside" do
+        orders { await :confirm }
+        order = Order.start(name: "x")
+        Order.transaction do
+          expect(order.start).to have_attributes(existing?: true, id: order.workflow.id)
+          rolled_back
+        end
+        expect(order.workflow).to be_waiting
+      end
+
+      it "starts one run though two are started in one transaction" do
+        orders { await :confirm }
+        order = Order.create!(name: "x")
+        first = second = nil
+        Order.transaction { first, second = order.start, order.start }
+
+        expect(runs.size).to eq 1
+        expect(first).to have_attributes(existing?: false, state: :waiting)
+        expect(second).to have_attributes(existing?: true, id: first.id)
+      end
+
+      it "queues a method only if the transaction commits" do
+        orders { await :confirm }
+        order = Order.create!(name: "x")
+        run = nil
+        Order.transaction { order.later(:a) && rolled_back }
+        Order.transaction { run = order.later(:a) }
+
+        expect(run).to be_running
+        expect(runs.map(&:id)).to eq [ run.id ]
+      end
+
+      it "cancels only if the transaction commits" do
+        orders { await :confirm }
+        run = Order.start(name: "x").workflow
+        Order.transaction do
+          run.cancel(reason: "no")
+          rolled_back
+        end
+        expect(run.reload).to be_waiting
+        Order.transaction { expect(run.cancel(reason: "no")).to be_waiting }
+
+        expect(run).to have_attributes(state: :cancelled, reason: "no")
+        Order.transaction { expect(run.cancel).to be_cancelled }
+        expect(ReceiptsTable.tokens).to be_empty
+      end
+
+      it "cancels what was started in the same transaction; other words say that it has not begun" do
+        orders { await :confirm }
+        run = nil
+        Order.transaction do
+          run = Order.start(name: "x").workflow
+          expect { run.pause }.to raise_error Workflow::NotPending, /starts when its transaction commits/
+          run.cancel
+        end
+
+        expect(run).to be_cancelled
+      end
+
+      it "does not disturb the transaction when the log cannot be written at commit: another process tells it" do
+        orders { await :confirm }
+        order = Order.create!(name: "x")
+        run = nil
+        Order.transaction do
+          run = order.start
+          @path = Workflow.configuration.store
+          Workflow.configure { |c| c.store = "sqlite:#{@directory}" }
+        end
+        Workflow.configure { |c| c.store = @path }
+
+        expect(run).to be_scheduled
+        expect(ReceiptsTable.pending).to eq [ "start/#{run.id}" ]
+        expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 1
+        expect(run.reload).to be_waiting
+        expect(ReceiptsTable.tokens).to be_empty
+      end
+
+      it "is told by any process that starts later, when the one that committed died" do
+        orders { now :a; await :confirm }
+        Workflow.runtime.stop
+        child, said = fork_child do |out|
+          Order.transaction do
+            Order.current_transaction.after_commit { Process.kill(:KILL, Process.pid) }
+            out.puts Order.start(name: "x").workflow.id
+          end
+        end
+        id = read_line(said, "the child")
+        Process.wait(child)
+        expect(ReceiptsTable.pending).to eq [ "start/#{id}" ]
+        expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 1
+        expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 0
+
+        expect(Order.last.workflow).to have_attributes(id: id, state: :running)
+      end
+
+      describe "with a key" do
+        before { orders { now :a; await :confirm } }
+
+        it "makes record and run once; who comes second leaves nothing behind" do
+          first = Order.new(name: "x").start(key: "payment 1")
+          second = (record = Order.new(name: "y")).start(key: "payment 1")
+
+          expect(first).not_to be_existing
+          expect(second).to have_attributes(existing?: true, id: first.id, subject: Order.last)
+          expect(record).not_to be_persisted
+          expect([ Order.count, runs.size ]).to eq [ 1, 1 ]
+        end
+
+        it "is free again when the transaction is rolled back" do
+          Order.transaction do
+            Order.new(name: "x").start(key: 1)
+            rolled_back
+          end
+          expect(Order.new(name: "x").start(key: 1)).not_to be_existing
+        end
+
+        it "is taken within a transaction that goes on" do
+          first = Order.new(name: "x").start(key: :k)
+          Order.transaction do
+            expect(Order.new(name: "y").start(key: :k)).to have_attributes(existing?: true, id: first.id)
+            Order.create!(name: "z")
+          end
+
+          expect(Order.order(:id).pluck(:name)).to eq %w[x z]
+        end
+
+        it "is refused where it cannot be one" do
+          [ "", "x" * 201, 1.5, Object ].each do |key|
+            expect { Order.new(name: "x").start(key: key) }.to raise_error ArgumentError, /\Akey: is a string/
+          end
+          expect(Order.count).to eq 0
+        end
+
+        it "makes one of many that race" do
+          Workflow.runtime.stop
+          gate, opener = IO.pipe
+          children = Array.new(4) do
+            fork_child do |out|
+              opener.close
+              gate.read # until it is opened
+              out.puts Order.new(name: "x").start(key: "race").then { |run| "#{run.id} #{run.existing?}" }
+            end
+          end
+          opener.close
+          said = children.map { |_, io| read_line(io, "a child") }
+
+          expect(said.map { |line| line.split.first }.uniq.size).to eq(1), said.inspect
+          expect(said.count { |line| line.end_with?("false") }).to eq 1
+          expect([ Order.count, runs.size ]).to eq [ 1, 1 ]
+        end
+      end
+    end
+  end
+end
