@@ -451,16 +451,17 @@ static VALUE tell(VALUE context)
     return Qnil;
 }
 
-static VALUE change(VALUE self, struct wf_op *op)
+/* Waits, reads the answer, finishes the op. Raises the store's failures; returns the rest. */
+static enum wf_status answer(VALUE self, struct told *told)
 {
     struct wf_engine *engine = rb_wf_engine(self);
-    struct told told = {.op = op, .snapshot = Qnil, .events = Qnil};
+    struct wf_op *op = told->op;
     enum wf_status status;
     struct wf_error error;
     int raised = 0;
 
     rb_wf_answer(engine, NULL, op, NULL);
-    rb_protect(tell, (VALUE)&told, &raised);
+    rb_protect(tell, (VALUE)told, &raised);
     status = op->status;
     error = op->error;
     wf_op_finish(engine, NULL, op);
@@ -470,6 +471,14 @@ static VALUE change(VALUE self, struct wf_op *op)
     if (NIL_P(refusal(status))) {
         rb_wf_check(status, &error);
     }
+    return status;
+}
+
+static VALUE change(VALUE self, struct wf_op *op)
+{
+    struct told told = {.op = op, .snapshot = Qnil, .events = Qnil};
+    enum wf_status status = answer(self, &told);
+
     return rb_ary_new_from_args(3, refusal(status), told.snapshot, told.events);
 }
 
@@ -559,6 +568,40 @@ static VALUE engine_keep(VALUE self, VALUE run_id, VALUE step, VALUE definition,
     op->command.by = wf_op_keep(op, name);
     op->command.payload = wf_op_keep(op, payload);
     return change(self, op);
+}
+
+/* (run_id, step, round, fence, definition, accepted, input, by) */
+static VALUE engine_settle(VALUE self, VALUE run_id, VALUE step, VALUE round, VALUE fence,
+                           VALUE definition, VALUE accepted, VALUE input, VALUE by)
+{
+    struct wf_definition *options = rb_wf_definition(definition);
+    struct wf_bytes name = rb_wf_bytes(by), payload = rb_wf_bytes(input);
+    uint32_t of_round = NUM2UINT(round);
+    int64_t of_fence = NUM2LL(fence);
+    struct told told = {.snapshot = Qnil, .events = Qnil};
+    enum wf_status status;
+
+    if (!rb_wf_bytes(step).len) {
+        rb_wf_refuse("which step is to be settled has to be said");
+    }
+    if (RTEST(accepted) && !options) {
+        rb_wf_refuse("an input that is accepted needs a definition");
+    }
+    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
+    rb_wf_check_len(input, WF_PAYLOAD_LEN_MAX, "an input");
+    told.op =
+        prepare_change(self, run_id, step, RTEST(accepted) ? WF_COMMAND_ACCEPT : WF_COMMAND_LET_GO);
+    told.op->kind = WF_OP_SETTLE;
+    told.op->round = of_round;
+    told.op->fence = of_fence;
+    told.op->definition = wf_definition_retain(options);
+    told.op->command.by = wf_op_keep(told.op, name);
+    told.op->command.payload = wf_op_keep(told.op, payload);
+    status = answer(self, &told);
+    RB_GC_GUARD(definition);
+    return rb_ary_new_from_args(
+        3, status == WF_OK || status == WF_NOT_FOUND ? refusal(status) : ID2SYM(rb_intern("stale")),
+        told.snapshot, told.events);
 }
 
 /* ---- Work and life ---- */
@@ -706,6 +749,7 @@ void rb_wf_init_engine(VALUE native)
     rb_define_method(class, "resume", engine_resume, 3);
     rb_define_method(class, "skip", engine_skip, 5);
     rb_define_method(class, "keep", engine_keep, 5);
+    rb_define_method(class, "settle", engine_settle, 8);
     rb_define_method(class, "work", engine_work, 2);
     rb_define_method(class, "quiet", engine_quiet, 0);
     rb_define_method(class, "hurry", engine_hurry, 0);

@@ -12,13 +12,13 @@ struct hand {
 
 static VALUE class;
 
-/* GC finds a hand that nobody gave back: its thread is gone. What it holds goes back without waiting. */
+/* GC finds a hand that nobody gave back: its thread is gone. What it holds goes back without waiting, or is in doubt. */
 static void hand_free(void *context)
 {
     struct hand *hand = context;
 
     if (hand->hand.engine && !wf_engine_usable(hand->hand.engine, NULL)) {
-        wf_hand_give_back(&hand->hand);
+        wf_hand_doubt(&hand->hand);
     }
     if (hand->held) {
         rb_wf_engine_drop(hand->held);
@@ -178,6 +178,7 @@ struct told {
     struct wf_op *op;
     struct wf_hand *hand;
     VALUE snapshot, events, work;
+    VALUE round, fence; /* of a claim by submit, or of the one in doubt */
 };
 
 static VALUE tell(VALUE context)
@@ -194,6 +195,11 @@ static VALUE tell(VALUE context)
     }
     if (op->slot && op->slot->claim.run_id) {
         told->work = rb_wf_work(&op->slot->claim);
+        told->round = UINT2NUM(op->slot->claim.round);
+        told->fence = LL2NUM(op->slot->claim.fence);
+    } else if (op->status == WF_DOUBTFUL) {
+        told->round = UINT2NUM(op->round);
+        told->fence = LL2NUM(op->fence);
     }
     return Qnil;
 }
@@ -206,7 +212,13 @@ static enum wf_status answer(struct wf_engine *engine, struct wf_hand *hand, str
     enum wf_status status;
     int raised = 0;
 
-    *told = (struct told){.op = op, .hand = hand, .snapshot = Qnil, .events = Qnil, .work = Qnil};
+    *told = (struct told){.op = op,
+                          .hand = hand,
+                          .snapshot = Qnil,
+                          .events = Qnil,
+                          .work = Qnil,
+                          .round = Qnil,
+                          .fence = Qnil};
     rb_wf_answer(engine, hand, op, rb_wf_hand_away(hand));
     rb_protect(tell, (VALUE)told, &raised);
     status = op->status;
@@ -219,6 +231,7 @@ static enum wf_status answer(struct wf_engine *engine, struct wf_hand *hand, str
     case WF_OK:
     case WF_EXISTING:
     case WF_BUSY:
+    case WF_DOUBTFUL:
     case WF_NOT_FOUND:
     case WF_NOT_PENDING:
     case WF_NOT_WAITING:
@@ -502,6 +515,8 @@ static VALUE verdict(enum wf_status status)
     switch (status) {
     case WF_BUSY:
         return ID2SYM(rb_intern("busy"));
+    case WF_DOUBTFUL:
+        return ID2SYM(rb_intern("doubtful"));
     case WF_NOT_PENDING:
         return ID2SYM(rb_intern("not_pending"));
     case WF_NOT_WAITING:
@@ -514,7 +529,7 @@ static VALUE verdict(enum wf_status status)
 }
 
 static enum wf_status claim(VALUE self, enum wf_op_kind kind, VALUE run_id, VALUE step, VALUE by,
-                            struct told *told)
+                            bool pledged, struct told *told)
 {
     struct wf_hand *hand = rb_wf_hand(self);
     struct wf_bytes name = rb_wf_bytes(step), author = rb_wf_bytes(by);
@@ -527,13 +542,14 @@ static enum wf_status claim(VALUE self, enum wf_op_kind kind, VALUE run_id, VALU
     op->run_id = id;
     op->step = wf_op_keep(op, name);
     op->command.by = wf_op_keep(op, author);
+    op->pledged = pledged;
     return answer(hand->engine, hand, op, told);
 }
 
 static VALUE hand_now(VALUE self, VALUE run_id, VALUE step, VALUE by)
 {
     struct told told;
-    enum wf_status status = claim(self, WF_OP_CLAIM_STEP, run_id, step, by, &told);
+    enum wf_status status = claim(self, WF_OP_CLAIM_STEP, run_id, step, by, false, &told);
 
     return rb_ary_new_from_args(3, verdict(status), told.snapshot, told.work);
 }
@@ -579,22 +595,54 @@ static void wait_for_verdict(struct verdict_wait *context, struct wf_hand *hand,
     rb_wf_leave(&wait);
 }
 
-static VALUE hand_submit(VALUE self, VALUE run_id, VALUE step, VALUE by, VALUE timeout_ms)
+/* (run_id, step, by, timeout_ms, pledged = false) */
+static VALUE hand_submit(int argc, VALUE *argv, VALUE self)
 {
-    int64_t until_ms = rb_wf_until_ms(timeout_ms);
     struct wf_hand *hand = rb_wf_hand(self);
     struct verdict_wait wait = {.bell = wf_doorbell_log(&hand->engine->shared)};
+    VALUE run_id, step, by, timeout_ms, pledged;
     enum wf_status status;
     struct told told;
+    int64_t until_ms;
 
+    rb_scan_args(argc, argv, "41", &run_id, &step, &by, &timeout_ms, &pledged);
+    until_ms = rb_wf_until_ms(timeout_ms);
     for (;;) {
         wait.seen = wf_doorbell_read(&wait.bell);
-        status = claim(self, WF_OP_CLAIM_WAIT, run_id, step, by, &told);
+        status = claim(self, WF_OP_CLAIM_WAIT, run_id, step, by, RTEST(pledged), &told);
         if (status != WF_BUSY || wf_clock_mono_ms() >= until_ms) {
-            return rb_ary_new_from_args(2, verdict(status), told.snapshot);
+            return rb_ary_new_from_args(4, verdict(status), told.snapshot, told.round, told.fence);
         }
         wait_for_verdict(&wait, hand, until_ms);
     }
+}
+
+/* Once another op that was posted after it is answered, the doubt is on disk. */
+static void wait_for_doubt(struct wf_engine *engine)
+{
+    struct wf_op *op = wf_op_prepare(engine, NULL, WF_OP_CHANGE);
+
+    if (op) {
+        rb_wf_answer(engine, NULL, op, NULL);
+        wf_op_finish(engine, NULL, op);
+    }
+}
+
+/* The hand is empty whatever happens: what it held cannot be given back any more. */
+static VALUE hand_doubt(VALUE self)
+{
+    struct hand *hand = hand_of(self);
+    struct wf_engine *engine = hand->hand.engine;
+
+    if (wf_engine_usable(engine, NULL)) {
+        return Qnil;
+    }
+    if (!claim_of(&hand->hand)->pledged) {
+        rb_wf_refuse("only a pledged claim can be in doubt");
+    }
+    wf_hand_doubt(&hand->hand);
+    wait_for_doubt(engine);
+    return Qnil;
 }
 
 void rb_wf_init_hand(VALUE native)
@@ -608,7 +656,8 @@ void rb_wf_init_hand(VALUE native)
     rb_define_method(class, "take", hand_take, 1);
     rb_define_method(class, "complete", hand_complete, 3);
     rb_define_method(class, "fail", hand_fail, 8);
-    rb_define_method(class, "submit", hand_submit, 4);
+    rb_define_method(class, "submit", hand_submit, -1);
+    rb_define_method(class, "doubt", hand_doubt, 0);
     rb_define_method(class, "accept", hand_accept, -1);
     rb_define_method(class, "reject", hand_reject, -1);
     rb_define_method(class, "now", hand_now, 3);

@@ -373,6 +373,45 @@ static VALUE engine_currents(VALUE self, VALUE keys)
     return ask_of_many(self, Qnil, keys, currents, to_snapshots);
 }
 
+static enum wf_status doubts(struct query *query)
+{
+    return wf_engine_doubts(query->engine, query->max, &query->rows, &query->error);
+}
+
+static VALUE to_doubts(VALUE context)
+{
+    struct query *query = (struct query *)context;
+    struct wf_reader reader = wf_reader_of(wf_buffer_bytes(&query->rows));
+    VALUE list = rb_ary_new();
+
+    while (reader.at < reader.end && !reader.failed) {
+        VALUE doubt = rb_ary_new_capa(7);
+
+        rb_ary_push(doubt, rb_wf_run_id(wf_reader_int(&reader)));
+        rb_ary_push(doubt, rb_wf_text(wf_reader_bytes(&reader)));
+        rb_ary_push(doubt, rb_wf_text(wf_reader_bytes(&reader)));
+        rb_ary_push(doubt, rb_wf_string(wf_reader_bytes(&reader)));
+        rb_ary_push(doubt, rb_wf_text(wf_reader_bytes(&reader)));
+        rb_ary_push(doubt, LL2NUM(wf_reader_int(&reader)));
+        rb_ary_push(doubt, LL2NUM(wf_reader_int(&reader)));
+        rb_ary_push(list, doubt);
+    }
+    return list;
+}
+
+static VALUE engine_doubts(VALUE self, VALUE limit)
+{
+    struct query query = {.self = self,
+                          .filter = Qnil,
+                          .before = Qnil,
+                          .limit = limit,
+                          .list = Qnil,
+                          .read = doubts,
+                          .convert = to_doubts};
+
+    return ask(&query);
+}
+
 void rb_wf_init_query(VALUE native)
 {
     VALUE engine = rb_const_get(native, rb_intern("Engine"));
@@ -382,4 +421,5 @@ void rb_wf_init_query(VALUE native)
     rb_define_method(engine, "ids", engine_ids, 2);
     rb_define_method(engine, "fetch", engine_fetch, 1);
     rb_define_method(engine, "currents", engine_currents, 1);
+    rb_define_method(engine, "doubts", engine_doubts, 1);
 }

@@ -128,6 +128,7 @@ static VALUE step_value(const struct wf_step *step)
     set(hash, "mode", step->mode ? mode(step->mode) : Qnil);
     set(hash, "either", number(step->either));
     set(hash, "held", step->held ? Qtrue : Qfalse);
+    set(hash, "doubtful", step->doubtful ? Qtrue : Qfalse);
     set(hash, "once", step->once ? Qtrue : Qfalse);
     set(hash, "remind_ms", number(step->remind_ms));
     set(hash, "reminding", number(step->reminding));

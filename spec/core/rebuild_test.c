@@ -142,7 +142,7 @@ TEST(the_log_alone_gives_the_projections)
           "UPDATE runs SET version = version - 1 WHERE id = (SELECT max(id) FROM runs)");
     plant("INSERT INTO ready VALUES(1, 0, 0, 0, 0, 0, 0, 0)", "DELETE FROM ready WHERE run_id = 1");
     plant("INSERT INTO timers VALUES(1, 0, 1)", "DELETE FROM timers WHERE run_id = 1");
-    plant("INSERT INTO waits SELECT id, 2, 0, 0, 0 FROM runs ORDER BY id LIMIT 1",
+    plant("INSERT INTO waits SELECT id, 2, 0, 0, 0, 0 FROM runs ORDER BY id LIMIT 1",
           "DELETE FROM waits WHERE step = 2");
     plant("UPDATE runs SET class = cast('x' AS BLOB) WHERE id = (SELECT min(id) FROM runs)",
           "UPDATE runs SET class = cast('Signup' AS BLOB) WHERE class = cast('x' AS BLOB)");

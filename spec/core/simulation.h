@@ -59,6 +59,7 @@ static inline int never_wait(const struct timespec *until)
 #define wf_committer_name simulated_committer_name
 #define wf_committer_alarm simulated_committer_alarm
 #define wf_committer_give_back simulated_committer_give_back
+#define wf_committer_doubt simulated_committer_doubt
 #define wf_committer_name_by simulated_committer_name_by
 #define run committer_run
 #include "../../ext/workflow/core/committer.c"
@@ -137,8 +138,8 @@ struct run {
     int64_t id;
     bool open, unique;
     int64_t version;
-    char key[8], state[STATE_MAX];
-    size_t key_len, state_len;
+    char key[8], token[8], state[STATE_MAX], doubts[WF_STEP_BITS_MAX];
+    size_t key_len, token_len, state_len, doubts_len;
     struct last_claim claims[CLAIMS_MAX];
 };
 
@@ -323,7 +324,8 @@ static void tell_run(const struct run *run, struct wf_run_row *row)
                                .open = run->open,
                                .unique = run->unique,
                                .version = run->version,
-                               .state = {run->state, run->state_len}};
+                               .state = {run->state, run->state_len},
+                               .doubts = {run->doubts, run->doubts_len}};
 }
 
 static enum wf_status memory_run_load(struct wf_store *store, int64_t id, struct wf_run_row *row,
@@ -360,6 +362,25 @@ static enum wf_status memory_run_find(struct wf_store *store, struct wf_bytes ke
     return found ? WF_OK : WF_NOT_FOUND;
 }
 
+/* All are of one class. */
+static enum wf_status memory_run_keyed(struct wf_store *store, struct wf_bytes class_name,
+                                       struct wf_bytes token, struct wf_run_row *row,
+                                       struct wf_error *error)
+{
+    (void)store;
+    (void)class_name;
+    (void)error;
+    for (int i = 0; i < tables.run_count; i++) {
+        const struct run *run = &tables.runs[i];
+
+        if (wf_bytes_equal(token, (struct wf_bytes){run->token, run->token_len})) {
+            tell_run(run, row);
+            return WF_OK;
+        }
+    }
+    return WF_NOT_FOUND;
+}
+
 static void put_run(struct run *run, const struct wf_run_row *row)
 {
     if (row->state.len > STATE_MAX) {
@@ -379,14 +400,19 @@ static enum wf_status memory_run_insert(struct wf_store *store, const struct wf_
     if (write_fails(store, error)) {
         return WF_STORE_ERROR;
     }
-    if (tables.run_count == RUNS_MAX || row->key.len > sizeof(run->key)) {
+    if (tables.run_count == RUNS_MAX || row->key.len > sizeof(run->key) ||
+        row->token.len > sizeof(run->token)) {
         abort();
     }
     if (run_of(row->id)) {
         return wf_fail(error, WF_EXISTING, "simulated");
     }
-    *run = (struct run){.id = row->id, .unique = row->unique, .key_len = row->key.len};
+    *run = (struct run){
+        .id = row->id, .unique = row->unique, .key_len = row->key.len, .token_len = row->token.len};
     memcpy(run->key, row->key.ptr, row->key.len);
+    if (row->token.len) {
+        memcpy(run->token, row->token.ptr, row->token.len);
+    }
     put_run(run, row);
     tables.run_count++;
     return WF_OK;
@@ -399,6 +425,19 @@ static enum wf_status memory_run_update(struct wf_store *store, const struct wf_
         return WF_STORE_ERROR;
     }
     put_run(run_of(row->id), row);
+    return WF_OK;
+}
+
+static enum wf_status memory_run_doubt(struct wf_store *store, int64_t id, struct wf_bytes doubts,
+                                       struct wf_error *error)
+{
+    struct run *run = run_of(id);
+
+    if (write_fails(store, error)) {
+        return WF_STORE_ERROR;
+    }
+    run->doubts_len = doubts.len;
+    memcpy(run->doubts, doubts.ptr, doubts.len);
     return WF_OK;
 }
 
@@ -441,7 +480,7 @@ static enum wf_status memory_run_update(struct wf_store *store, const struct wf_
     }
 
 /* And what can be claimed. */
-#define DEFINE_CLAIMS(name, plural, first_claim)                                                   \
+#define DEFINE_CLAIMS(name, plural, first_claim, take)                                             \
     static enum wf_status memory_##name##_get(struct wf_store *store, struct wf_##name##_row *row, \
                                               struct wf_error *error)                              \
     {                                                                                              \
@@ -469,6 +508,7 @@ static enum wf_status memory_run_update(struct wf_store *store, const struct wf_
         old->owner = row->owner;                                                                   \
         old->slot = row->slot;                                                                     \
         row->fence = ++old->fence;                                                                 \
+        take(old, row);                                                                            \
         on_claim(run_of(row->run_id));                                                             \
         run_of(row->run_id)->claims[first_claim + row->step] =                                     \
             (struct last_claim){row->owner, row->slot, ++claim_serial};                            \
@@ -488,6 +528,7 @@ static enum wf_status memory_run_update(struct wf_store *store, const struct wf_
         }                                                                                          \
         old->owner = 0;                                                                            \
         old->slot = 0;                                                                             \
+        take(old, (&(struct wf_##name##_row){.owner = 0}));                                        \
         return WF_OK;                                                                              \
     }                                                                                              \
                                                                                                    \
@@ -511,8 +552,33 @@ static enum wf_status memory_run_update(struct wf_store *store, const struct wf_
 DEFINE_ROWS(ready, ready)
 DEFINE_ROWS(wait, waits)
 DEFINE_ROWS(timer, timers)
-DEFINE_CLAIMS(ready, ready, 0)
-DEFINE_CLAIMS(wait, waits, STEPS_MAX)
+#define TAKE_STEP(old, row)
+#define TAKE_WAIT(old, row) ((old)->pledged = (row)->pledged)
+DEFINE_CLAIMS(ready, ready, 0, TAKE_STEP)
+DEFINE_CLAIMS(wait, waits, STEPS_MAX, TAKE_WAIT)
+
+static enum wf_status memory_wait_doubt(struct wf_store *store, const struct wf_wait_row *row,
+                                        struct wf_error *error)
+{
+    struct wf_wait_row *old = wait_row_of(row->run_id, row->step);
+
+    if (write_fails(store, error)) {
+        return WF_STORE_ERROR;
+    }
+    if (!old || old->owner != row->owner || old->fence != row->fence || !old->pledged) {
+        return WF_STALE;
+    }
+    old->owner = WF_OWNER_DOUBT;
+    old->slot = 0;
+    return WF_OK;
+}
+
+static bool is_certain(const struct wf_timer_row *timer)
+{
+    const struct wf_wait_row *wait = wait_row_of(timer->run_id, timer->step);
+
+    return !wait || wait->owner != WF_OWNER_DOUBT;
+}
 
 static int ready_order(const void *a, const void *b)
 {
@@ -571,7 +637,7 @@ static enum wf_status memory_timer_due(struct wf_store *store, int64_t now_ms, i
     (void)store;
     (void)error;
     for (int i = 0; i < tables.timer_count; i++) {
-        if (tables.timers[i].due_ms <= now_ms) {
+        if (tables.timers[i].due_ms <= now_ms && is_certain(&tables.timers[i])) {
             rows[count++] = tables.timers[i];
         }
     }
@@ -586,7 +652,9 @@ static int64_t next_timer(void)
     int64_t due_ms = INT64_MAX;
 
     for (int i = 0; i < tables.timer_count; i++) {
-        due_ms = tables.timers[i].due_ms < due_ms ? tables.timers[i].due_ms : due_ms;
+        if (tables.timers[i].due_ms < due_ms && is_certain(&tables.timers[i])) {
+            due_ms = tables.timers[i].due_ms;
+        }
     }
     return due_ms;
 }
@@ -683,7 +751,7 @@ static enum wf_status memory_owners(struct wf_store *store, wf_process_fn *each,
         while (at < count && told[at] != owner) {
             at++;
         }
-        if (owner && at == count) {
+        if (owner > 0 && at == count) {
             told[count++] = owner;
             if (!each(context, &row)) {
                 break;
@@ -720,8 +788,10 @@ static const struct wf_store_functions memory_functions = {
     .read_run = memory_read_run,
     .run_load = memory_run_load,
     .run_find = memory_run_find,
+    .run_keyed = memory_run_keyed,
     .run_insert = memory_run_insert,
     .run_update = memory_run_update,
+    .run_doubt = memory_run_doubt,
     .ready_put = memory_ready_put,
     .ready_get = memory_ready_get,
     .ready_delete = memory_ready_delete,
@@ -735,6 +805,7 @@ static const struct wf_store_functions memory_functions = {
     .wait_claim = memory_wait_claim,
     .wait_release = memory_wait_release,
     .wait_owned = memory_wait_owned,
+    .wait_doubt = memory_wait_doubt,
     .timer_put = memory_timer_put,
     .timer_delete = memory_timer_delete,
     .timer_due = memory_timer_due,

@@ -208,7 +208,7 @@ static void owned_lists_one_owner(struct subject *s)
 static void a_wait_is_claimed_and_released(struct subject *s)
 {
     struct wf_wait_row row = {.run_id = 1, .step = 1};
-    struct wf_wait_row mine = {1, 1, 7, 3, 0}, other = {1, 1, 8, 1, 0},
+    struct wf_wait_row mine = {1, 1, 7, 3, 0, false}, other = {1, 1, 8, 1, 0, false},
                        got = {.run_id = 1, .step = 1};
 
     begin(s);
@@ -239,8 +239,10 @@ static void a_wait_is_claimed_and_released(struct subject *s)
 
 static void waits_of_an_owner(struct subject *s)
 {
-    struct wf_wait_row rows[] = {
-        {1, 1, 7, 1, 4}, {1, 2, 0, 0, 4}, {2, 1, 8, 1, 4}, {2, 2, 7, 2, 4}};
+    struct wf_wait_row rows[] = {{1, 1, 7, 1, 4, false},
+                                 {1, 2, 0, 0, 4, false},
+                                 {2, 1, 8, 1, 4, false},
+                                 {2, 2, 7, 2, 4, true}};
     struct seen seen = {0}, one = {0}, stopped = {.stop_at = 1}, none = {0};
 
     begin(s);
@@ -257,6 +259,102 @@ static void waits_of_an_owner(struct subject *s)
     CHECK(stopped.count == 1);
     OK(wait_owned, 9, 100, see_wait, &none);
     CHECK(none.count == 0);
+}
+
+static void a_pledged_claim_is_put_in_doubt_and_released(struct subject *s)
+{
+    struct wf_wait_row row = {.run_id = 1, .step = 1}, got = row;
+    struct wf_wait_row mine = {1, 1, 7, 3, 0, true}, doubt = {1, 1, WF_OWNER_DOUBT, 0, 1, true};
+    struct wf_wait_row other = {1, 1, 8, 1, 0, false};
+    struct seen owned = {0};
+
+    begin(s);
+    OK(wait_put, &row);
+    OK(wait_claim, &mine);
+    OK(wait_get, &got);
+    CHECK(got.pledged && got.owner == 7 && got.fence == 1);
+    mine.fence = 2;
+    CHECK(DO(wait_doubt, &mine) == WF_STALE);
+    mine.fence = other.fence = 1;
+    CHECK(DO(wait_doubt, &other) == WF_STALE);
+    OK(wait_doubt, &mine);
+    OK(wait_get, &got);
+    CHECK(got.pledged && got.owner == WF_OWNER_DOUBT && !got.slot && got.fence == 1);
+    CHECK(DO(wait_doubt, &mine) == WF_STALE);
+    CHECK(DO(wait_release, &mine) == WF_STALE);
+    CHECK(DO(wait_claim, &other) == WF_BUSY);
+    OK(wait_owned, 7, 10, see_wait, &owned);
+    CHECK(owned.count == 0);
+    OK(wait_release, &doubt);
+    OK(wait_get, &got);
+    CHECK(!got.pledged && !got.owner);
+    OK(wait_claim, &other);
+    OK(wait_get, &got);
+    CHECK(!got.pledged && got.owner == 8 && got.fence == 2);
+    CHECK(DO(wait_doubt, &other) == WF_STALE); /* it was not pledged */
+    commit(s);
+}
+
+static void doubts_are_in_order_and_have_no_timers(struct subject *s)
+{
+    struct wf_wait_row rows[] = {{2, 1, WF_OWNER_DOUBT, 0, 3, true},
+                                 {1, 2, WF_OWNER_DOUBT, 0, 4, true},
+                                 {1, 1, 7, 1, 4, true},
+                                 {1, 3, WF_OWNER_DOUBT, 0, 5, true}};
+    struct wf_timer_row timers[] = {{1, 2, 10}, {1, 1, 20}, {2, 2, 30}, {2, 1, 5}};
+    struct seen all = {0}, two = {0}, stopped = {.stop_at = 1}, due = {0}, one = {0};
+    int64_t due_ms = 0;
+
+    begin(s);
+    for (int i = 0; i < 4; i++) {
+        OK(wait_put, &rows[i]);
+        OK(timer_put, &timers[i]);
+    }
+    commit(s);
+    reopen(s);
+    OK(wait_doubts, 10, see_wait, &all);
+    CHECK(SEEN(&all, 102, 103, 201));
+    CHECK(all.waits[0].fence == 4 && all.waits[2].run_id == 2 && all.waits[2].fence == 3);
+    OK(wait_doubts, 2, see_wait, &two);
+    CHECK(SEEN(&two, 102, 103));
+    OK(wait_doubts, 10, see_wait, &stopped);
+    CHECK(stopped.count == 1);
+    OK(timer_due, 100, 100, see_timer, &due);
+    CHECK(SEEN(&due, 101, 202));
+    OK(timer_next, &due_ms);
+    CHECK(due_ms == 20);
+    begin(s);
+    OK(wait_release, &rows[1]);
+    commit(s);
+    OK(timer_next, &due_ms);
+    CHECK(due_ms == 10);
+    OK(timer_due, 100, 1, see_timer, &one);
+    CHECK(SEEN(&one, 102));
+}
+
+static void a_run_says_what_is_in_doubt(struct subject *s)
+{
+    struct wf_run_row loaded, found;
+
+    begin(s);
+    CHECK(insert(s, 1, WF_BYTES("k"), true, true) == WF_OK);
+    OK(run_load, 1, &loaded);
+    CHECK(!loaded.doubts.len);
+    OK(run_doubt, 1, WF_BYTES("\0\1"));
+    OK(run_load, 1, &loaded);
+    OK(run_find, WF_BYTES("k"), &found);
+    CHECK(wf_bytes_equal(loaded.doubts, WF_BYTES("\0\1")) &&
+          wf_bytes_equal(found.doubts, loaded.doubts));
+    loaded.doubts.len = 0;
+    OK(run_update, &loaded); /* is no business of it */
+    OK(run_load, 1, &loaded);
+    CHECK(wf_bytes_equal(loaded.doubts, WF_BYTES("\0\1")));
+    CHECK(wf_bytes_equal(loaded.state, WF_BYTES("state")));
+    OK(run_doubt, 1, WF_BYTES(""));
+    OK(run_load, 1, &loaded);
+    CHECK(!loaded.doubts.len);
+    CHECK(DO(run_doubt, 2, WF_BYTES("\1")) == WF_NOT_FOUND);
+    commit(s);
 }
 
 /* Timers */
@@ -383,7 +481,10 @@ static void an_id_of_a_process_is_never_given_again(struct subject *s)
 static void owners_are_known_or_only_their_ids(struct subject *s)
 {
     struct processes seen = {.s = s}, one = {.s = s};
-    struct wf_wait_row waits[] = {{1, 1, 0, 0, 0}, {2, 1, 500, 0, 1}, {3, 1, 600, 0, 1}};
+    struct wf_wait_row waits[] = {{1, 1, 0, 0, 0, false},
+                                  {2, 1, 500, 0, 1, false},
+                                  {3, 1, 600, 0, 1, true},
+                                  {4, 1, WF_OWNER_DOUBT, 0, 1, true}};
     struct wf_ready_row claims[] = {{1, 1, 0, 0, false, 0, 0, 0},
                                     {1, 2, 0, 0, false, 0, 0, 1},
                                     {1, 3, 0, 0, false, 500, 0, 1},
@@ -397,7 +498,7 @@ static void owners_are_known_or_only_their_ids(struct subject *s)
     for (int i = 0; i < 4; i++) {
         OK(ready_put, &claims[i]);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         OK(wait_put, &waits[i]);
     }
     commit(s);
@@ -464,6 +565,9 @@ const struct contract_case contract_claims_cases[] = {
     CASE(owned_lists_one_owner),
     CASE(a_wait_is_claimed_and_released),
     CASE(waits_of_an_owner),
+    CASE(a_pledged_claim_is_put_in_doubt_and_released),
+    CASE(doubts_are_in_order_and_have_no_timers),
+    CASE(a_run_says_what_is_in_doubt),
     CASE(timers_are_due_in_order),
     CASE(processes_are_put_renewed_and_deleted),
     CASE(an_id_of_a_process_is_never_given_again),

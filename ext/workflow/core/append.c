@@ -8,9 +8,10 @@
 #include "engine.h"
 
 /* What the caller is told: the run as it is now, and what was just appended. */
-static void answer(struct wf_engine *engine, struct wf_op *op, bool appended)
+void wf_append_answer(struct wf_engine *engine, struct wf_op *op, bool appended)
 {
     struct wf_committer *committer = &engine->committer;
+    char doubts[WF_STEP_BITS_MAX];
 
     op->answered_id = committer->state.id;
     op->version = committer->state.version;
@@ -18,6 +19,7 @@ static void answer(struct wf_engine *engine, struct wf_op *op, bool appended)
         return;
     }
     wf_state_encode(&committer->state, &op->state);
+    wf_state_put_doubts(&op->state, wf_state_doubts(&committer->state, doubts));
     wf_buffer_clear(&op->row);
     if (appended) {
         wf_buffer_put(&op->row, committer->row.ptr, committer->row.len);
@@ -136,6 +138,22 @@ static bool goes_on(const struct wf_op *op)
     }
 }
 
+/* What may not be taken away by a new round; and whether an input may be kept that others would be skipped for. */
+static enum wf_status ask_for_pledges(struct wf_engine *engine, struct wf_op *op,
+                                      struct wf_error *error)
+{
+    bool stands_in_the_way = false;
+    enum wf_status status = WF_OK;
+
+    if (op->command.kind == WF_COMMAND_RETRY) {
+        status = wf_pledge_tell(engine, op, error);
+    } else if (op->command.kind == WF_COMMAND_KEEP) {
+        status = wf_pledge_clash(engine, op->command.step, false, &stands_in_the_way, error);
+    }
+    op->status = stands_in_the_way ? WF_BUSY : WF_OK;
+    return status;
+}
+
 /* A command that names no holder's step, or that may end or halt the run: it is told who holds what. */
 static bool asks_for_holders(const struct wf_command *command)
 {
@@ -158,8 +176,7 @@ static enum wf_status tell_holders(struct wf_engine *engine, struct wf_op *op,
 }
 
 /* Runs the op's command on the loaded run, and goes on with a `now` step if one follows. */
-static enum wf_status run_command(struct wf_engine *engine, struct wf_op *op,
-                                  struct wf_error *error)
+enum wf_status wf_append_run(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
     enum wf_status status = wf_append_command(engine, &op->command, &op->status, error);
     bool appended = !status && !op->status && engine->committer.row.len;
@@ -169,7 +186,7 @@ static enum wf_status run_command(struct wf_engine *engine, struct wf_op *op,
         status = claim_next(engine, op, error);
     }
     if (!status) {
-        answer(engine, op, appended);
+        wf_append_answer(engine, op, appended);
     }
     return status;
 }
@@ -204,8 +221,8 @@ static enum wf_status start(struct wf_engine *engine, struct wf_op *op, struct w
     enum wf_status status = find_existing(engine, op, &row, error);
 
     if (!status) {
-        op->status = wf_state_decode(&committer->state, row.id, row.state);
-        answer(engine, op, false);
+        op->status = wf_append_decode(engine, &row);
+        wf_append_answer(engine, op, false);
         op->status = op->status ? op->status : WF_EXISTING;
     }
     if (status != WF_NOT_FOUND) {
@@ -217,7 +234,7 @@ static enum wf_status start(struct wf_engine *engine, struct wf_op *op, struct w
     op->command.kind = WF_COMMAND_START;
     op->command.step = -1;
     op->command.birth = &op->birth;
-    return run_command(engine, op, error);
+    return wf_append_run(engine, op, error);
 }
 
 /* Whether the claim is on what the step is at: of a claim on a reminder, that is a reminder in hand, whichever
@@ -274,6 +291,23 @@ enum wf_status wf_append_check_hold(struct wf_engine *engine, const struct wf_sl
     return status;
 }
 
+static struct wf_wait_row wait_of(const struct wf_engine *engine, const struct wf_slot *slot)
+{
+    return (struct wf_wait_row){.run_id = slot->claim.run_id,
+                                .step = slot->claim.step,
+                                .owner = engine->committer.owner,
+                                .slot = slot->index,
+                                .fence = slot->claim.fence};
+}
+
+static enum wf_status doubt(struct wf_engine *engine, const struct wf_slot *slot,
+                            struct wf_error *error)
+{
+    struct wf_wait_row row = wait_of(engine, slot);
+
+    return wf_pledge_doubt(engine, &row, error);
+}
+
 /* Gives back the claim itself. */
 static enum wf_status release(struct wf_engine *engine, const struct wf_slot *slot,
                               struct wf_error *error)
@@ -285,11 +319,7 @@ static enum wf_status release(struct wf_engine *engine, const struct wf_slot *sl
                                  .owner = committer->owner,
                                  .slot = slot->index,
                                  .fence = claim->fence};
-    struct wf_wait_row wait = {.run_id = claim->run_id,
-                               .step = claim->step,
-                               .owner = committer->owner,
-                               .slot = slot->index,
-                               .fence = claim->fence};
+    struct wf_wait_row wait = wait_of(engine, slot);
     enum wf_status status = claim->await
                                 ? wf_holders_release_wait(engine, &wait, author(slot), error)
                                 : wf_holders_release_step(engine, &ready, author(slot), error);
@@ -335,7 +365,7 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
         return status;
     }
     if (refused && !is_doubtful(engine, op)) {
-        answer(engine, op, false);
+        wf_append_answer(engine, op, false);
         op->status = refused;
         return wf_append_release_kept(engine, op->slot, error);
     }
@@ -346,11 +376,14 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
     op->command.parting = wf_op_keep(op, wf_slot_parting(op->slot));
     status = tell_holders(engine, op, error);
     if (!status) {
-        status = run_command(engine, op, error);
+        status = wf_append_run(engine, op, error);
     }
     engine->committer.finished += !status;
     if (!status && op->command.kind == WF_COMMAND_REJECT && claim->await) {
         status = release(engine, op->slot, error);
+        if (claim->pledged) { /* it may have been in doubt: now it is not */
+            wf_append_answer(engine, op, engine->committer.row.len > 0);
+        }
     }
     if (!status && !op->claim.run_id) {
         status = wf_append_release_kept(engine, op->slot, error);
@@ -381,90 +414,6 @@ static enum wf_status tell(struct wf_engine *engine, struct wf_op *op, struct wf
     return status;
 }
 
-/* The run and the step that the op names. */
-static enum wf_status load_step(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
-{
-    enum wf_status status = wf_append_load(engine, op->run_id, &op->status, error);
-
-    op->command.step = -1;
-    if (!status && !op->status && op->step.len) {
-        op->command.step = wf_state_find(&engine->committer.state, op->step);
-        answer(engine, op, false);
-        op->status = op->command.step < 0 ? WF_NOT_FOUND : WF_OK;
-    }
-    return status;
-}
-
-static enum wf_status claim_step(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
-{
-    struct wf_committer *committer = &engine->committer;
-    struct wf_ready_row row = {.run_id = op->run_id, .owner = committer->owner};
-    enum wf_status status = load_step(engine, op, error);
-
-    if (status || op->status) {
-        return status;
-    }
-    op->command.kind = WF_COMMAND_HURRY;
-    status = wf_append_command(engine, &op->command, &op->status, error);
-    if (status || op->status) {
-        return status;
-    }
-    answer(engine, op, true);
-    row.step = op->command.step;
-    row.slot = op->slot->index;
-    status = engine->does->ready_claim(committer->store, &row, error);
-    if (status == WF_BUSY || status == WF_NOT_FOUND) {
-        op->status = status == WF_BUSY ? WF_BUSY : WF_NOT_PENDING;
-        return WF_OK;
-    }
-    if (!status) {
-        wf_append_fill_claim(engine, &op->claim, row.step, row.fence, op->command.by);
-    }
-    return status;
-}
-
-static bool is_judged(const struct wf_step *step)
-{
-    return step->mode == WF_MODE_JUDGE &&
-           (step->status == WF_STEP_ready || step->status == WF_STEP_running);
-}
-
-static enum wf_status claim_wait(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
-{
-    struct wf_committer *committer = &engine->committer;
-    struct wf_wait_row row = {.run_id = op->run_id, .owner = committer->owner};
-    enum wf_status status = load_step(engine, op, error);
-    const struct wf_step *step;
-
-    if (status || op->status) {
-        return status;
-    }
-    step = &committer->state.steps[op->command.step];
-    row.step = op->command.step;
-    row.slot = op->slot->index;
-    if (wf_state_halted(&committer->state)) {
-        op->status = WF_NOT_WAITING;
-        return WF_OK;
-    }
-    if (is_judged(step)) { /* an input that came early: its verdict comes first */
-        op->status = WF_BUSY;
-        return WF_OK;
-    }
-    if (step->status != WF_STEP_waiting || (step->due_ms && step->due_ms <= op->command.now_ms)) {
-        op->status = WF_NOT_WAITING;
-        return WF_OK;
-    }
-    status = engine->does->wait_claim(committer->store, &row, error);
-    if (status == WF_BUSY || status == WF_NOT_FOUND) {
-        op->status = WF_BUSY;
-        return WF_OK;
-    }
-    if (!status) {
-        wf_append_fill_wait(engine, &op->claim, row.step, row.fence, op->command.by);
-    }
-    return status;
-}
-
 /* A run that had ended cannot be opened again while another of the same subject is open. */
 static enum wf_status refuse_second_open(struct wf_engine *engine, struct wf_op *op,
                                          struct wf_error *error)
@@ -485,7 +434,7 @@ static enum wf_status refuse_second_open(struct wf_engine *engine, struct wf_op 
 
 static enum wf_status change(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
-    enum wf_status status = load_step(engine, op, error);
+    enum wf_status status = wf_append_load_step(engine, op, error);
 
     if (!status && !op->status && op->command.kind == WF_COMMAND_RETRY) {
         status = refuse_second_open(engine, op, error);
@@ -494,8 +443,12 @@ static enum wf_status change(struct wf_engine *engine, struct wf_op *op, struct 
         return status;
     }
     op->command.definition = op->definition;
+    status = ask_for_pledges(engine, op, error);
+    if (status || op->status) {
+        return status;
+    }
     status = tell_holders(engine, op, error);
-    return status ? status : run_command(engine, op, error);
+    return status ? status : wf_append_run(engine, op, error);
 }
 
 enum wf_status wf_append(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
@@ -516,15 +469,19 @@ enum wf_status wf_append(struct wf_engine *engine, struct wf_op *op, struct wf_e
     case WF_OP_RELEASE:
         return release_all(engine, op, error);
     case WF_OP_CLAIM_STEP:
-        return claim_step(engine, op, error);
+        return wf_append_claim_step(engine, op, error);
     case WF_OP_CLAIM_WAIT:
-        return claim_wait(engine, op, error);
+        return wf_append_claim_wait(engine, op, error);
     case WF_OP_CHANGE:
         return change(engine, op, error);
     case WF_OP_TAKEOVER:
         return wf_upkeep_takeover(engine, op, error);
     case WF_OP_TELL:
         return tell(engine, op, error);
+    case WF_OP_DOUBT:
+        return doubt(engine, op->slot, error);
+    case WF_OP_SETTLE:
+        return wf_append_settle(engine, op, error);
     }
     return WF_OK;
 }

@@ -175,6 +175,18 @@ void wf_committer_give_back(struct wf_engine *engine, struct wf_slot *slot)
     wf_committer_post(engine, &slot->op);
 }
 
+void wf_committer_doubt(struct wf_engine *engine, struct wf_slot *slot)
+{
+    if (!slot->claim.pledged) {
+        wf_committer_give_back(engine, slot);
+        return;
+    }
+    wf_mailbox_ending(&engine->mailbox, slot);
+    wf_op_clear(&slot->op);
+    slot->op.kind = WF_OP_DOUBT;
+    wf_committer_post(engine, &slot->op);
+}
+
 /* The store could not take it: whether the step is over is not decided. */
 static bool store_failed(const struct wf_op *op)
 {
@@ -196,7 +208,7 @@ static void hold_claim(struct wf_slot *slot, struct wf_op *op)
 static void settle_unwatched(struct wf_engine *engine, struct wf_op *op, bool stopping)
 {
     struct wf_slot *slot = op->slot;
-    bool ends = op->kind == WF_OP_FINISH || op->kind == WF_OP_RELEASE;
+    bool ends = op->kind == WF_OP_FINISH || op->kind == WF_OP_RELEASE || op->kind == WF_OP_DOUBT;
 
     if (!slot) {
         wf_op_destroy(op);
@@ -207,7 +219,7 @@ static void settle_unwatched(struct wf_engine *engine, struct wf_op *op, bool st
             post_release(engine, slot);
         }
     } else if (op->kind == WF_OP_TELL && slot->claim.run_id) {
-        wf_committer_give_back(engine, slot); /* who told it has gone away */
+        wf_committer_doubt(engine, slot); /* who told it has gone away */
     } else if (ends && store_failed(op) && !stopping) {
         engine->committer.posted_again =
             true; /* a finished step is never dropped, nor one given back */

@@ -7,8 +7,8 @@
  *
  * It waits for the turnstile outside the gate and is inside the gate for the whole transaction. Its mutex
  * guards the queue, the flags and each op's `done`; all else here belongs to the thread. Files:
- * committer.c (thread, queue), transaction.c (one commit), append.c (one op), record.c (what it writes),
- * holders.c (who holds what, and returns), upkeep.c (what is due), timeout.c (attempts past their limits),
+ * committer.c (thread, queue), transaction.c (one commit), append.c and append_claim.c (one op), record.c (what it
+ * writes), pledge.c (claims that do not lapse), holders.c (who holds what, and returns), upkeep.c (what is due), timeout.c (attempts past their limits),
  * takeover.c (what others held).
  */
 #ifndef WF_COMMITTER_H
@@ -91,6 +91,8 @@ void wf_committer_poke(struct wf_engine *engine); /* look for claims and timers 
 void wf_committer_alarm(struct wf_engine *engine, int64_t mono_ms);
 /* A slot's claim goes back: as lost if it was entered, else untouched. */
 void wf_committer_give_back(struct wf_engine *engine, struct wf_slot *slot);
+/* Its thread is gone, or does not know: if it is pledged, it is in doubt; else it goes back. */
+void wf_committer_doubt(struct wf_engine *engine, struct wf_slot *slot);
 void wf_committer_name(struct wf_engine *engine, struct wf_bytes name);
 /* The same on the committer thread, at once, for a process that was not named: its callers name it. */
 void wf_committer_name_by(struct wf_engine *engine, struct wf_bytes name);
@@ -106,6 +108,34 @@ enum wf_status wf_transaction_open(struct wf_engine *engine, struct wf_error *er
 /* ---- append.c: one op inside the transaction. OK: handled, op->status says how it went. Else a failure
  * of the store: the transaction is to be rolled back. ---- */
 enum wf_status wf_append(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
+/* What the caller is told: the run as it is now, and what was just appended. */
+void wf_append_answer(struct wf_engine *engine, struct wf_op *op, bool appended);
+/* Runs the op's command on the loaded run, and goes on with a `now` step if one follows. */
+enum wf_status wf_append_run(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
+/* ---- append_claim.c: ops of a run and a step ----
+ * Loads both. */
+enum wf_status wf_append_load_step(struct wf_engine *engine, struct wf_op *op,
+                                   struct wf_error *error);
+enum wf_status wf_append_claim_step(struct wf_engine *engine, struct wf_op *op,
+                                    struct wf_error *error);
+enum wf_status wf_append_claim_wait(struct wf_engine *engine, struct wf_op *op,
+                                    struct wf_error *error);
+enum wf_status wf_append_settle(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
+/* ---- pledge.c: claims of awaits that do not lapse ----
+ * The claim is in doubt from now on. Loads the run. OK also when it does not stand any more. */
+enum wf_status wf_pledge_doubt(struct wf_engine *engine, const struct wf_wait_row *row,
+                               struct wf_error *error);
+/* Of the loaded run: the step's claim is not in doubt any more, if it was. */
+enum wf_status wf_pledge_over(struct wf_engine *engine, int64_t run_id, int step,
+                              struct wf_error *error);
+/* Sets *any if an await of the loaded run is claimed so. */
+enum wf_status wf_pledge_any(struct wf_engine *engine, bool *any, struct wf_error *error);
+/* Tells the op's command which. */
+enum wf_status wf_pledge_tell(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
+/* Sets *clash if a claim of the await (pledged or not), or an input kept for it, could come before the verdict on
+ * another, of which one is pledged: the first of a group skips the others, and the end of a run cuts off all. */
+enum wf_status wf_pledge_clash(struct wf_engine *engine, int step, bool pledged, bool *clash,
+                               struct wf_error *error);
 /* ---- record.c: the loaded run, and what an append writes of it ----
  * Folds one command into the loaded run and writes what it gives. *status: refusals. */
 enum wf_status wf_append_command(struct wf_engine *engine, const struct wf_command *command,
@@ -113,6 +143,8 @@ enum wf_status wf_append_command(struct wf_engine *engine, const struct wf_comma
 /* Loads a run into committer.state. *status: OK | NOT_FOUND */
 enum wf_status wf_append_load(struct wf_engine *engine, int64_t run_id, enum wf_status *status,
                               struct wf_error *error);
+/* Decodes a run's row into committer.state. OK | STORE_CORRUPT | NO_MEMORY */
+enum wf_status wf_append_decode(struct wf_engine *engine, const struct wf_run_row *row);
 /* Says what is held from now on, of the loaded run: a step, or a reminder; or an await, by a submit. */
 void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int step, int64_t fence,
                           struct wf_bytes by);

@@ -317,7 +317,8 @@ static bool forget_after_fork(const struct wf_engine *engine, struct wf_hand *ha
     return forked;
 }
 
-void wf_hand_give_back(struct wf_hand *hand)
+static void end_untold(struct wf_hand *hand,
+                       void (*end)(struct wf_engine *engine, struct wf_slot *slot))
 {
     struct wf_engine *engine = hand->engine;
     struct wf_slot *slot;
@@ -327,10 +328,20 @@ void wf_hand_give_back(struct wf_hand *hand)
     }
     slot = let_go(hand);
     if (slot->claim.run_id) {
-        wf_committer_give_back(engine, slot);
+        end(engine, slot);
     } else {
         wf_mailbox_free(&engine->mailbox, slot);
     }
+}
+
+void wf_hand_give_back(struct wf_hand *hand)
+{
+    end_untold(hand, wf_committer_give_back);
+}
+
+void wf_hand_doubt(struct wf_hand *hand)
+{
+    end_untold(hand, wf_committer_doubt);
 }
 
 /* ---- Ops ---- */
@@ -446,8 +457,10 @@ void wf_op_abandon(struct wf_engine *engine, struct wf_hand *hand, struct wf_op 
     if (committers) {
         return;
     }
-    if (op->slot && (op->kind != WF_OP_TELL || !op->done)) {
-        wf_hand_give_back(hand);
+    if (op->slot && (op->kind == WF_OP_CLAIM_WAIT || op->kind == WF_OP_CLAIM_STEP)) {
+        wf_hand_give_back(hand); /* nobody has heard of it */
+    } else if (op->slot && (op->kind != WF_OP_TELL || !op->done)) {
+        wf_hand_doubt(hand);
     } else if (!op->slot) {
         free_op(op);
     }

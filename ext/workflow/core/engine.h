@@ -106,6 +106,10 @@ enum wf_halt wf_hand_ask(struct wf_hand *hand);
 /* Gives back what is held, if anything; never waits, never fails. */
 void wf_hand_give_back(struct wf_hand *hand);
 
+/* The same of a hand whose thread is gone, or does not know whether its transaction was committed: a pledged claim is
+ * in doubt. */
+void wf_hand_doubt(struct wf_hand *hand);
+
 /* ---- Appends: prepare an op, keep bytes in it, post it, wait for it, read its answer, finish ---- */
 
 /* With a hand, the op is its slot's (one is reserved when it holds none, and a claim that the op makes
@@ -166,6 +170,11 @@ enum wf_status wf_engine_fetch(struct wf_engine *engine, const int64_t *ids, int
                                struct wf_buffer *rows, struct wf_error *error);
 enum wf_status wf_engine_currents(struct wf_engine *engine, const struct wf_bytes *keys, int count,
                                   struct wf_buffer *rows, struct wf_error *error);
+/* Claims in doubt, in the order of their runs: id, class, name, subject, step, round, fence. */
+enum wf_status wf_engine_doubts(struct wf_engine *engine, int limit, struct wf_buffer *rows,
+                                struct wf_error *error);
+/* The run's state, as rows have it: with its doubts behind it. */
+void wf_run_row_put(struct wf_buffer *rows, const struct wf_run_row *row);
 enum wf_status wf_engine_events(struct wf_engine *engine, int64_t run_id, int64_t after, int limit,
                                 struct wf_buffer *rows, struct wf_error *error);
 enum wf_status wf_engine_last_position(struct wf_engine *engine, int64_t *position,

@@ -81,7 +81,7 @@ static bool take_run(void *context, const struct wf_run_row *row)
             wf_buffer_put_int(asked->rows, row->id);
         }
         if (asked->rows && !asked->ids_only) {
-            wf_buffer_put_bytes(asked->rows, row->state);
+            wf_run_row_put(asked->rows, row);
         }
     }
     return !asked->status && asked->count < asked->limit && !(asked->rows && asked->rows->failed);
@@ -186,13 +186,13 @@ static enum wf_status each_run(struct asked *asked, const int64_t *ids, const st
 
     for (int i = 0; i < count && !status; i++) {
         const struct wf_store_functions *does = asked->engine->does;
-        struct wf_run_row row = {0};
+        struct wf_run_row row = {0}; /* no bytes where there is none */
 
         status = ids ? does->run_load(asked->store, ids[i], &row, error)
                      : does->run_find(asked->store, keys[i], &row, error);
         if (!status || (keys && status == WF_NOT_FOUND)) {
             wf_buffer_put_int(asked->rows, status ? 0 : row.id);
-            wf_buffer_put_bytes(asked->rows, status ? WF_BYTES("") : row.state);
+            wf_run_row_put(asked->rows, &row);
         }
         status = status == WF_NOT_FOUND ? WF_OK : status;
     }
@@ -228,4 +228,81 @@ enum wf_status wf_engine_currents(struct wf_engine *engine, const struct wf_byte
                                   struct wf_buffer *rows, struct wf_error *error)
 {
     return ask_each(engine, NULL, keys, count, rows, error);
+}
+
+/* ---- Claims in doubt ---- */
+
+static bool put_claim(void *context, const struct wf_wait_row *row)
+{
+    struct wf_buffer *claims = context;
+
+    wf_buffer_put_int(claims, row->run_id);
+    wf_buffer_put_int(claims, row->step);
+    wf_buffer_put_int(claims, row->fence);
+    return !claims->failed;
+}
+
+static void put_doubt(struct wf_buffer *rows, const struct wf_state *state, int step, int64_t fence)
+{
+    wf_buffer_put_int(rows, state->id);
+    wf_buffer_put_bytes(rows, state->class_name);
+    wf_buffer_put_bytes(rows, state->name);
+    wf_buffer_put_bytes(rows, state->subject);
+    wf_buffer_put_bytes(rows, state->steps[step].name);
+    wf_buffer_put_int(rows, state->steps[step].round);
+    wf_buffer_put_int(rows, fence);
+}
+
+/* One of them may be settled between the two looks: then it is left out. */
+static enum wf_status name_claim(struct asked *asked, int64_t run_id, int step, int64_t fence)
+{
+    struct wf_run_row row;
+    enum wf_status status = asked->engine->does->run_load(asked->store, run_id, &row, asked->error);
+
+    if (status) {
+        return status == WF_NOT_FOUND ? WF_OK : status;
+    }
+    asked->status = wf_state_decode(&asked->state, row.id, row.state);
+    if (!asked->status && step < asked->state.step_count && wf_event_holds(row.doubts, step)) {
+        put_doubt(asked->rows, &asked->state, step, fence);
+    }
+    return WF_OK;
+}
+
+static enum wf_status name_claims(struct asked *asked, struct wf_bytes claims)
+{
+    struct wf_reader reader = wf_reader_of(claims);
+    enum wf_status status = WF_OK;
+
+    while (!status && !asked->status && reader.at < reader.end) {
+        int64_t run_id = wf_reader_int(&reader);
+        int step = (int)wf_reader_int(&reader);
+
+        status = name_claim(asked, run_id, step, wf_reader_int(&reader));
+    }
+    return status;
+}
+
+enum wf_status wf_engine_doubts(struct wf_engine *engine, int limit, struct wf_buffer *rows,
+                                struct wf_error *error)
+{
+    struct wf_buffer claims = {0};
+    size_t len = rows->len;
+    enum wf_status status;
+
+    do {
+        struct asked asked = {.engine = engine, .rows = rows};
+
+        rows->len = len;
+        wf_buffer_clear(&claims);
+        status = begin_asking(&asked, error);
+        if (!status) {
+            status = engine->does->wait_doubts(asked.store, limit, put_claim, &claims, error);
+            status = status ? status : name_claims(&asked, wf_buffer_bytes(&claims));
+            status = end_asking(&asked, status);
+        }
+    } while (status == WF_INTERRUPTED);
+    status = !status && claims.failed ? WF_NO_MEMORY : status;
+    wf_buffer_destroy(&claims);
+    return status;
 }

@@ -28,6 +28,7 @@ static enum wf_status copy_run(struct wf_engine *engine, struct wf_store *store,
         *run_id = row->id;
         wf_buffer_clear(state);
         wf_buffer_put(state, row->state.ptr, row->state.len);
+        wf_state_put_doubts(state, row->doubts);
     }
     wf_readers_give(&engine->readers, store);
     return !status && state->failed ? WF_NO_MEMORY : status;
@@ -131,12 +132,20 @@ enum wf_status wf_engine_claim_stands(struct wf_engine *engine, const struct wf_
     return status;
 }
 
+/* The doubts are shorter than what takes two bytes to say. */
+void wf_run_row_put(struct wf_buffer *rows, const struct wf_run_row *row)
+{
+    wf_buffer_put_uint(rows, row->state.len + row->doubts.len + (row->doubts.len > 0));
+    wf_buffer_put(rows, row->state.ptr, row->state.len);
+    wf_state_put_doubts(rows, row->doubts);
+}
+
 static bool put_run(void *context, const struct wf_run_row *row)
 {
     struct wf_buffer *rows = context;
 
     wf_buffer_put_int(rows, row->id);
-    wf_buffer_put_bytes(rows, row->state);
+    wf_run_row_put(rows, row);
     return !rows->failed;
 }
 

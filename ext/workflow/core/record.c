@@ -6,6 +6,17 @@
 #include "engine.h"
 #include "rebuild.h"
 
+enum wf_status wf_append_decode(struct wf_engine *engine, const struct wf_run_row *row)
+{
+    struct wf_state *state = &engine->committer.state;
+    enum wf_status status = wf_state_decode(state, row->id, row->state);
+
+    if (!status) {
+        wf_state_set_doubts(state, row->doubts);
+    }
+    return status;
+}
+
 enum wf_status wf_append_load(struct wf_engine *engine, int64_t run_id, enum wf_status *status,
                               struct wf_error *error)
 {
@@ -20,7 +31,7 @@ enum wf_status wf_append_load(struct wf_engine *engine, int64_t run_id, enum wf_
     if (found) {
         return found;
     }
-    *status = wf_state_decode(&engine->committer.state, run_id, row.state);
+    *status = wf_append_decode(engine, &row);
     if (*status == WF_STORE_CORRUPT) {
         wf_fail(error, WF_STORE_CORRUPT, "the state of run %lld in %s cannot be read",
                 (long long)run_id, engine->path);
@@ -52,7 +63,7 @@ void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int 
 {
     struct wf_projection rows = wf_state_project(&engine->committer.state, index);
 
-    claim->await = false;
+    claim->await = claim->pledged = false;
     claim->alone = rows.alone;
     claim->attempt = rows.attempt;
     claim->mode = rows.mode;
@@ -63,7 +74,7 @@ void wf_append_fill_wait(struct wf_engine *engine, struct wf_claim *claim, int i
                          struct wf_bytes by)
 {
     claim->await = true;
-    claim->alone = false;
+    claim->alone = claim->pledged = false;
     claim->attempt = 0;
     claim->mode = WF_MODE_STEP;
     fill(engine, claim, index, fence, by);
@@ -142,6 +153,7 @@ static enum wf_status write_step(struct wf_engine *engine, int step,
         status = does->wait_put(store, &row, error);
     } else if (!status && old->waits && !new->waits) {
         status = does->wait_delete(store, run_id, step, error);
+        status = status ? status : wf_pledge_over(engine, run_id, step, error);
     }
     if (!status && new->timer && (!old->timer || old->due_ms != new->due_ms)) {
         struct wf_timer_row row = {.run_id = run_id, .step = step, .due_ms = new->due_ms};

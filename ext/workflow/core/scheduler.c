@@ -199,6 +199,38 @@ static void retry_step(struct decision *decision, int index)
     }
 }
 
+/* Whether the new round of the step would take away an await that somebody has pledged himself to: with it what
+ * comes after it is asked anew, or its end would be the run's. */
+static bool takes_away(const struct decision *decision, int index)
+{
+    const struct wf_state *state = decision->state;
+    const struct wf_step *step = &state->steps[index];
+    bool reached[WF_STEPS_MAX] = {false};
+
+    if (step->status == WF_STEP_failed) {
+        return step->mode == WF_MODE_OTHERWISE && decision->command->pledged.len;
+    }
+    if (decision->command->pledged.len) {
+        wf_state_reach(state, index, reached);
+    }
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        if (reached[i] && wf_event_holds(decision->command->pledged, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool takes_any_away(const struct decision *decision)
+{
+    for (uint16_t i = 0; i < decision->state->step_count; i++) {
+        if (decision->state->steps[i].status == WF_STEP_failed && takes_away(decision, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum wf_status retry(struct decision *decision)
 {
     struct wf_state *state = decision->state;
@@ -214,10 +246,16 @@ static enum wf_status retry(struct decision *decision)
             !wf_state_released(state, step)) {
             return WF_NOT_PENDING;
         }
+        if (takes_away(decision, step)) {
+            return WF_BUSY;
+        }
         retry_step(decision, step);
         /* what the run's end had cut goes on too */
         wf_decision_release(decision, (struct wf_bytes){"", 0});
         return WF_OK;
+    }
+    if (takes_any_away(decision)) {
+        return WF_BUSY;
     }
     for (uint16_t i = 0; i < state->step_count; i++) {
         if (state->steps[i].status == WF_STEP_failed) {

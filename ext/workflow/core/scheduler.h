@@ -52,6 +52,7 @@ struct wf_command {
     enum wf_kind tells;      /* TELL: progressed or noted */
     struct wf_bytes held;    /* CANCEL, PAUSE, OMIT, and with `parting`: a bit for each step that
                                 somebody holds, but for the command's own */
+    struct wf_bytes pledged; /* RETRY: a bit for each await whose claim is pledged */
     struct wf_bytes kept;    /* the end of a step: a bit for each that its holder keeps beside it */
     struct wf_bytes parting; /* the end of a step: the run is cancelled with this reason, unless the
                                 step's end is its own */
@@ -70,6 +71,9 @@ enum wf_place wf_scheduler_place(const struct wf_state *state,
 /* Whether that attempt of a `once` step was begun and given up as interrupted: only its own late result can
  * say what became of it. Of its round; that the caller looks at. */
 bool wf_scheduler_in_doubt(const struct wf_step *step, uint32_t attempt, int64_t fence);
+
+/* Whether an await's input came early, and is being judged, or is to be. */
+bool wf_await_is_judged(const struct wf_step *step);
 
 /* The delay before the next attempt, after `failures` (from 1) of them. */
 int64_t wf_scheduler_backoff(const struct wf_definition_step *options, uint32_t failures,

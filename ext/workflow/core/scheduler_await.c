@@ -78,6 +78,12 @@ static bool is_awaited(const struct decision *decision)
            wf_halt_may_report(decision);
 }
 
+bool wf_await_is_judged(const struct wf_step *step)
+{
+    return step->mode == WF_MODE_JUDGE &&
+           (step->status == WF_STEP_ready || step->status == WF_STEP_running);
+}
+
 bool wf_await_judges(const struct decision *decision)
 {
     return wf_decision_in_hand(decision) &&

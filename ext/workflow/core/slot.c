@@ -95,7 +95,9 @@ void wf_op_clear(struct wf_op *op)
     op->definition = NULL;
     op->next = NULL;
     op->wait = op->posted = op->done = op->abandoned = op->more = op->dead = false;
-    op->cancelling = false;
+    op->cancelling = op->pledged = false;
+    op->round = 0;
+    op->fence = 0;
     op->run_id = op->answered_id = op->version = op->owner = 0;
     op->entry = NULL;
     op->step = (struct wf_bytes){"", 0};

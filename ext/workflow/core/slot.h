@@ -19,7 +19,8 @@ struct wf_slot;
 struct wf_claim {
     int64_t run_id; /* 0: nothing is held */
     int step;
-    bool await; /* an await's submit, not a step */
+    bool await;   /* an await's submit, not a step */
+    bool pledged; /* it does not lapse: whoever loses it leaves it in doubt */
     bool alone;
     bool met;   /* the step's conditions were asked, and are met */
     bool keeps; /* this slot also holds `now` steps of the run that come next */
@@ -38,6 +39,8 @@ enum wf_op_kind {
     WF_OP_CHANGE,     /* HURRY or RETRY: a command that needs no claim */
     WF_OP_TAKEOVER,   /* what a dead or expired process held becomes ready again */
     WF_OP_TELL,       /* BEGIN or TELL of what the slot holds, and goes on holding */
+    WF_OP_DOUBT,      /* the slot's pledged claim: whether it was kept is not known */
+    WF_OP_SETTLE,     /* ACCEPT or LET_GO, for a claim in doubt */
 };
 
 struct wf_op {
@@ -51,7 +54,10 @@ struct wf_op {
     struct wf_command command;
     struct wf_birth birth;
     struct wf_definition *definition; /* a reference */
-    int64_t owner;                    /* TAKEOVER */
+    bool pledged;                     /* CLAIM_WAIT */
+    uint32_t round; /* SETTLE: of the claim; answered by CLAIM_WAIT, if DOUBTFUL */
+    int64_t fence;  /* the same */
+    int64_t owner;  /* TAKEOVER */
     bool dead;
     const struct wf_shared_process *entry; /* TAKEOVER: its entered bytes, or NULL */
     struct wf_arena *arena;

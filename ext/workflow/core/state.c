@@ -134,6 +134,31 @@ bool wf_state_released(const struct wf_state *state, int index)
     return true;
 }
 
+static bool follows(const struct wf_step *step, const bool *reached)
+{
+    for (uint16_t i = 0; i < step->dep_count; i++) {
+        if (reached[step->deps[i]]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void wf_state_reach(const struct wf_state *state, int index, bool reached[WF_STEPS_MAX])
+{
+    bool more = true;
+
+    reached[index] = true;
+    while (more) {
+        more = false;
+        for (uint16_t i = 0; i < state->step_count; i++) {
+            if (!reached[i] && follows(&state->steps[i], reached)) {
+                reached[i] = more = true;
+            }
+        }
+    }
+}
+
 bool wf_state_halted(const struct wf_state *state)
 {
     return state->paused || state->cancelling;

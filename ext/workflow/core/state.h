@@ -67,7 +67,8 @@ struct wf_step {
     enum wf_mode mode; /* what runs, or ran last */
     bool met;          /* its conditions were asked in this round, and were met */
     bool once;         /* its start was told before it was entered: it is not to be entered again */
-    bool held; /* somebody held it when the run was paused or cancelled, and has not ended it */
+    bool held;     /* somebody held it when the run was paused or cancelled, and has not ended it */
+    bool doubtful; /* a lease, neither folded nor encoded: the claim of a submit is in doubt */
     uint32_t attempt;     /* the present or last one of this round; 0 before the first */
     uint32_t round;       /* from 1 */
     uint32_t failures;    /* attempts that failed in this round */
@@ -125,6 +126,13 @@ enum wf_status wf_birth_decode(struct wf_state *state, struct wf_bytes bytes);
 void wf_state_init(struct wf_state *state); /* an empty state: no run yet */
 void wf_state_destroy(struct wf_state *state);
 
+/* Leases, no facts, are kept beside the state's bytes, and may be put behind them: a bit for each step whose claim is
+ * in doubt. wf_state_decode reads them there. The bits are valid until the state's next call. */
+#define WF_STEP_BITS_MAX ((WF_STEPS_MAX + 7) / 8)
+struct wf_bytes wf_state_doubts(const struct wf_state *state, char bits[WF_STEP_BITS_MAX]);
+void wf_state_set_doubts(struct wf_state *state, struct wf_bytes doubts);
+void wf_state_put_doubts(struct wf_buffer *buffer, struct wf_bytes doubts); /* nothing if empty */
+
 /* Makes `state` (initialised, whatever it held) what the bytes say. OK | STORE_CORRUPT | NO_MEMORY */
 enum wf_status wf_state_decode(struct wf_state *state, int64_t id, struct wf_bytes bytes);
 void wf_state_encode(const struct wf_state *state, struct wf_buffer *buffer);
@@ -147,6 +155,9 @@ bool wf_step_sound(const struct wf_step *step);
 bool wf_step_settled(const struct wf_step *step);
 /* Whether all that a step comes after is settled. */
 bool wf_state_released(const struct wf_state *state, int step);
+
+/* Marks the step and all that comes after it. */
+void wf_state_reach(const struct wf_state *state, int step, bool reached[WF_STEPS_MAX]);
 
 /* Whether nothing may begin: paused, or on the way to being cancelled. */
 bool wf_state_halted(const struct wf_state *state);

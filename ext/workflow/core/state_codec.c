@@ -3,6 +3,8 @@
  * zero; what has happened to it is behind a mask. Decoding copies the bytes once and borrows from that
  * copy.
  */
+#include <string.h>
+
 #include "arena.h"
 #include "state.h"
 
@@ -276,6 +278,21 @@ static void get_steps(struct wf_state *state, struct wf_reader *reader,
     }
 }
 
+/* Behind the state, if there are any. */
+static void get_doubts(struct wf_state *state, struct wf_reader *reader)
+{
+    struct wf_bytes doubts;
+
+    if (reader->failed || reader->at == reader->end) {
+        return;
+    }
+    doubts = wf_reader_bytes(reader);
+    reader->failed |= !doubts.len || doubts.len > WF_STEP_BITS_MAX || !doubts.ptr[doubts.len - 1];
+    if (!reader->failed) {
+        wf_state_set_doubts(state, doubts);
+    }
+}
+
 /* Nothing may be left over: to skip a fact is to read another state. */
 static enum wf_status read_status(const struct wf_state *state, const struct wf_reader *reader,
                                   struct wf_bytes bytes)
@@ -320,7 +337,36 @@ enum wf_status wf_state_decode(struct wf_state *state, int64_t id, struct wf_byt
                      (state->ended && state->ended < WF_RUN_done) ||
                      state->ended > WF_RUN_cancelled || state->place > WF_PLACE_LATER;
     get_steps(state, &reader, get_step);
+    get_doubts(state, &reader);
     return read_status(state, &reader, bytes);
+}
+
+struct wf_bytes wf_state_doubts(const struct wf_state *state, char bits[WF_STEP_BITS_MAX])
+{
+    size_t len = 0;
+
+    memset(bits, 0, WF_STEP_BITS_MAX);
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        if (state->steps[i].doubtful) {
+            bits[i / 8] = (char)(bits[i / 8] | 1 << (i % 8));
+            len = (size_t)i / 8 + 1;
+        }
+    }
+    return (struct wf_bytes){bits, len};
+}
+
+void wf_state_set_doubts(struct wf_state *state, struct wf_bytes doubts)
+{
+    for (uint16_t i = 0; doubts.len && i < state->step_count; i++) {
+        state->steps[i].doubtful = wf_event_holds(doubts, i);
+    }
+}
+
+void wf_state_put_doubts(struct wf_buffer *buffer, struct wf_bytes doubts)
+{
+    if (doubts.len) {
+        wf_buffer_put_bytes(buffer, doubts);
+    }
 }
 
 enum wf_status wf_birth_decode(struct wf_state *state, struct wf_bytes bytes)

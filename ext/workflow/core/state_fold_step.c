@@ -170,36 +170,18 @@ static void reopen_one(struct wf_step *step)
     step->due_ms = step->scheduled_ms = step->started_ms = step->ended_ms = 0;
 }
 
-static bool follows(const struct wf_step *step, const bool *reached)
-{
-    for (uint16_t i = 0; i < step->dep_count; i++) {
-        if (reached[step->deps[i]]) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A person's request opens a new round of the step and of all that comes after it; behind a step that was not
  * reached yet there may be one that a person skipped. */
 static void reopen(struct wf_state *state, int index)
 {
-    bool reached[WF_STEPS_MAX] = {false}, more = true;
+    bool reached[WF_STEPS_MAX] = {false};
 
-    reached[index] = true;
-    reopen_one(&state->steps[index]);
-    while (more) {
-        more = false;
-        for (uint16_t i = 0; i < state->step_count; i++) {
-            struct wf_step *step = &state->steps[i];
+    wf_state_reach(state, index, reached);
+    for (uint16_t i = 0; i < state->step_count; i++) {
+        struct wf_step *step = &state->steps[i];
 
-            if (reached[i] || !follows(step, reached)) {
-                continue;
-            }
-            reached[i] = more = true;
-            if (step->status != WF_STEP_pending || step->due_ms) {
-                reopen_one(step);
-            }
+        if (i == index || (reached[i] && (step->status != WF_STEP_pending || step->due_ms))) {
+            reopen_one(step);
         }
     }
 }

@@ -6,8 +6,8 @@
  *
  * The truth is `events`: a row is what one append wrote, an encoded list of events (event.h) whose last
  * one has the row's version. `runs`, `tags`, `keys`, `ready`, `waits` and `timers` are projections of it, written
- * in the same transaction. The columns owner, slot and fence of `ready` and `waits` are leases, not facts:
- * they are in no event, and a rebuild leaves them empty.
+ * in the same transaction. The columns owner, slot, fence and pledged of `ready` and `waits`, and doubts of `runs`,
+ * are leases, not facts: they are in no event, and a rebuild leaves them empty.
  *
  * Borrowed bytes in a row handed out are valid until the next call of the same function or the end of
  * the callback. Functions that write are to be called between begin and commit.
@@ -44,6 +44,8 @@ struct wf_run_row {
     struct wf_bytes class_name;
     struct wf_bytes tags;  /* for run_insert: as in a state; not read back, the state has them */
     struct wf_bytes token; /* the same */
+    struct wf_bytes
+        doubts; /* a bit for each await whose claim is in doubt: a lease. run_doubt writes it */
 };
 
 /* Which runs are meant. Zero and empty: any. */
@@ -69,14 +71,18 @@ struct wf_ready_row {
     int64_t fence;    /* rises with every claim of this step */
 };
 
-/* An await that is open. A submit claims it while its method runs. */
+/* An await that is open. A submit claims it while its method runs. A pledged claim does not lapse: whoever loses it
+ * leaves it in doubt. */
 struct wf_wait_row {
     int64_t run_id;
     int32_t step;
-    int64_t owner;
+    int64_t owner; /* a process id, 0, or WF_OWNER_DOUBT */
     int32_t slot;
     int64_t fence;
+    bool pledged;
 };
+
+#define WF_OWNER_DOUBT (-1) /* nobody's any more, and nobody else's before it is settled */
 
 struct wf_timer_row {
     int64_t run_id;
@@ -145,6 +151,8 @@ struct wf_store_functions {
     enum wf_status (*run_update)(
         struct wf_store *store, const struct wf_run_row *row,
         struct wf_error *error); /* by id: open, status, version, ended, state */
+    enum wf_status (*run_doubt)(struct wf_store *store, int64_t id, struct wf_bytes doubts,
+                                struct wf_error *error);
     enum wf_status (*run_list)(struct wf_store *store, struct wf_bytes prefix, int64_t before,
                                int limit, wf_run_fn *each, void *context, struct wf_error *error);
 
@@ -176,7 +184,8 @@ struct wf_store_functions {
     enum wf_status (*ready_owned)(struct wf_store *store, int64_t owner, int limit,
                                   wf_ready_fn *each, void *context, struct wf_error *error);
 
-    /* Waits: the same, without order. */
+    /* Waits: the same, without order. A claim may be pledged. doubt: a pledged row with this owner and fence is
+     * WF_OWNER_DOUBT's: OK | STALE. doubts: those, in the order run, step. */
     enum wf_status (*wait_put)(struct wf_store *store, const struct wf_wait_row *row,
                                struct wf_error *error);
     enum wf_status (*wait_get)(struct wf_store *store, struct wf_wait_row *row,
@@ -190,7 +199,13 @@ struct wf_store_functions {
     enum wf_status (*wait_owned)(struct wf_store *store, int64_t owner, int limit, wf_wait_fn *each,
                                  void *context, struct wf_error *error);
 
-    /* Timers. due: rows with due_ms <= now, earliest first. next: the earliest due_ms, INT64_MAX if none. */
+    enum wf_status (*wait_doubt)(struct wf_store *store, const struct wf_wait_row *row,
+                                 struct wf_error *error);
+    enum wf_status (*wait_doubts)(struct wf_store *store, int limit, wf_wait_fn *each,
+                                  void *context, struct wf_error *error);
+
+    /* Timers. due: rows with due_ms <= now, earliest first, but of awaits in doubt. next: the earliest due_ms of
+     * the same, INT64_MAX if none. */
     enum wf_status (*timer_put)(struct wf_store *store, const struct wf_timer_row *row,
                                 struct wf_error *error);
     enum wf_status (*timer_delete)(struct wf_store *store, int64_t run_id, int32_t step,

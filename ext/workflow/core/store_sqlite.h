@@ -24,9 +24,12 @@ SQLITE_EXTENSION_INIT3
 #define WF_SQLITE_SCHEMA_VERSION 3
 
 #define WF_SQLITE_RUN                                                                              \
-    "id, key, class, open, is_unique, status, version, started_ms, ended_ms, state"
+    "id, key, class, open, is_unique, status, version, started_ms, ended_ms, state, doubts"
 #define WF_SQLITE_READY "run_id, step, priority, at_ms, alone, owner, slot, fence"
-#define WF_SQLITE_WAIT "run_id, step, owner, slot, fence"
+#define WF_SQLITE_WAIT "run_id, step, owner, slot, fence, pledged"
+#define WF_SQLITE_CERTAIN                                                                          \
+    " NOT EXISTS(SELECT 1 FROM waits INDEXED BY waits_doubt"                                       \
+    " WHERE owner < 0 AND waits.run_id = timers.run_id AND waits.step = timers.step)"
 
 /* Every statement, prepared at its first use, once a connection. Parameters are bound in order. */
 #define WF_SQLITE_STATEMENTS(X)                                                                    \
@@ -47,7 +50,8 @@ SQLITE_EXTENSION_INIT3
                 "(SELECT max(id) FROM runs WHERE key = ?1))")                                      \
     X(RUN_KEYED, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id ="                                   \
                  " (SELECT run_id FROM keys WHERE class = ? AND token = ?)")                       \
-    X(RUN_INSERT, "INSERT INTO runs(" WF_SQLITE_RUN ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")      \
+    X(RUN_INSERT, "INSERT INTO runs(" WF_SQLITE_RUN ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, x'')") \
+    X(RUN_DOUBT, "UPDATE runs SET doubts = ? WHERE id = ?")                                        \
     X(RUN_UPDATE, "UPDATE runs SET version = ?, ended_ms = ?, state = ?"                           \
                   " WHERE id = ? AND open = ? AND status = ?")                                     \
     X(RUN_UPDATE_STATUS, "UPDATE runs SET version = ?, ended_ms = ?, state = ?, status = ?6"       \
@@ -89,21 +93,28 @@ SQLITE_EXTENSION_INIT3
     X(READY_OWNED, "SELECT " WF_SQLITE_READY " FROM ready INDEXED BY ready_order"                  \
                    " WHERE owner = ? LIMIT ?")                                                     \
                                                                                                    \
-    X(WAIT_PUT, "INSERT OR REPLACE INTO waits(" WF_SQLITE_WAIT ") VALUES(?, ?, ?, ?, ?)")          \
+    X(WAIT_PUT, "INSERT OR REPLACE INTO waits(" WF_SQLITE_WAIT ")"                                 \
+                " VALUES(?, ?, ?, ?, ?, ?)")                                                       \
     X(WAIT_GET, "SELECT " WF_SQLITE_WAIT " FROM waits WHERE run_id = ? AND step = ?")              \
     X(WAIT_DELETE, "DELETE FROM waits WHERE run_id = ? AND step = ?")                              \
-    X(WAIT_CLAIM, "UPDATE waits SET owner = ?3, slot = ?4, fence = fence + 1"                      \
+    X(WAIT_CLAIM, "UPDATE waits SET owner = ?3, slot = ?4, fence = fence + 1, pledged = ?5"        \
                   " WHERE run_id = ?1 AND step = ?2 AND owner = 0 RETURNING fence")                \
-    X(WAIT_RELEASE, "UPDATE waits SET owner = 0, slot = 0"                                         \
+    X(WAIT_RELEASE, "UPDATE waits SET owner = 0, slot = 0, pledged = 0"                            \
                     " WHERE run_id = ? AND step = ? AND owner = ? AND fence = ?")                  \
+    X(WAIT_DOUBT, "UPDATE waits SET owner = -1, slot = 0"                                          \
+                  " WHERE run_id = ? AND step = ? AND owner = ? AND fence = ? AND pledged")        \
+    X(WAIT_DOUBTS, "SELECT " WF_SQLITE_WAIT " FROM waits INDEXED BY waits_doubt"                   \
+                   " WHERE owner < 0 ORDER BY run_id, step LIMIT ?")                               \
     X(WAIT_OWNED, "SELECT " WF_SQLITE_WAIT " FROM waits INDEXED BY waits_owner"                    \
                   " WHERE owner = ? AND owner > 0 LIMIT ?")                                        \
                                                                                                    \
     X(TIMER_PUT, "INSERT OR REPLACE INTO timers(run_id, step, due_ms) VALUES(?, ?, ?)")            \
     X(TIMER_DELETE, "DELETE FROM timers WHERE run_id = ? AND step = ?")                            \
-    X(TIMER_DUE, "SELECT run_id, step, due_ms FROM timers INDEXED BY timers_due"                   \
-                 " WHERE due_ms <= ? ORDER BY due_ms, run_id, step LIMIT ?")                       \
-    X(TIMER_NEXT, "SELECT due_ms FROM timers INDEXED BY timers_due ORDER BY due_ms LIMIT 1")       \
+    X(TIMER_DUE,                                                                                   \
+      "SELECT run_id, step, due_ms FROM timers INDEXED BY timers_due"                              \
+      " WHERE due_ms <= ? AND" WF_SQLITE_CERTAIN " ORDER BY due_ms, run_id, step LIMIT ?")         \
+    X(TIMER_NEXT, "SELECT due_ms FROM timers INDEXED BY timers_due WHERE" WF_SQLITE_CERTAIN        \
+                  " ORDER BY due_ms LIMIT 1")                                                      \
                                                                                                    \
     X(PROCESS_INSERT, "INSERT INTO processes(byte, name, boot, lease_until_ms)"                    \
                       " VALUES(?, ?, ?, ?)")                                                       \
@@ -201,6 +212,8 @@ enum wf_status wf_sqlite_run_insert(struct wf_store *store, const struct wf_run_
                                     struct wf_error *error);
 enum wf_status wf_sqlite_run_update(struct wf_store *store, const struct wf_run_row *row,
                                     struct wf_error *error);
+enum wf_status wf_sqlite_run_doubt(struct wf_store *store, int64_t id, struct wf_bytes doubts,
+                                   struct wf_error *error);
 enum wf_status wf_sqlite_run_list(struct wf_store *store, struct wf_bytes prefix, int64_t before,
                                   int limit, wf_run_fn *each, void *context,
                                   struct wf_error *error);
@@ -240,6 +253,10 @@ enum wf_status wf_sqlite_wait_claim(struct wf_store *store, struct wf_wait_row *
                                     struct wf_error *error);
 enum wf_status wf_sqlite_wait_release(struct wf_store *store, const struct wf_wait_row *row,
                                       struct wf_error *error);
+enum wf_status wf_sqlite_wait_doubt(struct wf_store *store, const struct wf_wait_row *row,
+                                    struct wf_error *error);
+enum wf_status wf_sqlite_wait_doubts(struct wf_store *store, int limit, wf_wait_fn *each,
+                                     void *context, struct wf_error *error);
 enum wf_status wf_sqlite_wait_owned(struct wf_store *store, int64_t owner, int limit,
                                     wf_wait_fn *each, void *context, struct wf_error *error);
 enum wf_status wf_sqlite_timer_put(struct wf_store *store, const struct wf_timer_row *row,

@@ -57,6 +57,9 @@ static enum wf_status claim(struct wf_store *store, enum wf_sqlite_statement upd
 
     wf_query_int(&query, row->owner);
     wf_query_int(&query, row->slot);
+    if (update == WF_SQLITE_WAIT_CLAIM) {
+        wf_query_int(&query, row->pledged);
+    }
     while (wf_query_row(&query)) {
         row->fence = sqlite3_column_int64(query.statement, 0);
         claimed = true;
@@ -148,7 +151,7 @@ enum wf_status wf_sqlite_ready_delete(struct wf_store *store, int64_t run_id, in
 enum wf_status wf_sqlite_ready_claim(struct wf_store *store, struct wf_ready_row *row,
                                      struct wf_error *error)
 {
-    struct wf_wait_row lease = {row->run_id, row->step, row->owner, row->slot, row->fence};
+    struct wf_wait_row lease = {row->run_id, row->step, row->owner, row->slot, row->fence, false};
     enum wf_status status = claim(store, WF_SQLITE_READY_CLAIM, WF_SQLITE_READY_GET, &lease, error);
 
     row->fence = lease.fence;
@@ -158,7 +161,7 @@ enum wf_status wf_sqlite_ready_claim(struct wf_store *store, struct wf_ready_row
 enum wf_status wf_sqlite_ready_release(struct wf_store *store, const struct wf_ready_row *row,
                                        struct wf_error *error)
 {
-    struct wf_wait_row lease = {row->run_id, row->step, row->owner, row->slot, row->fence};
+    struct wf_wait_row lease = {row->run_id, row->step, row->owner, row->slot, row->fence, false};
 
     return release(store, WF_SQLITE_READY_RELEASE, &lease, error);
 }
@@ -192,6 +195,7 @@ static struct wf_wait_row wait_of(sqlite3_stmt *statement)
         .owner = sqlite3_column_int64(statement, 2),
         .slot = sqlite3_column_int(statement, 3),
         .fence = sqlite3_column_int64(statement, 4),
+        .pledged = sqlite3_column_int(statement, 5),
     };
 }
 
@@ -203,6 +207,7 @@ enum wf_status wf_sqlite_wait_put(struct wf_store *store, const struct wf_wait_r
     wf_query_int(&query, row->owner);
     wf_query_int(&query, row->slot);
     wf_query_int(&query, row->fence);
+    wf_query_int(&query, row->pledged);
     return wf_query_run(&query, NULL, error);
 }
 
@@ -238,6 +243,34 @@ enum wf_status wf_sqlite_wait_release(struct wf_store *store, const struct wf_wa
     return release(store, WF_SQLITE_WAIT_RELEASE, row, error);
 }
 
+enum wf_status wf_sqlite_wait_doubt(struct wf_store *store, const struct wf_wait_row *row,
+                                    struct wf_error *error)
+{
+    return release(store, WF_SQLITE_WAIT_DOUBT, row, error);
+}
+
+static enum wf_status list_waits(struct wf_query *query, wf_wait_fn *each, void *context,
+                                 struct wf_error *error)
+{
+    while (wf_query_row(query)) {
+        struct wf_wait_row row = wait_of(query->statement);
+
+        if (!each(context, &row)) {
+            break;
+        }
+    }
+    return wf_query_end(query, error);
+}
+
+enum wf_status wf_sqlite_wait_doubts(struct wf_store *store, int limit, wf_wait_fn *each,
+                                     void *context, struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_WAIT_DOUBTS);
+
+    wf_query_int(&query, limit);
+    return list_waits(&query, each, context, error);
+}
+
 enum wf_status wf_sqlite_wait_owned(struct wf_store *store, int64_t owner, int limit,
                                     wf_wait_fn *each, void *context, struct wf_error *error)
 {
@@ -245,14 +278,7 @@ enum wf_status wf_sqlite_wait_owned(struct wf_store *store, int64_t owner, int l
 
     wf_query_int(&query, owner);
     wf_query_int(&query, limit);
-    while (wf_query_row(&query)) {
-        struct wf_wait_row row = wait_of(query.statement);
-
-        if (!each(context, &row)) {
-            break;
-        }
-    }
-    return wf_query_end(&query, error);
+    return list_waits(&query, each, context, error);
 }
 
 /* Timers */

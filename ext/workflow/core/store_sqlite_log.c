@@ -99,6 +99,7 @@ struct wf_run_row wf_sqlite_run_of(sqlite3_stmt *statement)
         .started_ms = sqlite3_column_int64(statement, 7),
         .ended_ms = sqlite3_column_int64(statement, 8),
         .state = wf_sqlite_bytes(statement, 9),
+        .doubts = wf_sqlite_bytes(statement, 10),
     };
 }
 
@@ -109,9 +110,11 @@ static bool keep_bytes(struct wf_buffer *buffer, struct wf_run_row *row)
     wf_buffer_put(buffer, row->key.ptr, row->key.len);
     wf_buffer_put(buffer, row->class_name.ptr, row->class_name.len);
     wf_buffer_put(buffer, row->state.ptr, row->state.len);
+    wf_buffer_put(buffer, row->doubts.ptr, row->doubts.len);
     row->key.ptr = buffer->ptr;
     row->class_name.ptr = buffer->ptr + row->key.len;
     row->state.ptr = row->state.len ? row->class_name.ptr + row->class_name.len : NULL;
+    row->doubts.ptr = row->doubts.len ? row->state.ptr + row->state.len : NULL;
     return !buffer->failed;
 }
 
@@ -266,6 +269,19 @@ enum wf_status wf_sqlite_run_update(struct wf_store *store, const struct wf_run_
         return wf_fail(error, WF_NOT_FOUND, "no run %lld", (long long)row->id);
     }
     return status;
+}
+
+enum wf_status wf_sqlite_run_doubt(struct wf_store *store, int64_t id, struct wf_bytes doubts,
+                                   struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_RUN_DOUBT);
+    int changes = 0;
+    enum wf_status status;
+
+    wf_query_bytes(&query, doubts);
+    wf_query_int(&query, id);
+    status = wf_query_run(&query, &changes, error);
+    return status || changes ? status : wf_fail(error, WF_NOT_FOUND, "no run %lld", (long long)id);
 }
 
 /* The least bytes above all that begin with `prefix`; false if there are none such (only 0xff). */

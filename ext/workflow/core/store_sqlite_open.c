@@ -37,7 +37,8 @@ static const char schema[] =
     "CREATE TABLE runs(id INTEGER PRIMARY KEY, key BLOB NOT NULL, class BLOB NOT NULL,"
     " open INTEGER NOT NULL, is_unique INTEGER NOT NULL, status INTEGER NOT NULL, version INTEGER "
     "NOT NULL,"
-    " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, state BLOB NOT NULL) STRICT;"
+    " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, state BLOB NOT NULL,"
+    " doubts BLOB NOT NULL) STRICT;"
     "CREATE UNIQUE INDEX runs_open ON runs(key) WHERE open AND is_unique;"
     "CREATE INDEX runs_key ON runs(key);"
     "CREATE INDEX runs_class ON runs(class, status);"
@@ -55,9 +56,10 @@ static const char schema[] =
     "CREATE INDEX ready_order ON ready(owner, priority, at_ms);"
 
     "CREATE TABLE waits(run_id INTEGER NOT NULL, step INTEGER NOT NULL, owner INTEGER NOT NULL,"
-    " slot INTEGER NOT NULL, fence INTEGER NOT NULL, PRIMARY KEY(run_id, step))"
-    " STRICT, WITHOUT ROWID;"
+    " slot INTEGER NOT NULL, fence INTEGER NOT NULL, pledged INTEGER NOT NULL,"
+    " PRIMARY KEY(run_id, step)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX waits_owner ON waits(owner) WHERE owner > 0;"
+    "CREATE INDEX waits_doubt ON waits(run_id, step) WHERE owner < 0;"
 
     "CREATE TABLE timers(run_id INTEGER NOT NULL, step INTEGER NOT NULL, due_ms INTEGER NOT NULL,"
     " PRIMARY KEY(run_id, step)) STRICT, WITHOUT ROWID;"

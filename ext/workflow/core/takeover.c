@@ -1,6 +1,7 @@
 /*
  * What a dead or expired process held becomes ready again. Steps that it had entered are recorded as
- * lost, by the process that lost them, and count a crash if it died; the rest goes back untouched. Runs
+ * lost, by the process that lost them, and count a crash if it died; pledged claims are in doubt from then on; the
+ * rest goes back untouched. Runs
  * on the committer thread, inside its transaction.
  */
 #include <string.h>
@@ -126,7 +127,9 @@ static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op
         }
     }
     for (int i = 0; i < held->wait_count && !status; i++) {
-        status = wf_holders_release_wait(engine, &held->waits[i], by, error);
+        status = held->waits[i].pledged
+                     ? wf_pledge_doubt(engine, &held->waits[i], error)
+                     : wf_holders_release_wait(engine, &held->waits[i], by, error);
     }
     return status == WF_STALE ? WF_OK : status;
 }

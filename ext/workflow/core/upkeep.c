@@ -44,6 +44,14 @@ static enum wf_status is_claimed(struct wf_engine *engine, const struct wf_timer
     return status == WF_NOT_FOUND ? WF_OK : status;
 }
 
+/* Whether an await's time is over: that ends the run, or begins what ends it. */
+static bool expires(const struct wf_state *state, int index, int64_t now_ms)
+{
+    const struct wf_step *step = index < state->step_count ? &state->steps[index] : NULL;
+
+    return step && step->status == WF_STEP_waiting && step->due_ms && step->due_ms <= now_ms;
+}
+
 static enum wf_status fire(struct wf_engine *engine, const struct wf_timer_row *timer, bool *held,
                            struct wf_error *error)
 {
@@ -59,7 +67,11 @@ static enum wf_status fire(struct wf_engine *engine, const struct wf_timer_row *
         return status;
     }
     status = wf_append_load(engine, timer->run_id, &refused, error);
-    if (!status && !refused) {
+    if (!status && !refused && expires(&engine->committer.state, timer->step, command.now_ms)) {
+        status = wf_pledge_any(engine, &claimed, error);
+        *held |= claimed;
+    }
+    if (!status && !refused && !claimed) {
         status = wf_append_command(engine, &command, &refused, error);
     }
     if (refused == WF_NO_MEMORY) {

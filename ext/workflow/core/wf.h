@@ -19,6 +19,7 @@
     X(TIMED_OUT, "nothing within the time given")                                                  \
     X(INTERRUPTED, "the waiting thread was interrupted")                                           \
     X(BUSY, "held by another")                                                                     \
+    X(DOUBTFUL, "whether an input was accepted is in doubt")                                       \
     X(NOT_FOUND, "no such run or step")                                                            \
     X(NOT_PENDING, "the step is not pending")                                                      \
     X(NOT_WAITING, "the step is not awaited")                                                      \
