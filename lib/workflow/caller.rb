@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "caller/pledging"
 require_relative "caller/promising"
 require_relative "caller/starting"
 require_relative "caller/stepping"
@@ -10,6 +11,7 @@ module Workflow
   # The caller's side of the words: start, submit, now and later, for one object. Finds which run is meant, asks the
   # core, and runs here what is to be run here. A controller, a console, a test and another step all come through it.
   class Caller
+    include Pledging
     include Promising
     include Starting
     include Submitting

@@ -46,6 +46,9 @@ module Workflow
   # The run is being cancelled: raised by `checkpoint` and `progress` in a step of it.
   class Cancelled < Error; end
 
+  # The application's database did not say whether a transaction has committed. The message says what becomes of it.
+  class OutcomeUnknown < Error; end
+
   # The store refused, or cannot be opened.
   class StoreError < Error; end
 

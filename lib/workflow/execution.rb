@@ -97,6 +97,9 @@ module Workflow
     # @param reason [String]
     def part(reason) = @hand.part(reason)
 
+    # @return [Boolean] after {#attempt}: whether the method came to its end, and the hand still has the step
+    def well? = @error.nil? && @over.nil? && @hand.held?
+
     # @return [Boolean] whether it was left by `reject`
     def rejected? = !@rejection.nil?
 
@@ -152,7 +155,7 @@ module Workflow
         @unmet = unmet if work.conditional?
         return if @unmet || work.ask?
         begin_once
-        step.transaction? && work.mode == :step ? commit { run_method } : run_method
+        commits? ? commit { run_method } : run_method
       end
 
       def run_method

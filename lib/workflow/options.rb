@@ -46,7 +46,7 @@ module Workflow
 
     BUILT = {
       step: { **ATTEMPTS, **GRAPH, result: :flag },
-      await: { expires_in: :duration, otherwise: :method, **GRAPH, fields: :fields, remind: :remind, early: :flag },
+      await: { expires_in: :duration, otherwise: :method, **GRAPH, fields: :fields, remind: :remind, early: :flag, transaction: :flag },
       method: { **ATTEMPTS, unique: :flag, result: :flag },
       workflow: { unique: :flag, while: :conditions, on_destroy: :on_destroy, tags: :tags }
     }.freeze

@@ -12,6 +12,8 @@ module Workflow
     COLUMNS = %w[created_at kind payload pending_since run_id token].freeze
     # How long it is believed that there is no table.
     MISSING_S = 10
+    # How long a lookup waits for a transaction that is open.
+    WAIT_MS = 2_000
     # At most so many leftovers at a time.
     PAGE = 100
 
@@ -33,7 +35,7 @@ module Workflow
 
     Row = Struct.new(:token, :kind, :run_id, :payload) do
       # @return [Boolean] whether the step is done; else it is not to be done by that transaction any more
-      def done? = kind == "step"
+      def done? = kind == "done"
     end
 
     @found = ObjectSpace::WeakMap.new
@@ -144,6 +146,22 @@ module Workflow
     # @return [Row, nil]
     def find(token) = with { |table| table.find(token) }
 
+    # The receipt, or the certainty that there is never going to be one. Waits a little for a transaction that has written it
+    # and is not over. Not within a transaction, which might be rolled back.
+    # @return [Row, nil]
+    # @raise [ActiveRecord::ActiveRecordError]
+    def find_or_void(token, run_id)
+      within(afresh: true) do
+        with do |table|
+          table.wait_at_most(WAIT_MS)
+          table.insert(Row.new(token, "void", run_id))
+        end
+      end
+      nil
+    rescue ::ActiveRecord::RecordNotUnique
+      find(token)
+    end
+
     # Intents that nobody has told the log of, oldest first.
     # @param age_s [Numeric] for at least so long
     # @return [Array<Row>]
@@ -190,7 +208,7 @@ module Workflow
       def write(tokens, run_id)
         own, *others = tokens
         with do |table|
-          table.insert(Row.new(own, "step", run_id))
+          table.insert(Row.new(own, "done", run_id))
           others.each { |token| table.insert(Row.new(token, "void", run_id)) }
         end
       end

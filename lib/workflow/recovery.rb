@@ -1,13 +1,16 @@
 # frozen_string_literal: true
 
 module Workflow
-  # Tells the log what is left in the application's databases by processes that died after a commit: soon after the
-  # engine of a process is opened, and from time to time. Each finding is told once, however many processes find it.
+  # Tells the log what is left in the application's databases by processes that died after a commit, and what became of
+  # claims that are in doubt: soon after the engine of a process is opened, and from time to time. Each finding counts once,
+  # however many processes find it.
   class Recovery
     FIRST_S = 1
     EVERY_S = 30
     # What is younger is told by whoever wrote it.
     AGE_S = 5
+    # At most so many doubts at a time.
+    PAGE = 100
     # How long the end of a process waits for a look that is going on.
     PATIENCE_S = 1
 
@@ -36,9 +39,13 @@ module Workflow
 
     # Looks once, in all databases.
     # @param age_s [Numeric] at what is at least so old
-    # @return [Integer] how many intents the log was told of
+    # @return [Integer] how much the log was told of
     def sweep(age_s: AGE_S)
-      @configuration.wrapper.call { Receipts.all.sum { |receipts| receipts.leftovers(age_s).count { |row| tell(receipts, row) } } }
+      Pledge.sweep
+      @configuration.wrapper.call do
+        Receipts.all.sum { |receipts| receipts.leftovers(age_s).count { |row| tell(receipts, row) } } +
+          Workflow.engine.doubts(PAGE).count { |doubt| settle(doubt) }
+      end
     end
 
     private
@@ -65,6 +72,13 @@ module Workflow
         true
       rescue DefinitionError, StoreError => error
         Report.error(error, handled: true, context: { run_id: row.run_id })
+        false
+      end
+
+      def settle(doubt)
+        Pledge.settle(doubt) == :ok
+      rescue DefinitionError, StoreError, ::ActiveRecord::ActiveRecordError => error
+        Report.error(error, handled: true, context: { run_id: doubt.first })
         false
       end
 

@@ -29,7 +29,7 @@ module Workflow
     def round = @facts[:round] || 1
     # @return [String, nil] why it is as it is: "rejected", "crashed", "timeout", "interrupted", "subject_missing"; of a skipped
     #   one the condition, or who skipped it
-    def reason = @facts[:reason]
+    def reason = doubtful? ? "whether its input was accepted is being looked up in the application's database" : @facts[:reason]
     # @return [Time, nil]
     def started_at = Moment.at(@facts[:started_ms])
     # @return [Time, nil]
@@ -44,6 +44,10 @@ module Workflow
     # @example
     #   run.step(:confirm).kept?  # => true, after submit(:confirm, …) in good time
     def kept? = !@facts[:kept_version].nil?
+    # @return [Boolean] whether an input was submitted in a transaction of which it is not known yet if it has committed
+    # @example
+    #   run.step(:confirm).doubtful?  # => true, until somebody has looked it up
+    def doubtful? = @facts[:doubtful] ? true : false
     # @return [String, nil] who ran it last: "worker:4712@host"
     def by = @facts[:by]
     # @return [Failure, nil] of the last failed attempt

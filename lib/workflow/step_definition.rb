@@ -47,6 +47,8 @@ module Workflow
     def once? = options.fetch(:once, false)
     # Whether what it changes in the application's database and its receipt commit together.
     def transaction? = options.fetch(:transaction, false)
+    # The same, of an await too, where that goes without saying on records.
+    def commits?(klass) = options.fetch(:transaction) { await? && Subject.record?(klass) }
     # Whether what the method returns is kept in the log.
     def result? = options.fetch(:result, false)
     # @return [Integer, nil] milliseconds from when it opens until somebody is reminded

@@ -32,7 +32,7 @@ RSpec.describe "a step with transaction: true" do
 
         expect(paid(order)).to eq 1
         expect(order.workflow.result(:pay)).to be true
-        expect(Workflow::Receipts.of(Order).find(token(order.workflow))).to have_attributes(kind: "step", payload: "[true]")
+        expect(Workflow::Receipts.of(Order).find(token(order.workflow))).to have_attributes(kind: "done", payload: "[true]")
       end
 
       it "changes nothing when the method raises, or rejects" do

@@ -40,13 +40,15 @@ module Workflow
         end
 
         def claim(run, step, input, bytes)
+          receipts = pledged_in(run, step)
+          return pledge(receipts, run, step, input, bytes) if receipts
           Breath.of(object) do |breath|
             pinned = run.pinned_name(step).to_s
-            status, snapshot = breath.hand.submit(run.id, pinned, Role.by, TURN_MS)
+            status, snapshot, round, fence = breath.hand.submit(run.id, pinned, Role.by, TURN_MS)
             run = Run.new(snapshot, subject: object) if snapshot && status != :claimed
             next keep(run, step, input, bytes) if status == :not_waiting && early?(run, step)
             next refused(run, step, status) unless status == :claimed
-            work = Work.new(snapshot[:id], snapshot[:class_name], snapshot[:name].to_s, snapshot[:subject], pinned, pinned)
+            work = Work.new(snapshot[:id], snapshot[:class_name], snapshot[:name].to_s, snapshot[:subject], pinned, pinned, nil, round, fence)
             judge(breath, Execution.new(breath.hand, work, object, input: input), step, bytes)
           end
         end
@@ -69,11 +71,16 @@ module Workflow
         end
 
         def judge(breath, execution, step, bytes)
-          failed = execution.attempt
+          execution.attempt
+          execution.well? ? accept(breath, execution, step, bytes) : judge_failed(breath, execution, step)
+        end
+
+        def judge_failed(breath, execution, step)
+          failed = execution.error
           raise failed || Interrupted.new("#{execution.work} was given back: what it waited for was interrupted.") unless breath.hand.held?
           return vanished(breath, execution) if execution.vanished?
           return over(breath, execution, step) if execution.over
-          failed ? reject(breath, execution) : accept(breath, execution, step, bytes)
+          reject(breath, execution)
         end
 
         # The present code has no such await: that pauses the run, and nobody judges the input.
@@ -114,7 +121,7 @@ module Workflow
         end
 
         def not_waiting(run, name, status)
-          return "#{name} is being submitted elsewhere. Try again." if status == :busy
+          return "#{name} is being submitted elsewhere. Try again." if %i[busy doubtful].include?(status)
           return "#{name} is not awaited: nothing has started." unless run.id
           step = run.step(name) if run.step?(name)
           return "#{name} is already done." if step&.completed?

@@ -6,6 +6,12 @@ module Workflow
     # is changed once, whoever else tries: who finds a receipt takes its word for it. Part of Execution.
     module Committing
       private
+        # Also where an input that came early is judged; what is being submitted is Pledge's.
+        def commits?
+          return step.transaction? if work.mode == :step
+          work.judge? && step.commits?(object.class) && (step.transaction? || !Receipts.of(object.class).nil?)
+        end
+
         # Runs the method in a transaction of its own.
         # @yield the method
         def commit(&method)
@@ -43,7 +49,10 @@ module Workflow
 
         # Of this round first; then of those before in which the log has no end of it. A transaction of one of these may have
         # committed all the same; if it has not, it is not to any more.
-        def tokens = [ work.round, *unfinished_rounds ].map { |round| "step/#{work.run_id}/#{work.step}/#{round}" }
+        def tokens
+          return [ "judge/#{work.run_id}/#{work.step}/#{work.round}/#{work.kept_version}" ] if work.judge?
+          [ work.round, *unfinished_rounds ].map { |round| "step/#{work.run_id}/#{work.step}/#{round}" }
+        end
 
         def unfinished_rounds
           return [] if work.round == 1

@@ -33,6 +33,11 @@ module Workflow
         @connection.update(statement, "Workflow Receipt Insert")
       end
 
+      # Of this transaction's statements. Elsewhere it is the connection's own setting.
+      def wait_at_most(ms)
+        @connection.execute("SET LOCAL lock_timeout = #{ms}") if @connection.adapter_name == "PostgreSQL"
+      end
+
       def update(token, payload)
         statement = Arel::UpdateManager.new(arel).set([ [ arel[:payload], quoted(payload) ] ]).where(arel[:token].eq(quoted(token)))
         @connection.update(statement, "Workflow Receipt Update")

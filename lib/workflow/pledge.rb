@@ -1,0 +1,147 @@
+# frozen_string_literal: true
+
+require "set"
+
+module Workflow
+  # A claim on an await that counts if and only if a transaction of the application commits: a receipt with the input is
+  # the first thing in that transaction. Until the log has been told, the claim does not lapse; if its holder dies or does not
+  # know, it is in doubt, and whoever looks (Recovery, another submit) finds the receipt, or makes sure that it can never be.
+  class Pledge
+    @open = Set.new.compare_by_identity
+    @lock = Mutex.new
+
+    class << self
+      # @return [String] what the receipt of a claim is found by
+      def token(run_id, step, round, fence) = "submit/#{run_id}/#{step}/#{round}/#{fence}"
+
+      # Settles a claim that is in doubt.
+      # @param doubt [Array] as the engine gives it
+      # @return [Symbol] :ok, or :stale: somebody else has
+      # @raise [ActiveRecord::ActiveRecordError] when the database does not say, or a transaction that may decide it is open yet
+      # @raise [DefinitionError, StoreError]
+      def settle(doubt)
+        run_id, class_name, name, _, step, round, fence = doubt
+        klass = Declarations.class_of(class_name) or raise DefinitionError, "Run #{run_id} is of the class #{class_name}, which this process does not know."
+        receipts = Receipts.of(klass) or raise ReceiptsMissing, "Whether the input of #{step} was accepted (run #{run_id}) cannot be found out: #{Receipts.absence(klass)}"
+        row = receipts.find_or_void(token(run_id, step, round, fence), run_id)
+        blueprint = Declarations.of(klass).workflow!(name.to_sym).blueprint(klass)
+        status, snapshot, events = Workflow.engine.settle(run_id, step, round, fence, blueprint, row&.done? || false, row&.payload, Role.by)
+        Instrumentation.publish_all(events, Run.new(snapshot)) if status == :ok
+        status
+      end
+
+      # Gives up what was promised in a transaction that is over without a word: whether it has committed is not known.
+      # @return [void]
+      def sweep = @lock.synchronize { @open.to_a }.each(&:forsake)
+
+      # @api private
+      def add(pledge) = @lock.synchronize { @open.add(pledge) }
+
+      # @api private
+      def remove(pledge) = @lock.synchronize { @open.delete?(pledge) }
+    end
+
+    # @return [Breath]
+    attr_reader :breath
+    # @return [String, nil] the input
+    attr_reader :bytes
+
+    def initialize(breath, receipts, run_id, step, bytes)
+      @breath, @receipts, @run_id, @step, @bytes = breath, receipts, run_id, step, bytes
+    end
+
+    # Claims the await; one that is in doubt is settled first, unless that would be part of the open transaction.
+    # @return [Array(Symbol, Hash)] as {Native::Hand#submit}
+    def claim(turn_ms)
+      2.times do
+        status, snapshot, @round, @fence = hand.submit(@run_id, @step, Role.by, turn_ms, true)
+        return [ status == :doubtful ? :busy : status, snapshot ] if status != :doubtful || @receipts.open?
+        Pledge.settle([ @run_id, snapshot[:class_name], snapshot[:name].to_s, nil, @step, @round, @fence ])
+      end
+      [ :busy, Workflow.engine.find(@run_id) ]
+    end
+
+    # @return [Execution] of the method
+    def execution(snapshot, object, input)
+      work = Work.new(snapshot[:id], snapshot[:class_name], snapshot[:name].to_s, snapshot[:subject], @step, @step, nil, @round, @fence)
+      Execution.new(hand, work, object, input: input)
+    end
+
+    # Runs the method in the transaction, with a receipt.
+    # @return [Boolean] whether it accepts the input; if not, it has changed nothing
+    # @raise [OutcomeUnknown]
+    def commit(execution)
+      @promised = @receipts.open?
+      found = @receipts.once([ token ], @run_id) do
+        execution.attempt
+        raise ::ActiveRecord::Rollback unless execution.well?
+        @committing = true
+        @bytes
+      end
+      lost if found
+      @committing
+    rescue Receipts::Unknown => error
+      raise OutcomeUnknown, "Whether the input of #{@step} was accepted is not known: the database could not be reached as the transaction committed " \
+        "(#{error.cause&.message.to_s.lines.first&.chomp}). It is looked up before anybody else can submit (run #{@run_id}): by any web or worker " \
+        "process from time to time, or by rake workflow:settle."
+    end
+
+    # @return [Boolean] whether the transaction was open before
+    def promised? = @promised
+
+    # @yield once the transaction has committed
+    def at_commit(&accepting)
+      @kept = true
+      Pledge.add(self)
+      transaction = @receipts.transaction
+      @transaction = transaction
+      transaction.after_commit { keep(&accepting) }
+      transaction.after_rollback { hand.give_back if Pledge.remove(self) }
+    end
+
+    # Tells the log, and forgets the receipt when it has been told.
+    # @yield accepts the input, and runs what follows
+    def tell
+      yield
+    ensure
+      forget unless hand.held?
+    end
+
+    # Gives back what is in hand, unless a transaction decides about it.
+    # @return [void]
+    def release
+      return if @kept
+      @committing && hand.held? ? hand.doubt : hand.give_back
+    end
+
+    # @api private
+    def forsake = (hand.doubt if @transaction.closed? && Pledge.remove(self))
+
+    private
+      def hand = @breath.hand
+      def token = Pledge.token(@run_id, @step, @round, @fence)
+
+      # Nothing in here may look as if the transaction had not committed.
+      def keep(&accepting)
+        return unless Pledge.remove(self)
+        tell(&accepting)
+      rescue StoreError => error
+        Report.error(error, handled: true, context: { run_id: @run_id })
+      ensure
+        @kept = false
+        release
+      end
+
+      def forget
+        @committing = false
+        @receipts.done(token)
+      rescue ::ActiveRecord::ActiveRecordError => error
+        Report.error(error, handled: true, context: { run_id: @run_id })
+      end
+
+      # Somebody took it for dead, and made sure that its transaction cannot commit.
+      def lost
+        raise Interrupted, "The submission of #{@step} took too long: the await was given to others (run #{@run_id}). Submit again."
+      end
+  end
+end
