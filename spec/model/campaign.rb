@@ -12,6 +12,7 @@ module Differential
     SEQUENCE = 60 # operations
     SHORTEN_S = 8
     API_EVERY = 30
+    TELL_EVERY = 5_000 # sequences
 
     # How often each kind of operation did something: of the native sequences, and of those through the API.
     # @return [Hash{Symbol=>Integer}]
@@ -28,6 +29,7 @@ module Differential
       @count = @api_sequences = 0
     end
 
+    # @yield from time to time
     # @raise [Difference] with the seed, the definitions and the shortest list of operations found
     def run
       began = now
@@ -35,8 +37,9 @@ module Differential
       while @count < @operations
         sequence(number)
         number += 1
+        @seconds = now - began
+        yield if (number % TELL_EVERY).zero?
       end
-      @seconds = now - began
     end
 
     # One sequence alone; its number is told with a difference.

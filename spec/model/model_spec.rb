@@ -42,9 +42,12 @@ RSpec.describe "The core beside the reference model" do
       campaigns = shares.map do |seed, share|
         Differential::Campaign.new(seed, share).tap do |campaign|
           tell("model: SEED=#{seed} …")
-          keeping(seed, campaign) { campaign.run }
-          tell("model: SEED=#{seed}, #{campaign.count} operations, #{campaign.api_sequences} sequences through the API, " \
-            "#{(campaign.count / campaign.seconds).round}/s")
+          progress = lambda do
+            tell("model: SEED=#{seed}, #{campaign.count} operations, #{campaign.api_sequences} sequences through the API, " \
+              "#{(campaign.count / campaign.seconds).round}/s")
+          end
+          keeping(seed, campaign) { campaign.run(&progress) }
+          progress.call
         end
       end
       expect(campaigns.sum(&:api_sequences)).to be >= 1

@@ -757,10 +757,11 @@ module Reference
         claim.breath ? claim.run.steps.select { |step| step.breath.equal?(claim.breath) } : []
       end
 
-      # What is an await by now has no place of its own: whoever finds out is a worker.
+      # An await has no place of its own, whatever the present code says of what has its name. What is an await by now has none
+      # either: whoever finds out is a worker.
       def place(run, step, design)
         part = design[step.name]
-        run.place || part.place || (step.kind == :later || part.kind == :await && !step.await? ? :later : :now)
+        run.place || (part.place unless step.await?) || (step.kind == :later || part.kind == :await && !step.await? ? :later : :now)
       end
 
       # ---- Expiry ----
