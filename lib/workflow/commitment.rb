@@ -7,6 +7,7 @@ module Workflow
     # @param receipts [Receipts] with a transaction that is open
     # @param intent [Intent]
     # @param run [Run] as it is until then
+    # @return [Commitment]
     # @yieldparam tell [Proc] to be called with a hand or nil: tells the log, and returns what it answered
     def self.make(receipts, intent, run, &keeping)
       intent.write(receipts)
@@ -14,6 +15,7 @@ module Workflow
       transaction = receipts.transaction
       transaction.after_commit { commitment.keep }
       transaction.after_rollback { run.withdraw if run.promised? }
+      commitment
     end
 
     def initialize(receipts, intent, keeping)
@@ -21,8 +23,10 @@ module Workflow
     end
 
     # The transaction has committed, so that nothing in here may look as if it had not; what cannot be told now is told later.
-    # @api private
+    # @return [void]
     def keep
+      return if @kept
+      @kept = true
       @keeping.call(->(hand = nil) { @intent.tell(hand).tap { forget } })
     rescue StoreError => error
       report(error)

@@ -73,9 +73,10 @@ module Workflow
 
     def to_s = "the #{@kind} of run #{run_id}#{" (#{@facts[:key]})" if @facts[:key]}"
 
-    private
-      def token = [ @kind, run_id, @facts[:nonce] ].compact.join("/")
+    # @return [String] what it is found by in the application's database
+    def token = [ @kind, run_id, @facts[:nonce] ].compact.join("/")
 
+    private
       def tell_start(hand)
         klass = Declarations.class_of(@facts[:class]) or raise DefinitionError, "#{self} is of the class #{@facts[:class]}, which this process does not know."
         Workflow.engine.start(hand, definition_of(klass).blueprint(klass), @facts[:subject], @facts[:key], @facts[:args],

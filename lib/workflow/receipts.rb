@@ -119,10 +119,21 @@ module Workflow
 
     # In a transaction of this database: the one that is open, or one for the block.
     # @param afresh [Boolean] within that one, one that can be rolled back alone
-    def within(afresh: false, &block)
-      @pool.with_connection { |connection| connection.transaction(requires_new: afresh, &block) }
+    # @param witness [String, nil] the token of a row that the block writes: by it is found out whether the transaction has
+    #   committed, when its end was not heard of
+    # @return [Object, nil] what the block returned; nil if it left by a Rollback
+    # @raise [Unknown]
+    def within(afresh: false, witness: nil, &block)
+      value, ended = nil, false
+      @pool.with_connection do |connection|
+        connection.transaction(requires_new: afresh) { ended = block.call.tap { |returned| value = returned } || true }
+      end
+      value
     rescue Conflict => conflict
       raise Taken, find(conflict.message)
+    rescue ::ActiveRecord::ActiveRecordError
+      raise unless ended && witness && !open? && committed?(witness)
+      value
     end
 
     # Takes what can be taken once, in the transaction that is open. Waits for another that has and is not over.
@@ -173,23 +184,20 @@ module Workflow
     # @return [Row, nil] what is there already; nil: the block was run, and is committed unless it left by a Rollback
     # @raise [Unknown]
     def once(tokens, run_id, &block)
-      written = ended = false
-      within(afresh: true) do
+      written = false
+      within(afresh: true, witness: tokens.first) do
         write(tokens, run_id)
         written = true
         payload = block.call
         with { |table| table.update(tokens.first, payload) } if payload
-        ended = true
       end
       nil
     rescue ::ActiveRecord::RecordNotUnique
       raise if written
       standing(tokens) or raise
-    rescue ::ActiveRecord::ActiveRecordError
-      raise unless ended && committed?(tokens.first)
     end
 
-    # Whether a receipt is committed. Waits for a transaction that has written it and is not over.
+    # Whether a row is committed. Waits for a transaction that has written it and is not over.
     # @raise [Unknown] when the database does not say
     def committed?(token)
       within(afresh: true) do
@@ -198,7 +206,7 @@ module Workflow
       end
       false
     rescue ::ActiveRecord::RecordNotUnique
-      find(token)&.done? || false
+      !find(token).nil?
     rescue ::ActiveRecord::ActiveRecordError
       raise Unknown
     end

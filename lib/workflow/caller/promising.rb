@@ -20,15 +20,20 @@ module Workflow
           open = open_run(definition) if subject.identified?
           return open if open
           intent = Intent.start(subject.class_name, token: key)
-          run = receipts.within(afresh: !key.nil?) do
+          run = receipts.within(afresh: !key.nil?, witness: intent.token) do
             receipts.claim(intent.key_token, intent.run_id) if key
             tags = yield
             tags ? promise_run(receipts, definition, intent.about(subject, definition, tags: tags, **facts)) : false
           end
+          @commitment.keep unless !run || receipts.open? # the end of the transaction may not have been heard of
           raise @fault if @raising && @fault
           run
         rescue Receipts::Taken => taken
           started_with(receipts, taken.row, definition)
+        rescue Receipts::Unknown => error
+          raise OutcomeUnknown, "Whether the #{klass} was saved and run #{intent.run_id} starts is not known: the database could not be reached as the transaction " \
+            "committed (#{error.cause&.message.to_s.lines.first&.chomp}). If it was, the run starts by itself. Look for it with #{klass}.workflows, or start " \
+            "with a key:, which can be repeated."
         end
 
         # By another, whose transaction has committed; it may not have told the log yet.
@@ -46,7 +51,7 @@ module Workflow
         def promise_run(receipts, definition, intent)
           run = Run.new(intent.snapshot(definition), subject: object)
           Preset.give(subject, definition.name, run)
-          Commitment.make(receipts, intent, run) { |tell| begin_promised(run, intent, tell) }
+          @commitment = Commitment.make(receipts, intent, run) { |tell| begin_promised(run, intent, tell) }
           run
         end
 
