@@ -1,0 +1,201 @@
+# frozen_string_literal: true
+
+require_relative "../support/receipts_table"
+
+# What applications do with their databases: several of them, replicas, tests that never commit.
+RSpec.describe "the application's databases" do
+  ApplicationDatabase.each do |kind|
+    context "on #{kind}", application_database: kind do
+      before { ReceiptsTable.create }
+
+      def orders(&block)
+        table(:orders) { |t| t.string :name; t.integer :paid, default: 0, null: false }.class_eval do
+          include Workflow
+          workflow(&block || proc { now :pay, transaction: true; await :confirm })
+          def pay = update!(paid: paid + 1)
+          def confirm = update!(paid: paid + 10)
+        end
+        Order
+      end
+
+      # What a test is wrapped in, as Rails' own transactional tests do it.
+      def in_a_fixture
+        connection = ActiveRecord::Base.lease_connection
+        connection.begin_transaction(joinable: false, _lazy: false)
+        yield
+      ensure
+        connection.rollback_transaction
+      end
+
+      def rolled_back = raise(ActiveRecord::Rollback)
+
+      it "takes the transaction of a test for none: what is started in one starts, and counts" do
+        orders
+        in_a_fixture do
+          order = Order.start(name: "x")
+          expect([ order.workflow.state, order.paid ]).to eq [ :waiting, 1 ]
+          expect(order.submit(:confirm)).to be_accepted
+          expect([ order.workflow.state, order.reload.paid ]).to eq [ :done, 11 ]
+        end
+        expect(Order.count).to eq 0
+      end
+
+      it "waits in the transaction of a test for the transactions within it" do
+        orders
+        in_a_fixture do
+          run = nil
+          Order.transaction { run = Order.start(name: "x").workflow.tap { |started| expect(started).to be_scheduled } }
+          expect(run).to be_waiting
+          Order.transaction { run = Order.start(name: "y").workflow and rolled_back }
+          expect(Order.pluck(:name)).to eq [ "x" ]
+          expect(Order.workflows.count).to eq 1
+        end
+      end
+
+      it "starts after the commit of all, with after_all_transactions_commit" do
+        orders
+        order = Order.create!(name: "x")
+        run = nil
+        Order.transaction do
+          Order.transaction(requires_new: true) { ActiveRecord.after_all_transactions_commit { run = order.start } }
+          expect(run).to be_nil
+        end
+
+        expect(run).to be_waiting
+      end
+
+      it "starts what a callback starts, with the record: after_create, and after_create_commit" do
+        orders { await :confirm }
+        Order.after_create(if: -> { name == "in" }) { start }
+        Order.after_create_commit(if: -> { name == "after" }) { start }
+        Order.create!(name: "in")
+        Order.create!(name: "after")
+        Order.transaction { Order.create!(name: "in") && rolled_back }
+        Order.transaction { Order.create!(name: "after") && rolled_back }
+
+        expect(Order.order(:id).map { |order| order.workflow.state }).to eq %i[waiting waiting]
+        expect(Order.workflows.count).to eq 2
+      end
+
+      it "cancels with a record that is destroyed, if its transaction commits" do
+        orders { await :confirm }
+        run = (order = Order.start(name: "x")).workflow
+        Order.transaction { order.destroy! && rolled_back }
+        expect(run.reload).to be_waiting
+        Order.transaction { Order.last.destroy! }
+
+        expect(run.reload).to have_attributes(state: :cancelled, reason: "destroyed")
+      end
+
+      it "starts, and says so plainly, where nothing may be written to the database" do
+        orders { await :confirm }
+        order = Order.create!(name: "x")
+        ActiveRecord::Base.while_preventing_writes do
+          expect(order.start).to be_waiting # a record that is there needs no transaction
+          expect { Order.start(name: "y") }.to raise_error ActiveRecord::ReadOnlyError
+          expect { order.submit(:confirm) }.to raise_error ActiveRecord::ReadOnlyError
+        end
+        expect([ Order.count, order.workflow.state ]).to eq [ 1, :waiting ]
+        expect(order.submit(:confirm)).to be_accepted
+      end
+
+      it "is in the log though the database is away, and waits for it" do
+        orders { later :pay, transaction: true, retries: 3, backoff: 0.1; await :confirm }
+        order = Order.start(name: "x")
+        run = order.workflow
+        configuration = ActiveRecord::Base.connection_db_config
+        ActiveRecord::Base.remove_connection
+        ActiveRecord::Base.establish_connection(configuration.configuration_hash.merge(elsewhere))
+        work
+        eventually("it is tried again") { run.reload.retrying? || run.failed? }
+        ActiveRecord::Base.establish_connection(configuration)
+        run.retry if run.reload.failed?
+        eventually("it waits") { run.reload.waiting? }
+
+        expect(Order.find(order.id).paid).to eq 1
+      end
+
+      def elsewhere
+        { database: "/nowhere/there/is/such.sqlite3", host: "/nowhere" }
+      end
+
+      describe "of several" do
+        around do |example|
+          ApplicationDatabase::KINDS.fetch(kind).new.then do |other|
+            @other = other
+            example.run
+          ensure
+            AnimalsRecord.remove_connection if defined?(AnimalsRecord)
+            other.drop
+          end
+        end
+
+        def animals(receipts: true)
+          orders { await :confirm }
+          main = ActiveRecord::Base.connection_db_config
+          ActiveRecord::Base.establish_connection(@other.configuration)
+          ReceiptsTable.create if receipts
+          ActiveRecord::Schema.define { create_table(:animals) { |t| t.string :name } }
+          ActiveRecord::Base.establish_connection(main)
+          define("AnimalsRecord", ActiveRecord::Base) { self.abstract_class = true }
+          AnimalsRecord.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "animals", @other.configuration))
+          define("Animal", AnimalsRecord) do
+            include Workflow
+            workflow { now :feed, transaction: true; await :confirm }
+            def feed = update!(name: "#{name} fed")
+          end
+        end
+
+        def tokens(klass) = klass.connection.select_values("SELECT token FROM workflow_receipts")
+
+        it "uses the record's own" do
+          animals
+          animal = Animal.start(name: "cat")
+
+          expect(animal.reload.name).to eq "cat fed"
+          expect(tokens(Animal)).to eq [ "step/#{animal.workflow.id}/feed/1" ]
+          expect(tokens(Order)).to be_empty
+        end
+
+        it "takes part in the transaction of that one and of no other" do
+          animals
+          animal = order = nil
+          Order.transaction do
+            animal = Animal.start(name: "cat")
+            expect(animal.workflow).to be_waiting
+            Animal.transaction do
+              order = Order.start(name: "x")
+              rolled_back
+            end
+            expect(order.workflow).to be_scheduled
+          end
+
+          expect([ animal, order ].map { |one| one.workflow.state }).to eq %i[waiting waiting]
+          Order.transaction { animal.submit(:confirm) && rolled_back }
+          expect(animal.workflow).to be_done
+        end
+
+        it "does without the table where there is none, and says where it is missing" do
+          animals(receipts: false)
+          animal = Animal.start(name: "cat")
+
+          expect(animal.workflow.error.message).to match(/the database animals has no table workflow_receipts.*install --database animals, then/)
+          expect(Order.start(name: "x").workflow).to be_waiting
+        end
+
+        it "is told of what is left in each" do
+          animals
+          [ Order, Animal ].each do |klass|
+            record = klass.create!(name: "left")
+            klass.transaction do
+              Workflow::Intent.start(klass.name).about(Workflow::Subject.of(record), Workflow::Declarations.of(klass).workflow!).write(Workflow::Receipts.of(klass))
+            end
+          end
+          expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 2
+
+          expect([ Order.last, Animal.last ].map { |one| one.workflow.state }).to eq %i[waiting running]
+        end
+      end
+    end
+  end
+end
