@@ -45,20 +45,27 @@ module Workflow
       # @param klass [Class] of a subject
       # @return [Receipts, nil] of the database of that class, plain objects having the application's first; nil: it has none
       # @raise [ReceiptsInvalid]
-      def of(klass)
-        return unless defined?(::ActiveRecord::Base)
-        owner = Subject.record?(klass) ? klass : ::ActiveRecord::Base
-        receipts = new(owner)
-        receipts if receipts.there?
-      rescue ::ActiveRecord::ConnectionNotEstablished # plain objects do without a database
-        raise if Subject.record?(klass)
-      end
+      def of(klass) = at(klass)&.then { |receipts| receipts if receipts.there? }
+
+      # The same, where something is to count only with the transaction that is open.
+      # @return [Receipts, nil] nil: there is no transaction, or no table
+      def in_transaction(klass) = at(klass)&.then { |receipts| receipts if receipts.open? && receipts.there? }
 
       # @return [Array<Receipts>] of all databases that this process can write to and that have the table
       def all
         return [] unless defined?(::ActiveRecord::Base)
         pools = ::ActiveRecord::Base.connection_handler.connection_pool_list(::ActiveRecord.writing_role)
-        pools.map { |pool| new(nil, pool) }.select(&:there?)
+        pools.map { |pool| new(pool) }.select(&:there?)
+      end
+
+      # Whether or not it has the table.
+      # @return [Receipts, nil] nil: there is no database
+      def at(klass)
+        return unless defined?(::ActiveRecord::Base)
+        return new(klass.connection_pool) if Subject.record?(klass)
+        base = ::ActiveRecord::Base
+        pool = base.connection_handler.retrieve_connection_pool(base.connection_specification_name, role: base.current_role, shard: base.current_shard)
+        new(pool) if pool
       end
 
       # @return [String] for errors: that there is none, and what to do
@@ -97,10 +104,9 @@ module Workflow
         def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
     end
 
-    # @param klass [Class, nil] of Active Record, whose connection it is
     # @param pool [ActiveRecord::ConnectionAdapters::ConnectionPool]
-    def initialize(klass, pool = klass.connection_pool)
-      @klass, @pool = klass, pool
+    def initialize(pool)
+      @pool = pool
     end
 
     # @return [Boolean]

@@ -21,8 +21,8 @@ module Workflow
           raise ArgumentError, "with: takes a hash of keywords, not #{keywords.inspect}" unless keywords.is_a?(Hash)
           definition = method_definition(name, options)
           bytes = arguments_of(name, arguments, keywords, options)
-          receipts = Receipts.of(klass)
-          return promise(receipts, definition, args: bytes, place: :later) { [] } if receipts&.open?
+          receipts = Receipts.in_transaction(klass)
+          return promise(receipts, definition, args: bytes, place: :later) { [] } if receipts
           outcome, snapshot, events, = begin_method(nil, definition, bytes, :later)
           run = Run.new(snapshot, subject: object, existing: outcome == :existing)
           Instrumentation.publish_all(events, run)

@@ -9,11 +9,11 @@ module Workflow
       private
         # @return [Receipts, nil] nil: the method runs without
         def pledged_in(run, name)
-          receipts = Receipts.of(klass)
-          return receipts if receipts&.open?
+          receipts = Receipts.in_transaction(klass)
+          return receipts if receipts
           step = declarations.workflow(run.name)&.step(name)
           return unless step&.commits?(klass) && (step.transaction? || object.respond_to?(step.name, true))
-          receipts or step.transaction? && raise(ReceiptsMissing, "#{klass}: #{step} says transaction: true, and #{Receipts.absence(klass)}")
+          Receipts.of(klass) or step.transaction? && raise(ReceiptsMissing, "#{klass}: #{step} says transaction: true, and #{Receipts.absence(klass)}")
         end
 
         # @return [Submission]

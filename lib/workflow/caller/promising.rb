@@ -8,9 +8,9 @@ module Workflow
       private
         # @return [Receipts, nil] nil: the run starts at once
         def promised_in
-          receipts = Receipts.of(klass)
-          return receipts if receipts && (receipts.open? || subject.record? && object.new_record?)
-          Receipts.warn_of_absence(klass) if receipts.nil? && subject.record?
+          receipts = Receipts.at(klass)
+          return unless receipts && (receipts.open? || subject.record? && object.new_record?)
+          receipts.there? ? receipts : Receipts.warn_of_absence(klass)
         end
 
         # @param key [String, nil] what is started with it, is started once

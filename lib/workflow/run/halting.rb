@@ -14,8 +14,8 @@ module Workflow
       # @example
       #   order.workflow.cancel(reason: "the customer called")
       def cancel(reason: nil)
-        receipts = Receipts.of(subject_class) if id
-        return cancel_at_commit(receipts, reason&.to_s) if receipts&.open?
+        receipts = Receipts.in_transaction(subject_class) if id
+        return cancel_at_commit(receipts, reason&.to_s) if receipts
         halted(:cancel, Workflow.engine.cancel(running_id(:cancel), nil, reason&.to_s, Role.by))
       end
 
