@@ -51,11 +51,11 @@ module Workflow
       # @return [Receipts, nil] nil: there is no transaction, or no table
       def in_transaction(klass) = at(klass)&.then { |receipts| receipts if receipts.open? && receipts.there? }
 
-      # @return [Array<Receipts>] of all databases that this process can write to and that have the table
+      # @return [Array<Receipts>] of all databases that this process writes to, whether or not they have the table
       def all
         return [] unless defined?(::ActiveRecord::Base)
         pools = ::ActiveRecord::Base.connection_handler.connection_pool_list(::ActiveRecord.writing_role)
-        pools.map { |pool| new(pool) }.select(&:there?)
+        pools.map { |pool| new(pool) }
       end
 
       # Whether or not it has the table.

@@ -43,8 +43,7 @@ module Workflow
     def sweep(age_s: AGE_S)
       Pledge.sweep
       @configuration.wrapper.call do
-        Receipts.all.sum { |receipts| receipts.leftovers(age_s).count { |row| tell(receipts, row) } } +
-          Workflow.engine.doubts(PAGE).count { |doubt| settle(doubt) }
+        Receipts.all.sum { |receipts| tell_all(receipts, age_s) } + Workflow.engine.doubts(PAGE).count { |doubt| settle(doubt) }
       end
     end
 
@@ -57,11 +56,19 @@ module Workflow
         end
       end
 
-      # A database that cannot be reached now is looked at the next time.
+      # What goes wrong now is tried the next time.
       def look
         sweep
       rescue StandardError => error
         Report.error(error, handled: true)
+      end
+
+      # A database that cannot be reached is no reason to leave out the others.
+      def tell_all(receipts, age_s)
+        receipts.there? ? receipts.leftovers(age_s).count { |row| tell(receipts, row) } : 0
+      rescue ReceiptsInvalid, ::ActiveRecord::ActiveRecordError => error
+        Report.error(error, handled: true)
+        0
       end
 
       def tell(receipts, row)

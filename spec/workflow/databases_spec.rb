@@ -125,7 +125,7 @@ RSpec.describe "the application's databases" do
             @other = other
             example.run
           ensure
-            AnimalsRecord.remove_connection if defined?(AnimalsRecord)
+            @animals_record&.remove_connection
             other.drop
           end
         end
@@ -138,12 +138,20 @@ RSpec.describe "the application's databases" do
           ActiveRecord::Schema.define { create_table(:animals) { |t| t.string :name } }
           ActiveRecord::Base.establish_connection(main)
           define("AnimalsRecord", ActiveRecord::Base) { self.abstract_class = true }
+          @animals_record = AnimalsRecord
           AnimalsRecord.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "animals", @other.configuration))
           define("Animal", AnimalsRecord) do
             include Workflow
             workflow { now :feed, transaction: true; await :confirm }
             def feed = update!(name: "#{name} fed")
           end
+        end
+
+        # As a process does that dies after its commit.
+        def leave(record)
+          klass = record.class
+          intent = Workflow::Intent.start(klass.name).about(Workflow::Subject.of(record), klass.workflow)
+          klass.transaction { intent.write(Workflow::Receipts.of(klass)) }
         end
 
         def tokens(klass) = klass.connection.select_values("SELECT token FROM workflow_receipts")
@@ -183,14 +191,20 @@ RSpec.describe "the application's databases" do
           expect(Order.start(name: "x").workflow).to be_waiting
         end
 
+        it "is told of what is left in one though another is away" do
+          animals
+          record = Order.create!(name: "left")
+          leave(record)
+          AnimalsRecord.remove_connection
+          AnimalsRecord.establish_connection(@other.configuration.merge(database: "/nowhere/away"))
+
+          expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 1
+          expect(record.workflow).to be_waiting
+        end
+
         it "is told of what is left in each" do
           animals
-          [ Order, Animal ].each do |klass|
-            record = klass.create!(name: "left")
-            klass.transaction do
-              Workflow::Intent.start(klass.name).about(Workflow::Subject.of(record), Workflow::Declarations.of(klass).workflow!).write(Workflow::Receipts.of(klass))
-            end
-          end
+          [ Order, Animal ].each { |klass| leave(klass.create!(name: "left")) }
           expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 2
 
           expect([ Order.last, Animal.last ].map { |one| one.workflow.state }).to eq %i[waiting running]
