@@ -126,6 +126,7 @@ static void simulated_unlock(struct wf_shared *shared, long offset)
 #define LOG_MAX 4000
 #define POOL_MAX (1 << 20)
 #define PROCESSES_MAX 64
+#define ACCEPTED_MAX 256
 
 /* Who claimed a step, or an await, last: what a late result is judged by, apart from fences. */
 struct last_claim {
@@ -159,6 +160,7 @@ struct tables {
     int run_count, ready_count, wait_count, timer_count, process_count, log_count;
     size_t pool_len;
     int64_t process_id;
+    int accepted[ACCEPTED_MAX], accepted_count; /* serials of pledged claims */
 };
 
 struct memory {
@@ -182,6 +184,9 @@ static struct {
 static void on_event(const struct run *of, const struct wf_event *event);
 /* Told when a step or an await of a run is claimed. */
 static void on_claim(const struct run *of);
+/* Told before an await's row goes, is put anew, or is anybody's again, and after its claim is in doubt. */
+static void on_wait_lost(const struct run *of, const struct wf_wait_row *row);
+static void on_wait_doubt(const struct run *of, const struct wf_wait_row *row);
 
 static enum wf_status write_fails(struct wf_store *store, struct wf_error *error)
 {
@@ -441,8 +446,11 @@ static enum wf_status memory_run_doubt(struct wf_store *store, int64_t id, struc
     return WF_OK;
 }
 
+#define LOSE_NOTHING(row)
+#define LOSE_WAIT(row) on_wait_lost(run_of((row)->run_id), (row))
+
 /* Ready, waits and timers differ in their rows and in nothing else that is to be found or deleted. */
-#define DEFINE_ROWS(name, plural)                                                                  \
+#define DEFINE_ROWS(name, plural, lose)                                                            \
     static struct wf_##name##_row *name##_row_of(int64_t run_id, int32_t step)                     \
     {                                                                                              \
         for (int i = 0; i < tables.name##_count; i++) {                                            \
@@ -461,6 +469,9 @@ static enum wf_status memory_run_doubt(struct wf_store *store, int64_t id, struc
         if (write_fails(store, error)) {                                                           \
             return WF_STORE_ERROR;                                                                 \
         }                                                                                          \
+        if (old) {                                                                                 \
+            lose(old);                                                                             \
+        }                                                                                          \
         *(old ? old : &tables.plural[tables.name##_count++]) = *row;                               \
         return WF_OK;                                                                              \
     }                                                                                              \
@@ -474,13 +485,14 @@ static enum wf_status memory_run_doubt(struct wf_store *store, int64_t id, struc
             return WF_STORE_ERROR;                                                                 \
         }                                                                                          \
         if (old) {                                                                                 \
+            lose(old);                                                                             \
             *old = tables.plural[--tables.name##_count];                                           \
         }                                                                                          \
         return WF_OK;                                                                              \
     }
 
 /* And what can be claimed. */
-#define DEFINE_CLAIMS(name, plural, first_claim, take)                                             \
+#define DEFINE_CLAIMS(name, plural, first_claim, take, lose)                                       \
     static enum wf_status memory_##name##_get(struct wf_store *store, struct wf_##name##_row *row, \
                                               struct wf_error *error)                              \
     {                                                                                              \
@@ -526,6 +538,7 @@ static enum wf_status memory_run_doubt(struct wf_store *store, int64_t id, struc
         if (!old || old->owner != row->owner || old->fence != row->fence) {                        \
             return WF_STALE;                                                                       \
         }                                                                                          \
+        lose(old);                                                                                 \
         old->owner = 0;                                                                            \
         old->slot = 0;                                                                             \
         take(old, (&(struct wf_##name##_row){.owner = 0}));                                        \
@@ -549,13 +562,13 @@ static enum wf_status memory_run_doubt(struct wf_store *store, int64_t id, struc
         return WF_OK;                                                                              \
     }
 
-DEFINE_ROWS(ready, ready)
-DEFINE_ROWS(wait, waits)
-DEFINE_ROWS(timer, timers)
+DEFINE_ROWS(ready, ready, LOSE_NOTHING)
+DEFINE_ROWS(wait, waits, LOSE_WAIT)
+DEFINE_ROWS(timer, timers, LOSE_NOTHING)
 #define TAKE_STEP(old, row)
 #define TAKE_WAIT(old, row) ((old)->pledged = (row)->pledged)
-DEFINE_CLAIMS(ready, ready, 0, TAKE_STEP)
-DEFINE_CLAIMS(wait, waits, STEPS_MAX, TAKE_WAIT)
+DEFINE_CLAIMS(ready, ready, 0, TAKE_STEP, LOSE_NOTHING)
+DEFINE_CLAIMS(wait, waits, STEPS_MAX, TAKE_WAIT, LOSE_WAIT)
 
 static enum wf_status memory_wait_doubt(struct wf_store *store, const struct wf_wait_row *row,
                                         struct wf_error *error)
@@ -570,6 +583,7 @@ static enum wf_status memory_wait_doubt(struct wf_store *store, const struct wf_
     }
     old->owner = WF_OWNER_DOUBT;
     old->slot = 0;
+    on_wait_doubt(run_of(row->run_id), old);
     return WF_OK;
 }
 

@@ -26,6 +26,7 @@
 #define TOKENS_MAX 2000
 #define GRANTS_MAX 20000
 #define OWNERS_MAX 256
+#define STARTS_MAX 6 /* of one run that is told from others by an id or a token */
 #define DRAIN_MAX 3000
 
 /* ---- The world ---- */
@@ -55,7 +56,15 @@ struct worker {
 
 static struct worker workers[WORKERS];
 static struct wf_definition *definitions[KEYS];
-static int starts_left;
+
+/* A run that somebody wants: begun once, or as often as one likes if it has an id or a token. */
+static struct wish {
+    bool by_id, by_token;
+    int64_t id; /* reserved by who asks first */
+    char token[3];
+    int key, starts_left;
+} wishes[RUNS_MAX];
+
 static bool quiet_world; /* nothing goes wrong any more */
 static bool deadly;      /* in this history, steps tend to take their process down */
 
@@ -68,6 +77,12 @@ static struct {
     bool entered;
     int64_t deadline_mono_ms;
 } grants[GRANTS_MAX];
+/* What became of the transaction behind a pledged claim, in a database that nobody here can see: whoever looks at it
+ * once more finds the same. */
+static struct {
+    bool heard; /* somebody knows of the claim; else there was no transaction */
+    enum { OPEN, COMMITTED, ROLLED_BACK } outcome;
+} pledges[GRANTS_MAX];
 static uint32_t begun_rounds[RUNS_MAX]
                             [STEPS_MAX]; /* the last round in which the method was entered */
 static bool dead[OWNERS_MAX];
@@ -128,6 +143,17 @@ static void note(const char *format, ...)
     X(begun)                                                                                       \
     X(doubtful)                                                                                    \
     X(settled)                                                                                     \
+    X(claim_in_doubt)                                                                              \
+    X(claim_taken_for_doubtful)                                                                    \
+    X(submit_doubtful)                                                                             \
+    X(settled_as_accepted)                                                                         \
+    X(settled_as_free)                                                                             \
+    X(settled_in_vain)                                                                             \
+    X(accepted_late)                                                                               \
+    X(accepted_when_halted)                                                                        \
+    X(expiry_of_a_doubt_waited)                                                                    \
+    X(begun_again_by_id)                                                                           \
+    X(begun_again_by_token)                                                                        \
     X(timed_out)                                                                                   \
     X(told)                                                                                        \
     X(kept)                                                                                        \
@@ -353,6 +379,73 @@ static void an_expiry_never_beats_a_claimed_submit(const struct wf_wait_row *row
     PROMISE(row && !row->owner);
 }
 
+static int serial_of(const struct run *of, int step)
+{
+    return of->claims[STEPS_MAX + step].serial;
+}
+
+static bool is_accepted(int serial)
+{
+    for (int i = 0; i < tables.accepted_count; i++) {
+        if (tables.accepted[i] == serial) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void a_pledged_input_is_accepted_only_if_it_was_committed(int serial)
+{
+    PROMISE(pledges[serial].heard && pledges[serial].outcome == COMMITTED);
+}
+
+/* In the middle of a transaction: whatever takes the claim away came after the verdict. */
+static void a_pledged_claim_is_never_superseded_unsettled(int serial)
+{
+    PROMISE(is_accepted(serial) || !pledges[serial].heard ||
+            pledges[serial].outcome == ROLLED_BACK);
+}
+
+static void no_run_ends_before_the_verdict_on_a_pledge(const struct run *of)
+{
+    for (int i = 0; i < tables.wait_count; i++) {
+        const struct wf_wait_row *row = &tables.waits[i];
+
+        PROMISE(row->run_id != of->id || !row->pledged || is_accepted(serial_of(of, row->step)));
+    }
+}
+
+static void on_wait_lost(const struct run *of, const struct wf_wait_row *row)
+{
+    if (row->pledged && row->owner) {
+        a_pledged_claim_is_never_superseded_unsettled(serial_of(of, row->step));
+    }
+}
+
+static void on_wait_doubt(const struct run *of, const struct wf_wait_row *row)
+{
+    note("  run %d: the claim of step %d is in doubt, fence %lld", (int)(of - tables.runs),
+         row->step, (long long)row->fence);
+    facts[FACT_claim_in_doubt]++;
+    facts[FACT_claim_taken_for_doubtful] += pledges[serial_of(of, row->step)].outcome == OPEN;
+}
+
+static void on_accepted(const struct run *of, const struct wf_state *state, int step)
+{
+    const struct wf_wait_row *row = wait_row_of(of->id, step);
+
+    if (!row || !row->pledged) {
+        return;
+    }
+    a_pledged_input_is_accepted_only_if_it_was_committed(serial_of(of, step));
+    facts[FACT_accepted_late] += row->owner == WF_OWNER_DOUBT;
+    facts[FACT_accepted_when_halted] += wf_state_halted(state);
+    if (tables.accepted_count == ACCEPTED_MAX) {
+        abort();
+    }
+    tables.accepted[tables.accepted_count++] = serial_of(of, step);
+}
+
 static void nothing_begins_in_a_halted_run(const struct wf_state *state)
 {
     PROMISE(!wf_state_halted(state));
@@ -376,31 +469,49 @@ static bool is_let_go(const struct wf_event *event)
            wf_bytes_equal(event->reason, WF_BYTES("given back"));
 }
 
+static bool is_looked_at(const struct wf_event *event)
+{
+    switch (event->kind) {
+    case WF_KIND_lease_lost:
+        return !is_let_go(event);
+    case WF_KIND_step_failed:
+        return wf_bytes_equal(event->reason, WF_BYTES("timeout"));
+    case WF_KIND_input_expired:
+    case WF_KIND_input_accepted:
+    case WF_KIND_run_done:
+    case WF_KIND_run_expired:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void on_event(const struct run *of, const struct wf_event *event)
 {
     struct wf_state state;
     int step;
 
-    bool timeout =
-        event->kind == WF_KIND_step_failed && wf_bytes_equal(event->reason, WF_BYTES("timeout"));
-
-    if (!of || is_let_go(event) ||
-        (event->kind != WF_KIND_lease_lost && event->kind != WF_KIND_input_expired && !timeout)) {
+    if (!of || !is_looked_at(event)) {
         return;
     }
     wf_state_init(&state);
     if (wf_state_decode(&state, of->id, (struct wf_bytes){of->state, of->state_len})) {
         abort();
     }
-    step = wf_state_find(&state, event->step);
-    wf_state_destroy(&state);
-    if (timeout) {
+    step = event->step.len ? wf_state_find(&state, event->step) : -1;
+    if (event->kind == WF_KIND_step_failed) {
         only_an_attempt_past_its_limit_times_out(&of->claims[step]);
     } else if (event->kind == WF_KIND_lease_lost) {
         a_crash_is_charged_only_to_what_was_entered(&of->claims[step], event->crashed);
-    } else {
+    } else if (event->kind == WF_KIND_input_expired) {
         an_expiry_never_beats_a_claimed_submit(wait_row_of(of->id, step));
+        no_run_ends_before_the_verdict_on_a_pledge(of);
+    } else if (event->kind == WF_KIND_input_accepted) {
+        on_accepted(of, &state, step);
+    } else {
+        no_run_ends_before_the_verdict_on_a_pledge(of);
     }
+    wf_state_destroy(&state);
 }
 
 /* ---- Reading the log ---- */
@@ -805,6 +916,26 @@ static void no_run_is_silently_stuck(const struct run *run, const struct wf_stat
     PROMISE(!state->failed || failed);
 }
 
+/* For its readers, in the run's row; for claims, in the await's. */
+static void what_is_in_doubt_is_said_in_both_rows(const struct run *run)
+{
+    for (int i = 0; i < seen[run - tables.runs].folded.step_count; i++) {
+        const struct wf_wait_row *row = wait_row_of(run->id, i);
+        bool doubtful = row && row->owner == WF_OWNER_DOUBT;
+
+        PROMISE(wf_event_holds((struct wf_bytes){run->doubts, run->doubts_len}, i) == doubtful);
+        PROMISE(!doubtful || row->pledged);
+    }
+}
+
+static void one_token_begins_one_run(const struct run *run)
+{
+    for (const struct run *other = tables.runs; other < run; other++) {
+        PROMISE(!run->token_len || run->token_len != other->token_len ||
+                memcmp(run->token, other->token, run->token_len));
+    }
+}
+
 static void see_log(void)
 {
     for (; seen_rows < tables.log_count && !broken; seen_rows++) {
@@ -816,6 +947,8 @@ static void see_log(void)
         seen[i].folded.id = tables.runs[i].id;
         the_log_folded_is_the_state(&tables.runs[i], &seen[i].folded);
         no_run_is_silently_stuck(&tables.runs[i], &seen[i].folded);
+        what_is_in_doubt_is_said_in_both_rows(&tables.runs[i]);
+        one_token_begins_one_run(&tables.runs[i]);
     }
 }
 
@@ -912,6 +1045,7 @@ static void hold(struct worker *worker, struct grip *grip)
 
     grip->serial = mine ? last->serial : 0;
     grip->entered = grip->begun = false;
+    pledges[grip->serial].heard |= claim->pledged && grip->serial;
     note("worker %d holds step %d of run %d, fence %lld, claim %d", (int)(worker - workers),
          claim->step, (int)(run_of(claim->run_id) - tables.runs), (long long)claim->fence,
          grip->serial);
@@ -1000,6 +1134,50 @@ static void what_is_acknowledged_is_in_the_log(const struct wf_op *op)
     }
 }
 
+static void who_asks_for_an_id_gets_that_run(const struct wf_op *op)
+{
+    PROMISE(op->status != WF_OK || op->answered_id == op->run_id);
+    PROMISE(op->status == WF_OK || !run_of(op->run_id) || op->answered_id == op->run_id);
+}
+
+static void who_asks_with_a_token_gets_its_run(const struct wf_op *op)
+{
+    const struct run *run = run_of(op->answered_id);
+
+    PROMISE(run && (op->status == WF_EXISTING || run->token_len));
+    PROMISE(run &&
+            (!run->token_len || op->answered_id == op->run_id || op->birth.unique ||
+             wf_bytes_equal(op->birth.token, (struct wf_bytes){run->token, run->token_len})));
+}
+
+static void judge_start(const struct wf_op *op)
+{
+    if (op->kind != WF_OP_START || (op->status && op->status != WF_EXISTING)) {
+        return;
+    }
+    facts[FACT_existing] += op->status == WF_EXISTING;
+    if (op->run_id) {
+        who_asks_for_an_id_gets_that_run(op);
+        facts[FACT_begun_again_by_id] += op->status && op->answered_id == op->run_id;
+    }
+    if (op->birth.token.len) {
+        who_asks_with_a_token_gets_its_run(op);
+        facts[FACT_begun_again_by_token] += op->status && op->answered_id != op->run_id;
+    }
+}
+
+static void judge_settlement(const struct wf_op *op)
+{
+    facts[FACT_submit_doubtful] += op->status == WF_DOUBTFUL;
+    if (op->kind == WF_OP_SETTLE) {
+        bool accepts = op->command.kind == WF_COMMAND_ACCEPT;
+
+        facts[FACT_settled_as_accepted] += op->status == WF_OK && accepts;
+        facts[FACT_settled_as_free] += op->status == WF_OK && !accepts;
+        facts[FACT_settled_in_vain] += op->status == WF_STALE;
+    }
+}
+
 static void judge(struct wf_op *ops, struct last_claim before[RUNS_MAX][CLAIMS_MAX])
 {
     for (struct wf_op *op = ops; op; op = op->next) {
@@ -1009,7 +1187,8 @@ static void judge(struct wf_op *ops, struct last_claim before[RUNS_MAX][CLAIMS_M
         facts[FACT_unknown] += op->status == WF_UNKNOWN;
         facts[FACT_store_failed] += op->status == WF_STORE_ERROR;
         tokens[token].counted |= op->status == WF_UNKNOWN;
-        facts[FACT_existing] += op->status == WF_EXISTING;
+        judge_start(op);
+        judge_settlement(op);
         if (op->status == WF_STALE || op->status == WF_NOT_WAITING) {
             facts[FACT_stale]++;
             tokens[token].refused |= !tokens[token].counted;
@@ -1031,8 +1210,10 @@ static void look_for_held_expiry(void)
     for (int i = 0; i < tables.timer_count; i++) {
         const struct wf_wait_row *row = wait_row_of(tables.timers[i].run_id, tables.timers[i].step);
 
-        facts[FACT_expiry_waited] +=
-            row && row->owner && tables.timers[i].due_ms <= simulated.wall_ms;
+        bool due = row && row->owner && tables.timers[i].due_ms <= simulated.wall_ms;
+
+        facts[FACT_expiry_waited] += due;
+        facts[FACT_expiry_of_a_doubt_waited] += due && row->owner == WF_OWNER_DOUBT;
     }
 }
 
@@ -1246,30 +1427,56 @@ static struct wf_bytes new_token(struct wf_op *op, int serial)
     return wf_op_keep(op, (struct wf_bytes){text, 7});
 }
 
+/* Again and again, by anybody, where it is told from others. */
+static struct wish *any_wish(void)
+{
+    struct wish *wish = &wishes[random_below(RUNS_MAX)];
+
+    if (!wish->starts_left) {
+        return NULL;
+    }
+    wish->starts_left--;
+    return wish;
+}
+
+static int64_t id_of(struct worker *worker, struct wish *wish)
+{
+    int64_t id = wf_engine_reserve(worker->engine);
+
+    if (!wish->by_id) { /* of one that has a token only, each time another may be wanted */
+        return wish->by_token && random_below(2) ? id : 0;
+    }
+    wish->id = wish->id ? wish->id : id;
+    return wish->id;
+}
+
 static bool start(void)
 {
     struct worker *worker = any_worker();
     struct grip *grip = random_below(2) ? free_grip(worker) : NULL;
-    int key = (int)random_below(KEYS);
-    char text[2] = {(char)('0' + key), '\0'};
+    struct wish *wish = worker ? any_wish() : NULL;
+    char text[2] = "";
     struct wf_op *op;
 
-    if (!worker || !starts_left) {
+    if (!wish) {
         return false;
     }
-    starts_left--;
+    text[0] = (char)('0' + wish->key);
     op = wf_op_prepare(worker->engine, grip ? &grip->hand : NULL, WF_OP_START);
-    op->definition = wf_definition_retain(definitions[key]);
+    op->run_id = id_of(worker, wish);
+    op->definition = wf_definition_retain(definitions[wish->key]);
     op->birth = (struct wf_birth){.class_name = op->definition->class_name,
                                   .name = op->definition->name,
                                   .key = wf_op_keep(op, (struct wf_bytes){text, 1}),
-                                  .tags = key % 2 ? wf_op_keep(op, WF_BYTES("\003odd\003key"))
-                                                  : WF_BYTES(""),
+                                  .tags = wish->key % 2 ? wf_op_keep(op, WF_BYTES("\003odd\003key"))
+                                                        : WF_BYTES(""),
+                                  .token = {wish->token, wish->by_token ? 2 : 0},
                                   .place = (enum wf_place)random_below(3),
                                   .unique = op->definition->unique,
                                   .definition = op->definition};
     op->command.by = WF_BYTES("caller");
-    note("worker %d starts %s%s", (int)(worker - workers), text, grip ? " in hand" : "");
+    note("worker %d starts %s%s, id %lld, token %s", (int)(worker - workers), text,
+         grip ? " in hand" : "", (long long)op->run_id, wish->by_token ? wish->token : "none");
     return grip ? ask_grip(worker, grip, op) : ask_free(worker, op);
 }
 
@@ -1332,10 +1539,24 @@ static bool take(void)
     return worker && take_by(worker);
 }
 
-static enum wf_command_kind any_end(const struct wf_claim *claim)
+/* What is found by a look at that database; who had not committed by then can do so no more. */
+static bool was_committed(int serial)
 {
+    if (pledges[serial].outcome == OPEN) {
+        pledges[serial].outcome =
+            pledges[serial].heard && random_below(2) ? COMMITTED : ROLLED_BACK;
+    }
+    return pledges[serial].outcome == COMMITTED;
+}
+
+static enum wf_command_kind any_end(const struct grip *grip)
+{
+    const struct wf_claim *claim = wf_hand_claim(&grip->hand);
     uint32_t chance = random_below(10);
 
+    if (claim->pledged) {
+        return was_committed(grip->serial) ? WF_COMMAND_ACCEPT : WF_COMMAND_REJECT;
+    }
     if (claim->await) {
         return chance < 6 || quiet_world ? WF_COMMAND_ACCEPT : WF_COMMAND_REJECT;
     }
@@ -1419,7 +1640,7 @@ static bool end_by(struct worker *worker, struct grip *grip)
     op = wf_op_prepare(worker->engine, &grip->hand, WF_OP_FINISH);
 
     op->definition = definition_of(claim->run_id);
-    fill_end(op, claim->mode, any_end(claim), new_token(op, grip->serial));
+    fill_end(op, claim->mode, any_end(grip), new_token(op, grip->serial));
     worker->sent.claim = *claim;
     worker->sent.claim.work = (struct wf_buffer){0};
     worker->sent.kind = op->command.kind;
@@ -1481,10 +1702,87 @@ static bool give_back(void)
     if (!grip) {
         return false;
     }
+    if (wf_hand_claim(&grip->hand)->pledged && was_committed(grip->serial)) {
+        return false;
+    }
     note("worker %d gives back claim %d", (int)(worker - workers), grip->serial);
     facts[FACT_untouched] += !grip->entered;
     wf_hand_give_back(&grip->hand);
     return true;
+}
+
+static struct grip *pledged_grip(const struct worker *worker)
+{
+    for (int i = 0; i < GRIPS && is_up(worker); i++) {
+        const struct grip *grip = &worker->grips[i];
+
+        if (!grip->asked && grip->hand.slot && wf_hand_claim(&grip->hand)->pledged) {
+            return (struct grip *)(uintptr_t)grip;
+        }
+    }
+    return NULL;
+}
+
+static bool holds_pledged(const struct worker *worker)
+{
+    return pledged_grip(worker) != NULL;
+}
+
+/* The connection broke at its COMMIT, or its thread goes away. */
+static bool doubt(void)
+{
+    struct worker *worker = any_that(holds_pledged);
+    struct grip *grip = worker ? pledged_grip(worker) : NULL;
+
+    if (!grip) {
+        return false;
+    }
+    note("worker %d doubts claim %d", (int)(worker - workers), grip->serial);
+    wf_hand_doubt(&grip->hand);
+    return true;
+}
+
+/* Somebody has looked at the database; it may be too early, or too late. */
+static bool settle_by(struct worker *worker, const struct wf_wait_row *row)
+{
+    const struct run *run = run_of(row->run_id);
+    int serial = serial_of(run, row->step);
+    char name[2] = {(char)('a' + row->step), '\0'};
+    struct wf_op *op = wf_op_prepare(worker->engine, NULL, WF_OP_SETTLE);
+
+    op->run_id = run->id;
+    op->step = wf_op_keep(op, (struct wf_bytes){name, 1});
+    op->definition = definition_of(run->id);
+    op->command.by = WF_BYTES("recovery");
+    op->command.kind = was_committed(serial) ? WF_COMMAND_ACCEPT : WF_COMMAND_LET_GO;
+    op->round = seen[run - tables.runs].folded.steps[row->step].round;
+    op->fence = row->fence;
+    note("worker %d settles claim %d of run %d, step %s as %d", (int)(worker - workers), serial,
+         (int)(run - tables.runs), name, (int)op->command.kind);
+    return ask_free(worker, op);
+}
+
+static const struct wf_wait_row *any_pledge(bool in_doubt)
+{
+    uint32_t from = random_below(ROWS_MAX_OF);
+
+    for (int i = 0; i < tables.wait_count; i++) {
+        const struct wf_wait_row *row =
+            &tables.waits[(from + (uint32_t)i) % (uint32_t)tables.wait_count];
+
+        if (row->pledged && (!in_doubt || row->owner == WF_OWNER_DOUBT)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static bool settle_one(void)
+{
+    struct worker *worker = any_worker();
+    const struct wf_wait_row *row = worker ? any_pledge(random_below(4) != 0) : NULL;
+
+    return row && settle_by(worker, row);
 }
 
 /* Who waits for an answer is interrupted. */
@@ -1517,6 +1815,7 @@ static struct wf_op *prepare_named(struct worker *worker, struct grip *grip, enu
     op->step = wf_op_keep(op, (struct wf_bytes){name, 1});
     op->definition = definition_of(op->run_id);
     op->command.by = WF_BYTES("person");
+    op->pledged = kind == WF_OP_CLAIM_WAIT && random_below(2);
     note("worker %d is asked for %d of step %s of run %d", (int)(worker - workers), (int)kind, name,
          run);
     return op;
@@ -1596,8 +1895,11 @@ static bool halt_instead(void)
 {
     struct worker *worker = any_that(holds_entered);
     struct grip *grip = full_grip(worker, true);
-    struct wf_op *op = grip ? wf_op_prepare(worker->engine, &grip->hand, WF_OP_FINISH) : NULL;
+    struct wf_op *op = NULL;
 
+    if (grip && !(wf_hand_claim(&grip->hand)->pledged && was_committed(grip->serial))) {
+        op = wf_op_prepare(worker->engine, &grip->hand, WF_OP_FINISH);
+    }
     if (!op) {
         return false;
     }
@@ -1808,6 +2110,8 @@ static bool lose_outcome(void)
     X(abandon, 2)                                                                                  \
     X(now_step, 4)                                                                                 \
     X(submit, 16)                                                                                  \
+    X(doubt, 8)                                                                                    \
+    X(settle_one, 3)                                                                               \
     X(hurry, 4)                                                                                    \
     X(retry, 4)                                                                                    \
     X(keep, 12)                                                                                    \
@@ -1873,6 +2177,9 @@ static bool step_quietly(struct worker *worker)
     }
     tick(worker);
     moved |= take_by(worker);
+    if (any_pledge(true)) {
+        moved |= settle_by(worker, any_pledge(true));
+    }
     for (int i = 0; i < GRIPS; i++) {
         struct grip *grip = &worker->grips[i];
 
@@ -1895,6 +2202,13 @@ static bool all_is_still(void)
         still &= !tables.waits[i].owner;
     }
     return still;
+}
+
+static void what_was_committed_is_accepted(void)
+{
+    for (int serial = 1; serial <= claim_serial; serial++) {
+        PROMISE(pledges[serial].outcome != COMMITTED || is_accepted(serial));
+    }
 }
 
 static void every_run_comes_to_an_end_or_waits_for_an_input(void)
@@ -1930,6 +2244,7 @@ static void every_run_comes_to_an_end_or_waits_for_an_input(void)
         }
     }
     PROMISE(all_is_still());
+    what_was_committed_is_accepted();
     for (int i = 0; i < tables.run_count && !broken; i++) {
         enum wf_run_status status = wf_state_status(&seen[i].folded);
 
@@ -1986,6 +2301,7 @@ static void begin_history(uint64_t seed)
     memset(lock_holders, 0, sizeof(lock_holders));
     memset(tokens, 0, sizeof(tokens));
     memset(grants, 0, sizeof(grants));
+    memset(pledges, 0, sizeof(pledges));
     memset(begun_rounds, 0, sizeof(begun_rounds));
     memset(dead, 0, sizeof(dead));
     memset(simulated_map.processes, 0, PROCESSES_MAX * sizeof(simulated_map.processes[0]));
@@ -1994,7 +2310,6 @@ static void begin_history(uint64_t seed)
     token_count = seen_rows = claim_serial = 0;
     broken = NULL;
     quiet_world = false;
-    starts_left = RUNS_MAX;
     simulated.wall_ms = 1700000000000 + random_below(1000);
     simulated.mono_ms = 1000000 + random_below(1000);
     for (int i = 0; i < RUNS_MAX; i++) {
@@ -2003,6 +2318,15 @@ static void begin_history(uint64_t seed)
     }
     for (int i = 0; i < KEYS; i++) {
         definitions[i] = random_definition();
+    }
+    for (int i = 0; i < RUNS_MAX; i++) {
+        bool by_id = random_below(3) == 0, by_token = random_below(3) == 0;
+
+        wishes[i] = (struct wish){.by_id = by_id,
+                                  .by_token = by_token,
+                                  .token = {'w', (char)('0' + i), '\0'},
+                                  .key = (int)random_below(KEYS),
+                                  .starts_left = by_id || by_token ? STARTS_MAX : 1};
     }
     deadly = random_below(8) == 0;
     for (int i = 0; i < WORKERS; i++) {
