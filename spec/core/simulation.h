@@ -184,6 +184,8 @@ static struct {
 static void on_event(const struct run *of, const struct wf_event *event);
 /* Told when a step or an await of a run is claimed. */
 static void on_claim(const struct run *of);
+/* Told when one more run is begun than there are places for. */
+static void on_surplus_run(void);
 /* Told before an await's row goes, is put anew, or is anybody's again, and after its claim is in doubt. */
 static void on_wait_lost(const struct run *of, const struct wf_wait_row *row);
 static void on_wait_doubt(const struct run *of, const struct wf_wait_row *row);
@@ -405,12 +407,15 @@ static enum wf_status memory_run_insert(struct wf_store *store, const struct wf_
     if (write_fails(store, error)) {
         return WF_STORE_ERROR;
     }
-    if (tables.run_count == RUNS_MAX || row->key.len > sizeof(run->key) ||
-        row->token.len > sizeof(run->token)) {
+    if (row->key.len > sizeof(run->key) || row->token.len > sizeof(run->token)) {
         abort();
     }
     if (run_of(row->id)) {
         return wf_fail(error, WF_EXISTING, "simulated");
+    }
+    if (tables.run_count == RUNS_MAX) {
+        on_surplus_run();
+        return wf_fail(error, WF_STORE_ERROR, "simulated");
     }
     *run = (struct run){
         .id = row->id, .unique = row->unique, .key_len = row->key.len, .token_len = row->token.len};

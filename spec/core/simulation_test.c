@@ -463,6 +463,16 @@ static void on_claim(const struct run *of)
     wf_state_destroy(&state);
 }
 
+static void one_run_begins_for_each_that_is_wanted(void)
+{
+    PROMISE(tables.run_count < RUNS_MAX);
+}
+
+static void on_surplus_run(void)
+{
+    one_run_begins_for_each_that_is_wanted();
+}
+
 static bool is_let_go(const struct wf_event *event)
 {
     return event->kind == WF_KIND_lease_lost &&
