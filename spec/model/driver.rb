@@ -57,7 +57,8 @@ module Differential
       @world = Reference::World.new
       @hands = Array.new(HANDS) { Hand.new(@engine.hand, nil) }
       @present, @position, @travelled, @ids = 0, 0, 0, []
-      @told = {}
+      @told, @reserved, @doubted = {}, {}, []
+      @leases = {}.compare_by_identity # round and fence of pledged claims
       @succeeded = Hash.new(0)
     end
 
@@ -83,6 +84,9 @@ module Differential
     # Whether it is a step that runs once and has not been begun.
     def beginnable?(at) = hands[at].claim&.then { |claim| once?(claim) && !claim.step.begun }
 
+    # @return [Array<Reference::Claim>] that were in doubt at some time
+    attr_reader :doubted
+
     # Whether another process holds a step and stands still.
     def sleeping? = !@sleeper.nil?
 
@@ -101,14 +105,19 @@ module Differential
     private
       # ---- Operations: each does it to the core, tells the model the moment, does it there, compares the answers ----
 
-      def do_start(at, key, place, tags = {})
+      # @param by_id [Integer, nil] of the ids that are reserved for runs, as soon as one is wanted
+      # @param token [String, nil]
+      def do_start(at, key, place, tags = {}, by_id = nil, token = nil)
         hand = at && hands[at]
         return if hand&.claim
-        status, snapshot, events, work = @engine.start(hand&.native, native_now, "subject", "Model/#{key}#workflow", nil, place, CALLER, tags.flatten)
+        id = by_id && (@reserved[by_id] ||= @engine.reserve)
+        status, snapshot, events, work = @engine.start(hand&.native, native_now, "subject", "Model/#{key}#workflow", nil, place, CALLER, tags.flatten, id, token)
         moment_of(events)
-        expected, run, claim = @world.start(model_now, key, place: place, here: !hand.nil?, by: CALLER, tags: tags)
-        @ids << snapshot[:id] if status == :started
-        same("start", [ expected, expected == :existing ? @ids[run.number] : @ids.last ], [ status, snapshot[:id] ])
+        expected, run, claim = @world.start(model_now, key, place: place, here: !hand.nil?, by: CALLER, tags: tags, id: id, token: token)
+        @ids << run.id = snapshot[:id] if status == :started
+        same("start", [ expected, id && expected == :started ? id : @ids[run.number], run.token ], [ status, *snapshot.values_at(:id, :token) ])
+        same("keyed", @ids[@world.meant(nil, token).number], @engine.keyed("Model", token)[:id]) if @world.meant(nil, token)
+        @succeeded[:start_again] += 1 if expected == :existing && (id || token)
         hold(hand, claim, work)
       end
 
@@ -140,13 +149,38 @@ module Differential
         status == :ok
       end
 
-      def do_submit(at, number, name)
+      def do_submit(at, number, name, pledged = false)
         return unless idle(at) && (run = run(number))
-        status, = hands[at].native.submit(@ids[number], name, CALLER, 0)
-        expected, claim = @world.submit(run, name, CALLER)
+        status, _, *lease = hands[at].native.submit(@ids[number], name, CALLER, 0, pledged)
+        expected, claim = @world.submit(run, name, CALLER, pledged: pledged)
         same("submit", expected, status)
+        doubt = doubts.find { |doubtful| doubtful.run == run && doubtful.step.name == name }
+        same("round and fence of the claim in doubt", @leases[doubt], lease) if status == :doubtful
         hands[at].claim = claim
-        status == :claimed
+        @leases[claim] = lease if claim&.pledged
+        status == :claimed || status == :doubtful && (@succeeded[:submit_doubtful] += 1) && true
+      end
+
+      # Its holder does not know whether it was committed.
+      def do_doubt(at)
+        claim = hands[at].claim
+        return unless claim&.pledged
+        hands[at].native.doubt
+        hands[at].claim = nil
+        @world.doubt(claim)
+        @doubted << claim
+        true
+      end
+
+      # Somebody looks at one of them; it may have been settled before.
+      def do_settle(which, accepted)
+        claim = @doubted[which] or return
+        @succeeded[:settle_late] += 1 unless claim.settleable?
+        status, snapshot, events = @engine.settle(@ids[claim.run.number], claim.step.name, *@leases[claim], native_now, accepted, "input", "recovery")
+        moment_of(events)
+        same("settle", @world.settle(claim, accepted, model_now, "recovery"), status)
+        same("the run that is told", @engine.find(@ids[claim.run.number]), snapshot)
+        status == :ok
       end
 
       def do_keep(number, name)
@@ -275,7 +309,7 @@ module Differential
       # Whatever is asked of all runs: as a list, in pages of two, and as a number.
       def do_list(key, state, step, tags)
         filter = { class_name: "Model", subject: key && "Model/#{key}#", states: state && [ state ], steps: [ step ].compact, tags: tags.flatten }
-        expected = @world.list(key: key, state: state, step: step, tags: tags).map { |run| @ids[run.number] }
+        expected = @world.list(key: key, state: state, step: step, tags: tags).map { |run| @ids[run.number] }.sort.reverse
         same("list of #{filter}", expected, pages(filter).map { |snapshot| snapshot[:id] })
         same("count of #{filter}", expected.size, @engine.count(filter, nil).first)
         same("ids of #{filter}", expected.sort, @engine.ids(filter, [ "Model/#{key}#" ]).sort) if key
@@ -568,6 +602,14 @@ module Differential
 
       # ---- Comparing ----
 
+      # In the order of their runs, as they are listed.
+      def doubts = @doubted.select(&:settleable?).sort_by { |claim| [ @ids[claim.run.number], claim.run.steps.index(claim.step) ] }
+
+      def compare_doubts
+        expected = doubts.map { |claim| [ @ids[claim.run.number], "Model", "workflow", "subject", claim.step.name, *@leases[claim] ] }
+        same("what is in doubt", expected, @engine.doubts(100))
+      end
+
       def same(what, expected, actual)
         return if expected == actual
         raise Difference, "#{what}:\n  the model says #{expected.inspect}\n  the core says  #{actual.inspect}"
@@ -575,6 +617,7 @@ module Differential
 
       def compare(_operation)
         compare_events
+        compare_doubts if @doubted.any?
         @world.runs.each { |run| compare_run(run, @engine.find(@ids[run.number])) }
       end
 
@@ -628,14 +671,14 @@ module Differential
       end
 
       def facts_of(step)
-        { state: step.state, attempts: step.attempts, round: step.round, reason: step.reason, due: step.due, error: step.error,
+        { state: step.state, doubtful: step.doubtful?, attempts: step.attempts, round: step.round, reason: step.reason, due: step.due, error: step.error,
           mode: step.mode, remind: step.reminder&.due, reminding: (step.reminder.tries if step.reminder&.ready?), kept: !!step.kept }
       end
 
       def facts_from(facts, step)
         state = facts[:state]
         state = :ready if state == :running && step.claim&.entered
-        { state: state, attempts: facts[:attempts], round: facts[:round], reason: facts[:reason], due: facts[:due_ms],
+        { state: state, doubtful: facts[:doubtful], attempts: facts[:attempts], round: facts[:round], reason: facts[:reason], due: facts[:due_ms],
           error: facts[:error_message], mode: facts[:mode], remind: facts[:remind_ms], reminding: facts[:reminding],
           kept: !facts[:kept_version].nil? }
       end

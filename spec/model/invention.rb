@@ -13,6 +13,7 @@ module Differential
     def initialize(random)
       @random = random
       @luck = Random.new(random.seed + 2) # the same, of definitions
+      @faith = Random.new(random.seed + 4) # and of what is pledged, and begun again
       @patience = Random.new(random.seed + 3) # and of attempts that take too long
       @fate = Random.new(random.seed + 1) # of its own, so that what happens rarely does not move all the rest
     end
@@ -30,6 +31,7 @@ module Differential
     def operation(session)
       found = disaster(session)
       return found if found
+      return [ :settle, @faith.rand(session.doubted.size), @faith.rand(2).zero? ] if session.doubted.any? && @faith.rand(8).zero?
       return list if chance(10)
       chance(80) && sensible(session) || anything(session)
     end
@@ -126,6 +128,7 @@ module Differential
         return [ :dwell, at ] if @random.rand(400).zero? # it takes its time
         return [ :vanish, at, chance(80) ] if session.gone?(at) && chance(50)
         return [ :halt_instead, at, one(%i[cancel pause pause]), chance(80) ] if chance(2)
+        return [ :doubt, at ] if session.hands[at].claim.pledged && @faith.rand(3).zero?
         return [ :overrun, at, @patience.rand(5).zero?, HOUR_MS * (1 + @patience.rand(3)) ] if @patience.rand(15).zero?
         case session.hands[at].claim.handed
         when :await then one([ [ :accept, at ], [ :accept, at ], [ :reject, at, chance(50) ], [ :give_back, at, chance(50) ] ])
@@ -168,7 +171,7 @@ module Differential
         one([ [ :pause, run.number, "hold on" ], [ :pause, run.number, nil ], omitted, omitted, [ :cancel, run.number, "no more" ] ])
       end
 
-      def submission(at, found) = [ :submit, at, found.first, found.last.name ]
+      def submission(at, found) = [ :submit, at, found.first, found.last.name, @faith.rand(3).zero? ]
       def keeping(found) = [ :keep, found.first, found.last.name ]
       def again(found) = [ :retry, found.first, chance(60) ? nil : found.last.name ]
       def hurry(at, found) = chance(60) ? [ :now, at, found.first, found.last.name ] : [ :later, found.first, found.last.name ]
@@ -176,8 +179,11 @@ module Differential
       def beginning(session, at)
         return [ :tick ] if session.world.runs.size >= RUNS_MAX && chance(50)
         return passing if session.world.runs.size >= RUNS_MAX
-        [ :start, chance(70) ? at : nil, @random.rand(KEYS), one([ nil, nil, nil, :now, :later ]), one(TAGS) ]
+        [ :start, chance(70) ? at : nil, @random.rand(KEYS), one([ nil, nil, nil, :now, :later ]), one(TAGS), *told_apart ]
       end
+
+      # Some starts have an id, or a token, that another one had.
+      def told_apart = [ [ nil, @faith.rand(4), @faith.rand(4) ][@faith.rand(3)], [ nil, nil, "t#{@faith.rand(3)}" ][@faith.rand(3)] ]
 
       def passing = one([ [ :travel, 1 + @random.rand(6) ], [ :travel, 1 + @random.rand(6) ], [ :travel, -1 - @random.rand(3) ], [ :redefine, @random.rand(3) ] ])
 
@@ -188,7 +194,7 @@ module Differential
         one([ [ :now, at, number, name ], [ :later, number, name ], [ :submit, at, number, name ], [ :keep, number, name ], [ :retry, number, one([ nil, name ]) ],
           [ :give_back, at, chance(50) ], [ :take, at ], [ :tick ], passing, passing, [ :pause, number, "hold on" ], [ :resume, number ],
           [ :resume, number ], [ :omit, number, name ], chance(40) ? [ :cancel, number, nil ] : [ :resume, number ],
-          [ :halt_instead, at, one(%i[cancel pause]), chance(80) ], [ :start, one([ nil, at ]), @random.rand(KEYS), nil ],
+          [ :halt_instead, at, one(%i[cancel pause]), chance(80) ], [ :start, one([ nil, at ]), @random.rand(KEYS), nil, {}, *told_apart ],
           chance(4) ? [ :dwell, at ] : [ :tick ] ])
       end
   end

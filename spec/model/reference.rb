@@ -12,11 +12,13 @@ module Reference
   # Who holds a step. A step that is claimed again, reopened or ended otherwise forgets it: it is superseded.
   # A caller's has a breath: what became ready by its own call and is kept for it; a worker's has none.
   # One whose lease ran out is not superseded by that alone.
-  Claim = Struct.new(:run, :step, :by, :breath, :handed, :entered, :met, :attempt, :alone) do
+  # A pledged one, of an await, does not lapse: it can be in doubt, and is somebody's until that is settled.
+  Claim = Struct.new(:run, :step, :by, :breath, :handed, :entered, :met, :attempt, :alone, :pledged, :doubtful) do
     def superseded? = [ step.claim, step.lapsed, step.doubt ].none? { |stands| stands.equal?(self) }
     def worker? = breath.nil?
     def work = [ run.number, step.name, step.way, step.attempts, step.round, handed, met ]
     def errand? = false
+    def settleable? = !superseded? && !!doubtful
   end
 
   # Who holds not the step but its reminder: a worker.
@@ -123,6 +125,16 @@ module Reference
     # Once more, and it is parked: so nothing else is to be with it then.
     def alone? = crashes == World::CRASHES_MAX - 1
 
+    # Whether its claim is pledged, in hand or in doubt.
+    def pledged? = waiting? && !!claim&.pledged
+    def doubtful? = waiting? && !!claim&.doubtful
+
+    # An input that is going to be judged without anybody's submit.
+    def has_input? = judged? || !!kept && !failed?
+
+    # An expired await whose own step is about to end the run.
+    def ending_the_run? = mode == :otherwise && (ready? || retrying?)
+
     # Neither held nor kept for a caller.
     def free? = claim.nil? && breath.nil?
 
@@ -147,6 +159,8 @@ module Reference
     attr_reader :number, :key, :unique, :place, :steps, :journal, :ending
     # Halted: nothing begins. Why: who paused or cancelled it said so. Stuck: it was told that nothing can move.
     attr_accessor :halted, :why, :stuck, :tags
+    # The id, as whoever drives this has it, if it does; and the token that it was begun with.
+    attr_accessor :id, :token
 
     def initialize(number, key, design, place)
       @number, @key, @unique, @place = number, key, design.unique, place
@@ -159,6 +173,10 @@ module Reference
     def open? = !ended?
     def paused? = halted == :paused
     def cancelling? = halted == :cancelling
+    def pledged? = @steps.any?(&:pledged?)
+
+    # Its place among others: an id may have been reserved long before.
+    def rank = id || number
 
     # The first that applies.
     def state
@@ -218,12 +236,17 @@ module Reference
 
     def open_run(key) = @runs.find { |run| run.key == key && run.unique && run.open? }
 
+    # The run of that id, else the one that was begun with the token, ended or not.
+    def meant(id, token)
+      (id && @runs.find { |run| run.id == id }) || (token && @runs.find { |run| run.token == token })
+    end
+
     # @return [Array] :started or :existing, the run, the claim of the first step to run here
-    def start(design, key, place: nil, here: false, by:, tags: {})
-      existing = design.unique && open_run(key)
+    def start(design, key, place: nil, here: false, by:, tags: {}, id: nil, token: nil)
+      existing = meant(id, token) || design.unique && open_run(key)
       return [ :existing, existing, nil ] if existing
       @runs << run = Run.new(@runs.size, key, design, place)
-      run.tags = tags
+      run.tags, run.id, run.token = tags, id, token
       run.tell(:run_started, by: by)
       fresh = go_on(run, design, by)
       [ :started, run, here ? breathe(run, [], fresh, design, by) : nil ]
@@ -244,7 +267,7 @@ module Reference
     def queue
       steps = @runs.flat_map { |run| run.steps.each_with_index.map { |step, place| [ run, step, place ] } }
       steps.filter_map { |run, step, place| !run.halted && (since = free_since(step)) && [ since, run, step, place ] }
-        .sort_by { |since, run, _, place| [ since, run.number, place ] }.map { |_, run, step,| [ run, step ] }
+        .sort_by { |since, run, _, place| [ since, run.rank, place ] }.map { |_, run, step,| [ run, step ] }
     end
 
     # Of a step, or of its reminder.
@@ -278,13 +301,33 @@ module Reference
       status
     end
 
-    def submit(run, name, by)
+    # Pledged: its verdict is known only when a transaction elsewhere has been committed.
+    def submit(run, name, by, pledged: false)
       step = run.step(name)
+      return [ :doubtful, nil ] if step.doubtful?
       return [ :not_waiting, nil ] if run.halted
       return [ :busy, nil ] if step.judged?
       return [ :not_waiting, nil ] unless step.waiting? && (step.due.nil? || step.due > @now)
-      return [ :busy, nil ] if step.claim
-      [ :claimed, claim(run, step, by, []) ]
+      return [ :busy, nil ] if step.claim || overtaking?(run, step, pledged)
+      [ :claimed, claim(run, step, by, []).tap { |claim| claim.pledged = pledged } ]
+    end
+
+    # Its holder does not know what became of the transaction.
+    def doubt(claim)
+      claim.doubtful = true unless claim.superseded?
+    end
+
+    # Who has looked says what its holder would have said; what follows is nobody's in particular.
+    # @return [Symbol] :ok or :stale
+    def settle(claim, accepted, design, by)
+      return :stale unless claim.settleable?
+      claim.by, claim.breath = by, nil
+      ending(claim) do |run, step,|
+        next run.halted ? let_go(run, step, by) : release(step) unless accepted
+        accepted(run, step, by)
+        go_on(run, design, by)
+      end
+      :ok
     end
 
     # An input before its time.
@@ -294,6 +337,7 @@ module Reference
       return :not_waiting if run.halted
       return :busy if step.judged?
       return :not_waiting unless step.ahead? && design[name].early
+      return :busy if overtaking?(run, step, false)
       step.kept = true
       run.tell(:input_kept, step, attempt: nil, by: by)
       :ok
@@ -351,10 +395,7 @@ module Reference
     # What came early was tried like a step; an input that was asked for is not.
     def accept(claim, design)
       ending(claim) do |run, step, by|
-        run.tell(:input_accepted, step, attempt: nil, by: by)
-        run.tell(:step_completed, step, by: by)
-        step.become(:completed, error: nil, reason: nil, mode: nil)
-        rivals(run, step).each { |rival| skipped(run, rival, "either: #{step.name}", by) }
+        accepted(run, step, by)
         follow(claim, design, go_on(run, design, by))
       end
     end
@@ -499,6 +540,7 @@ module Reference
       return :busy if run.ended? && run.unique && open_run(run.key)
       return :not_pending if wanted.empty? || run.ended? && name.nil? || wanted.any? { |step| !again?(step) || !reached?(run, step) }
       whole = name && !wanted.first.failed?
+      return :busy if whole ? [ wanted.first, *run.followers(wanted.first) ].any?(&:pledged?) : run.pledged? && wanted.any? { |step| step.mode == :otherwise }
       whole ? reopen(run, wanted.first, design, by) : wanted.each { |step| rerun(run, step, design, by) }
       go_on(run, design, by)
       :ok
@@ -509,8 +551,8 @@ module Reference
     # What is due and may happen, in order.
     def due
       found = @runs.flat_map { |run| run.steps.each_with_index.map { |step, place| [ run, step, place ] } }
-      found.select { |run, step,| run.open? && !run.halted && step.due?(@now) }
-        .sort_by { |run, step, place| [ step.next_moment, run.number, place ] }
+      found.select { |run, step,| run.open? && !run.halted && step.due?(@now) && !(run.pledged? && step.waiting? && step.over?(@now)) }
+        .sort_by { |run, step, place| [ step.next_moment, run.rank, place ] }
     end
 
     # A worker's process does what is due: once each.
@@ -523,6 +565,21 @@ module Reference
 
     private
       # ---- Claims ----
+
+      # Nothing comes before the verdict on what is pledged: the first input of a group skips the others, and the end of an
+      # expired await's step ends the run.
+      def overtaking?(run, step, pledged)
+        others = rivals(run, step)
+        return true if others.any?(&:pledged?)
+        pledged && (others.any? { |rival| rival.has_input? || rival.waiting? && rival.claim } || run.steps.any?(&:ending_the_run?))
+      end
+
+      def accepted(run, step, by)
+        run.tell(:input_accepted, step, attempt: nil, by: by)
+        run.tell(:step_completed, step, by: by)
+        step.become(:completed, error: nil, reason: nil, mode: nil)
+        rivals(run, step).each { |rival| skipped(run, rival, "either: #{step.name}", by) }
+      end
 
       def claim(run, step, by, breath)
         step.breath = step.lapsed = nil

@@ -138,20 +138,17 @@ static bool goes_on(const struct wf_op *op)
     }
 }
 
-/* What may not be taken away by a new round; and whether an input may be kept that others would be skipped for. */
+/* What a new round may not take away; and whether an input that comes early could skip what is pledged. */
 static enum wf_status ask_for_pledges(struct wf_engine *engine, struct wf_op *op,
                                       struct wf_error *error)
 {
-    bool stands_in_the_way = false;
-    enum wf_status status = WF_OK;
-
     if (op->command.kind == WF_COMMAND_RETRY) {
-        status = wf_pledge_tell(engine, op, error);
-    } else if (op->command.kind == WF_COMMAND_KEEP) {
-        status = wf_pledge_clash(engine, op->command.step, false, &stands_in_the_way, error);
+        return wf_pledge_tell(engine, op, error);
     }
-    op->status = stands_in_the_way ? WF_BUSY : WF_OK;
-    return status;
+    if (op->command.kind == WF_COMMAND_KEEP) {
+        return wf_pledge_clash(engine, op->command.step, false, &op->command.clashes, error);
+    }
+    return WF_OK;
 }
 
 /* A command that names no holder's step, or that may end or halt the run: it is told who holds what. */
@@ -444,10 +441,7 @@ static enum wf_status change(struct wf_engine *engine, struct wf_op *op, struct 
     }
     op->command.definition = op->definition;
     status = ask_for_pledges(engine, op, error);
-    if (status || op->status) {
-        return status;
-    }
-    status = tell_holders(engine, op, error);
+    status = status ? status : tell_holders(engine, op, error);
     return status ? status : wf_append_run(engine, op, error);
 }
 

@@ -53,6 +53,7 @@ struct wf_command {
     struct wf_bytes held;    /* CANCEL, PAUSE, OMIT, and with `parting`: a bit for each step that
                                 somebody holds, but for the command's own */
     struct wf_bytes pledged; /* RETRY: a bit for each await whose claim is pledged */
+    bool clashes;            /* KEEP: another await of the group is pledged */
     struct wf_bytes kept;    /* the end of a step: a bit for each that its holder keeps beside it */
     struct wf_bytes parting; /* the end of a step: the run is cancelled with this reason, unless the
                                 step's end is its own */

@@ -178,6 +178,9 @@ enum wf_status wf_await_keep(struct decision *decision)
         (step->status != WF_STEP_pending && !asked)) {
         return WF_NOT_WAITING;
     }
+    if (command->clashes) {
+        return WF_BUSY;
+    }
     event.attempt = 0;
     event.payload = command->payload;
     wf_decision_emit(decision, event);
