@@ -50,13 +50,67 @@ static void end_in_some_way(struct wf_hand *hand, const int64_t *ids)
     if (random_below(2)) {
         wf_hand_enter(hand);
     }
-    if (random_below(5) == 0) {
+    if (wf_hand_claim(hand)->pledged && random_below(2)) {
+        wf_hand_doubt(hand);
+    } else if (random_below(5) == 0) {
         wf_hand_give_back(hand);
     } else if (wf_hand_claim(hand)->await) {
         finish(hand, definition, random_below(3) ? WF_COMMAND_ACCEPT : WF_COMMAND_REJECT);
     } else {
         finish(hand, definition, ways[random_below(4)]);
     }
+}
+
+/* Every other run has a token, some have an id that was reserved. */
+static int64_t begin_run(struct wf_engine *engine, struct wf_hand *hand, int number)
+{
+    struct wf_op *op;
+    char key[16];
+
+    snprintf(key, sizeof(key), "key-%d", number);
+    op = prepare_start(engine, hand, definitions[number % 3], key);
+    op->run_id = number % 5 ? 0 : wf_engine_reserve(engine);
+    op->birth.token = number % 2 ? op->birth.key : (struct wf_bytes){"", 0};
+    return ask(engine, hand, op).id;
+}
+
+static void submit(struct wf_hand *hand, int64_t id, const char *step)
+{
+    struct wf_op *op = wf_op_prepare(hand->engine, hand, WF_OP_CLAIM_WAIT);
+
+    op->run_id = id;
+    op->step = wf_op_keep(op, text(step));
+    op->command.by = WF_BYTES("caller");
+    op->pledged = random_below(2);
+    ask(hand->engine, hand, op);
+}
+
+static void settle_some(struct wf_engine *engine, const int64_t *ids)
+{
+    struct wf_buffer rows = {0};
+    struct wf_error error;
+
+    CHECK(wf_engine_doubts(engine, 3, &rows, &error) == WF_OK);
+    for (struct wf_reader reader = wf_reader_of(wf_buffer_bytes(&rows)); reader.at < reader.end;) {
+        struct wf_op *op = wf_op_prepare(engine, NULL, WF_OP_SETTLE);
+
+        op->run_id = wf_reader_int(&reader);
+        for (int i = 0; i < 3; i++) {
+            wf_reader_bytes(&reader);
+        }
+        op->step = wf_op_keep(op, wf_reader_bytes(&reader));
+        op->round = (uint32_t)wf_reader_int(&reader);
+        op->fence = wf_reader_int(&reader);
+        op->command.kind = random_below(2) ? WF_COMMAND_ACCEPT : WF_COMMAND_LET_GO;
+        op->command.by = WF_BYTES("recovery");
+        for (int i = 0; i < RUNS; i++) {
+            if (ids[i] == op->run_id) {
+                op->definition = wf_definition_retain(definitions[i % 3]);
+            }
+        }
+        CHECK(ask(engine, NULL, op).status == WF_OK);
+    }
+    wf_buffer_destroy(&rows);
 }
 
 static void live(struct wf_engine *engine)
@@ -69,18 +123,15 @@ static void live(struct wf_engine *engine)
         int run = (int)random_below(i < RUNS ? (uint32_t)i + 1 : RUNS);
 
         if (i < RUNS) {
-            char key[16];
-
-            snprintf(key, sizeof(key), "key-%d", i);
-            ids[i] = start_run(engine, &caller, definitions[i % 3], key).id;
+            ids[i] = begin_run(engine, &caller, i);
         } else if (!wf_hand_claim(&caller)) {
-            switch (random_below(5)) {
+            switch (random_below(6)) {
             case 0:
                 claim(&caller, WF_OP_CLAIM_STEP, ids[run], names[random_below(4)]);
                 break;
             case 1:
             case 2:
-                claim(&caller, WF_OP_CLAIM_WAIT, ids[run], random_below(2) ? "confirm" : "a");
+                submit(&caller, ids[run], random_below(2) ? "confirm" : "a");
                 break;
             case 3:
                 change(engine, definitions[run % 3], WF_COMMAND_RETRY, ids[run],
@@ -88,6 +139,9 @@ static void live(struct wf_engine *engine)
                 break;
             case 4:
                 wf_engine_travel(engine, random_below(2000));
+                break;
+            case 5:
+                settle_some(engine, ids);
                 break;
             }
         }
@@ -141,6 +195,8 @@ TEST(the_log_alone_gives_the_projections)
     plant("UPDATE runs SET version = version + 1 WHERE id = (SELECT max(id) FROM runs)",
           "UPDATE runs SET version = version - 1 WHERE id = (SELECT max(id) FROM runs)");
     plant("INSERT INTO ready VALUES(1, 0, 0, 0, 0, 0, 0, 0)", "DELETE FROM ready WHERE run_id = 1");
+    plant("UPDATE keys SET run_id = run_id + 1 WHERE token = cast('key-1' AS BLOB)",
+          "UPDATE keys SET run_id = run_id - 1 WHERE token = cast('key-1' AS BLOB)");
     plant("INSERT INTO timers VALUES(1, 0, 1)", "DELETE FROM timers WHERE run_id = 1");
     plant("INSERT INTO waits SELECT id, 2, 0, 0, 0, 0 FROM runs ORDER BY id LIMIT 1",
           "DELETE FROM waits WHERE step = 2");

@@ -149,6 +149,35 @@ RSpec.describe "A pledged claim" do
     expect(engine.in_hand).to eq(0)
   end
 
+  it "is in doubt though its thread is killed before that is on disk, and can be given back no more" do
+    run_id = waiting
+    hand, = pledge(run_id)
+    blocking_commits do
+      thread = Thread.new do
+        hand.doubt
+      ensure
+        hand.give_back
+      end
+      wait_asleep(thread)
+      join(thread.kill)
+      expect(hand.held?).to be(false)
+    end
+    wait_until("the doubt") { engine.doubts(10).any? }
+    expect(step(run_id)[:doubtful]).to be(true)
+  end
+
+  it "is accepted though its thread is killed while it waits for that" do
+    run_id = waiting
+    hand, = pledge(run_id)
+    blocking_commits do
+      thread = Thread.new { hand.accept(@definition, "yes") }
+      wait_asleep(thread)
+      join(thread.kill)
+    end
+    wait_until("the verdict") { step(run_id)[:state] == :completed }
+    expect(engine.doubts(10)).to eq([])
+  end
+
   it "holds a pause and a cancel off until it is settled" do
     run_id = waiting
     _, round, fence = in_doubt(run_id)
