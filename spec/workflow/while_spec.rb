@@ -13,6 +13,8 @@ RSpec.describe "workflow while:" do
 
   def done = Array.new(@done.size) { @done.pop }
   def states(run) = run.reload.steps.to_h { |step| [ step.name, step.state ] }
+  # That a step began is told with its end, or before: whenever it has taken long enough.
+  def kinds(run) = run.events.map(&:kind) - [ :step_started ]
   def differences = Workflow::Verification.new(Workflow.configuration.path).differences
 
   def until_state(run, state)
@@ -28,7 +30,7 @@ RSpec.describe "workflow while:" do
     until_state(run, :cancelled)
 
     expect([ run.reason, states(run), done ]).to eq [ "while: active?", { a: :completed, b: :cancelled, c: :cancelled }, %i[a] ]
-    expect(run.events.map(&:kind)).to eq %i[run_started step_scheduled step_started step_completed step_scheduled cancel_requested run_cancelled]
+    expect(kinds(run)).to eq %i[run_started step_scheduled step_completed step_scheduled cancel_requested run_cancelled]
     expect(differences).to be_empty
   end
 
