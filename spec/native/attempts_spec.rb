@@ -62,9 +62,9 @@ RSpec.describe "Attempts in the native API" do
     it "give back the step when their thread is hit by #{how} while it tells" do
       run_id = take
       hand.enter
-      thread = Thread.new { hand.tell(:noted, "x", nil) }
-      thread.report_on_exception = false
       blocking_commits do
+        thread = Thread.new { hand.tell(:noted, "x", nil) }
+        thread.report_on_exception = false
         wait_asleep(thread)
         how == :raise ? thread.raise(IOError) : thread.kill
         begin
