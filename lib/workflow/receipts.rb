@@ -113,7 +113,7 @@ module Workflow
     # @raise [ReceiptsInvalid] when it is not the table that the gem makes
     def there?
       known = Receipts.known(@pool)
-      known.nil? ? Receipts.learn(@pool, table.check) : known
+      known.nil? ? Receipts.learn(@pool, with(&:check)) : known
     end
 
     # The application's transaction that this thread is in; not the one that a test is wrapped in.
@@ -231,7 +231,5 @@ module Workflow
       def standing(tokens) = tokens.filter_map { |token| find(token) }.min_by { |row| row.done? ? 0 : 1 }
 
       def with = @pool.with_connection { |connection| yield Table.new(connection) }
-
-      def table = @pool.with_connection { |connection| Table.new(connection) }
   end
 end

@@ -181,6 +181,17 @@ RSpec.describe "a step with transaction: true" do
         expect(paid(order)).to eq 0
       end
 
+      it "looks for the table on a connection that no other thread can have meanwhile" do
+        orders { pay_once }
+        Workflow::Receipts.forget
+        owners = []
+        seen = ->(*, payload) { owners << payload[:connection].owner }
+        asking = Thread.new { ActiveSupport::Notifications.subscribed(seen, "sql.active_record") { Workflow::Receipts.of(Order) } }.tap(&:join)
+
+        expect(owners).not_to be_empty
+        expect(owners.uniq).to eq [ asking ]
+      end
+
       it "says what to do with a table of another shape" do
         orders { pay_once }
         ActiveRecord::Base.connection.remove_index(:workflow_receipts, :token)
