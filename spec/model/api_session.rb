@@ -69,6 +69,7 @@ module Differential
       done = send(:"do_#{name}", *arguments)
       return unless done
       @succeeded[name] += 1
+      @door.forget { |message| @unbegun && message.is_a?(Door::Left) && @seats.none? { |seat| seat.arrival.thread.equal?(message.thread) } }
       surprises = @door.unheard
       raise Difference, "#{name}: nobody expected #{surprises.inspect}" if surprises.any?
       compare
@@ -246,9 +247,11 @@ module Differential
         end
       end
 
-      # What was, though the run was over then, is in hand for nothing.
+      # What was, though the run was over then, is in hand for nothing. A step that runs once is not begun then: its thread
+      # leaves without a word, at some moment.
       def claimed_before(early)
         early.select! { |claim| claim.run.ended? }
+        @unbegun ||= early.any? { |claim| !claim.errand? && part(claim.step, @present)[:once] }
         (engine.in_hand - @seats.size).times do
           message = @door.hear("what was claimed before the run was over") { |arrival| arrival.is_a?(Door::Arrival) }
           claim = early.find { |candidate| @ids[candidate.run.number] == message.run_id && named(candidate.step, @present) == message.step }
@@ -718,7 +721,7 @@ module Differential
         lambda do |&block|
           block.call
         ensure
-          door.tell(Door::Left.new(Thread.current))
+          door.tell(Door::Left.new(Thread.current)) if Workflow::Role.worker?
         end
       end
 
