@@ -87,8 +87,12 @@ module Workflow
         nil
       end
 
-      # Looks again whether there are tables: the application was reloaded, or migrated.
-      def forget = @lock.synchronize { @found = ObjectSpace::WeakMap.new }
+      # Looks again whether there are tables.
+      # @api private
+      def forget
+        @lock.synchronize { @found = ObjectSpace::WeakMap.new }
+        @warned = false
+      end
 
       # @return [Boolean, nil] what is known of a pool
       # @api private

@@ -76,7 +76,7 @@ module Reference
     def cancel(name, _ = nil)
       last = @records[name].runs.last
       return :refused if last.nil? || last.state == :done
-      promise(:cancel, name)
+      promise(:cancel, name) if last.state == :waiting # not one that is only promised
       :ok
     end
 
@@ -175,8 +175,8 @@ module Differential
       end
 
       def operation
-        return [ :begin ] if @model.depth.zero? && chance(60) || @model.depth.between?(1, 2) && chance(10)
-        return [ one(%i[commit commit rollback]) ] if @model.in_transaction? && chance(12)
+        return [ :begin ] if @model.depth.zero? && chance(60) || @model.depth.between?(1, 2) && chance(15)
+        return [ one(%i[commit commit rollback]) ] if @model.in_transaction? && chance(15)
         word = one(@model.names.empty? ? %i[create create_once] : WORDS)
         word = :submit if %i[create create_once].include?(word) && @model.names.size >= RECORDS_MAX
         [ word, *arguments_of(word) ]

@@ -230,6 +230,38 @@ RSpec.describe "start and cancel with the application's transaction" do
         expect(Order.last.workflow).to have_attributes(id: id, state: :running)
       end
 
+      describe "without the table" do
+        before do
+          ActiveRecord::Base.connection.drop_table(:workflow_receipts)
+          Workflow::Receipts.forget
+          orders { now :a; await :confirm }
+        end
+
+        it "does as it did before there was one: record and run are two commits" do
+          order = Order.start(name: "x")
+          expect(order.ran).to eq [ false ]
+          expect(order.submit(:confirm)).to be_accepted
+          Order.transaction { Order.start(name: "y") and rolled_back }
+
+          expect([ Order.count, runs.size ]).to eq [ 1, 2 ]
+          expect(runs.last).to be_done
+        end
+
+        it "says so once, in development" do
+          said = StringIO.new
+          Workflow.configure { |c| c.logger = Logger.new(said) }
+          %w[production development].each do |environment|
+            Workflow.configuration.adopt(root: Dir.pwd, environment: environment, wrapper: Workflow.configuration.wrapper)
+            2.times { |number| Order.start(name: "#{environment} #{number}") }
+          end
+
+          expect(said.string.scan("two commits").size).to eq 1
+          expect(said.string).to match(/no table workflow_receipts. Make it with: bin\/rails generate workflow:install/)
+        ensure
+          Workflow.configure { |c| c.logger = nil }
+        end
+      end
+
       describe "with a key" do
         before { orders { now :a; await :confirm } }
 

@@ -47,6 +47,9 @@ module Workflow
 
       private
         def refuse_second
+          if !ended? && steps.any? { |step| step.waiting? || step.doubtful? }
+            raise NotPending, "#{snapshot[:key]}: an input is being submitted, or it is looked up whether one was accepted. Try again when that is over (run #{id})."
+          end
           open = Run.current(Subject.of(subject), name)
           raise NotPending, "#{snapshot[:key]} has another run that is open, #{open.id} (#{open.state}), and run #{id} is over. " \
             "Go on with that one, or cancel it first."
