@@ -165,6 +165,7 @@ module Workflow
     # It is not going to start.
     # @api private
     def withdraw
+      Preset.drop(subject)
       @snapshot, @steps, @id = Run.found(Subject.of(subject), name, nil).snapshot, nil, nil
     end
 

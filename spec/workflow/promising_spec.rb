@@ -105,6 +105,15 @@ RSpec.describe "start and cancel with the application's transaction" do
         expect([ runs, Order.all.to_a, ReceiptsTable.tokens ]).to all(be_empty)
       end
 
+      it "leaves the record with the run that it had when the transaction is rolled back" do
+        orders { await :confirm }
+        order = Order.start(name: "x")
+        order.submit(:confirm)
+        Order.transaction { order.start and expect(order.workflow).to(be_scheduled) and rolled_back }
+
+        expect(order.workflow).to be_done
+      end
+
       it "goes with the savepoint that it was started in" do
         orders { await :confirm }
         kept = gone = nil
