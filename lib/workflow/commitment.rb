@@ -6,15 +6,15 @@ module Workflow
   class Commitment
     # @param receipts [Receipts] with a transaction that is open
     # @param intent [Intent]
-    # @param run [Run] as it is until then
+    # @param run [Run, nil] as it is until then
     # @return [Commitment]
     # @yieldparam tell [Proc] to be called with a hand or nil: tells the log, and returns what it answered
-    def self.make(receipts, intent, run, &keeping)
+    def self.make(receipts, intent, run = nil, &keeping)
       intent.write(receipts)
       commitment = new(receipts, intent, keeping)
       transaction = receipts.transaction
       transaction.after_commit { commitment.keep }
-      transaction.after_rollback { run.withdraw if run.promised? }
+      transaction.after_rollback { run.withdraw if run&.promised? }
       commitment
     end
 
@@ -27,12 +27,17 @@ module Workflow
     def keep
       return if @kept
       @kept = true
-      @keeping.call(->(hand = nil) { @intent.tell(hand).tap { forget } })
+      @keeping.call(method(:tell))
     rescue StoreError => error
       report(error)
     end
 
     private
+      # @yield tells in another way
+      def tell(hand = nil)
+        (block_given? ? yield : @intent.tell(hand)).tap { forget }
+      end
+
       def forget
         @intent.told(@receipts)
       rescue ::ActiveRecord::ActiveRecordError => error

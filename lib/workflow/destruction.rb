@@ -15,25 +15,52 @@ module Workflow
       def watch(klass)
         return if klass.ancestors.any? { |one| one.instance_variable_defined?(:@workflow_destruction) }
         klass.instance_variable_set(:@workflow_destruction, true)
+        klass.after_destroy(self)
         klass.after_commit(self, on: :destroy)
+      end
+
+      # What is to become of its runs is promised with the transaction, so that the log may be away meanwhile, and whatever dies.
+      # @param record [ActiveRecord::Base]
+      # @api private
+      def after_destroy(record)
+        receipts = Receipts.in_transaction(record.class) if ending(record).any?
+        return unless receipts
+        Commitment.make(receipts, Intent.destroy(Subject.of(record), ending(record))) { |tell| tell.call { end_runs(record) } }
       end
 
       # @param record [ActiveRecord::Base] that is gone
       # @raise [StoreError] when the log cannot be reached: the record is gone all the same
       # @api private
       def after_commit(record)
-        Declarations.of(record.class).workflows.each_value do |definition|
-          each_open(Subject.of(record), definition) { |snapshot| leave(snapshot, record) } unless definition.outlives_record?
-        end
+        end_runs(record) unless Receipts.at(record.class)&.there?
+      end
+
+      # Of any process: cancels what is open.
+      # @param keys [Array<String>] of the runs of a record that is gone
+      # @return [Array(Symbol, nil, Array)] as the engine answers
+      # @api private
+      def cancel(keys, by)
+        ids = keys.flat_map { |key| open_of(key) }.map { |snapshot| snapshot[:id] }
+        [ :ok, nil, ids.flat_map { |id| Workflow.engine.cancel(id, nil, REASON, by).last } ]
       end
 
       private
+        # The workflows whose runs end with it.
+        def ending(record) = Declarations.of(record.class).workflows.values.reject(&:outlives_record?)
+
+        def end_runs(record)
+          subject = Subject.of(record)
+          ending(record).each { |definition| each_open(subject, definition) { |snapshot| leave(snapshot, record) } }
+        end
+
         # Of a workflow that is unique there is at most one.
         def each_open(subject, definition, &block)
           key = subject.key(definition.name)
           snapshots = definition.unique? ? [ Workflow.engine.current(key) ].compact : all_of(key)
           snapshots.each { |snapshot| block.call(snapshot) unless Run::ENDED.include?(snapshot[:state]) }
         end
+
+        def open_of(key) = all_of(key).reject { |snapshot| Run::ENDED.include?(snapshot[:state]) }
 
         def all_of(key)
           before, found = nil, []

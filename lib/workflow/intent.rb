@@ -24,12 +24,19 @@ module Workflow
       # @return [Intent]
       def cancel(run_id, reason) = new("cancel", run_id, { reason: reason, by: Role.by, nonce: SecureRandom.hex(8) }.compact)
 
+      # @param subject [Subject] a record that is being destroyed
+      # @param definitions [Array<Definition>] whose runs end with it
+      # @return [Intent]
+      def destroy(subject, definitions)
+        new("destroy", nil, { keys: definitions.map { |definition| subject.key(definition.name) }, by: Role.by, nonce: SecureRandom.hex(8) })
+      end
+
       # @param row [Receipts::Row] as it was left
       # @return [Intent]
       def of(row) = new(row.kind, row.run_id, JSON.parse(row.payload, symbolize_names: true))
     end
 
-    # @return [String]
+    # @return [String, nil]
     attr_reader :run_id
 
     def initialize(kind, run_id, facts)
@@ -57,7 +64,13 @@ module Workflow
     # @return [Array(Symbol, Hash, Array, Array)] as the engine gives it: what became of it, snapshot, events, and of a start the first work
     # @raise [StoreError] when the log cannot be written now
     # @raise [DefinitionError] when this process does not know the class or its workflow
-    def tell(hand = nil) = @kind == "start" ? tell_start(hand) : Workflow.engine.cancel(run_id, nil, @facts[:reason], @facts[:by])
+    def tell(hand = nil)
+      case @kind
+      when "start" then tell_start(hand)
+      when "cancel" then Workflow.engine.cancel(run_id, nil, @facts[:reason], @facts[:by])
+      when "destroy" then Destruction.cancel(@facts[:keys], @facts[:by])
+      end
+    end
 
     # It was told, and need not be again.
     # @return [void]
@@ -71,7 +84,7 @@ module Workflow
         token: @facts[:token], steps: definition.steps.map { |step| { name: step.name, kind: step.kind, state: :pending } } }
     end
 
-    def to_s = "the #{@kind} of run #{run_id}#{" (#{@facts[:key]})" if @facts[:key]}"
+    def to_s = "the #{@kind} of #{@facts[:keys]&.join(", ") || "run #{run_id}"}#{" (#{@facts[:key]})" if @facts[:key]}"
 
     # @return [String] what it is found by in the application's database
     def token = [ @kind, run_id, @facts[:nonce] ].compact.join("/")

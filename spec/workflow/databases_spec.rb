@@ -87,6 +87,41 @@ RSpec.describe "the application's databases" do
         expect(run.reload).to have_attributes(state: :cancelled, reason: "destroyed")
       end
 
+      it "does not cut off a step that destroys its own record" do
+        [ false, true ].each do |transaction|
+          orders { now :leave, transaction: transaction }
+          Order.class_eval { def leave = destroy! }
+          run = Order.start(name: "x").workflow
+
+          expect([ Order.count, run.state, run.step(:leave).state ]).to eq [ 0, :done, :completed ]
+          expect(ReceiptsTable.pending).to be_empty
+        end
+      end
+
+      it "cancels what a record that is gone leaves open, though its process died at the commit, or the log was away" do
+        orders { await :confirm }
+        runs = %w[dies away].map { |name| Order.start(name: name).workflow }
+        Workflow.runtime.stop
+        child, = fork_child do
+          Order.transaction do
+            Order.current_transaction.after_commit { Process.kill(:KILL, Process.pid) }
+            Order.first.destroy!
+          end
+        end
+        Process.wait(child)
+        store = Workflow.configuration.store
+        Order.transaction do
+          Order.last.destroy!
+          Workflow.configure { |c| c.store = "sqlite:#{@directory}" } # which is none
+        end
+        Workflow.configure { |c| c.store = store }
+        expect(runs.map { |run| run.reload.state }).to eq %i[waiting waiting]
+        expect(ReceiptsTable.pending.size).to eq 2
+        expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 2
+
+        expect(runs.map { |run| [ run.reload.state, run.reason ] }).to eq [ [ :cancelled, "destroyed" ] ] * 2
+      end
+
       it "starts, and says so plainly, where nothing may be written to the database" do
         orders { await :confirm }
         order = Order.create!(name: "x")
