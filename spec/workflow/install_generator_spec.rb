@@ -1,0 +1,75 @@
+# frozen_string_literal: true
+
+require "rails"
+require "rails/generators"
+require_relative "../../lib/generators/workflow/install/install_generator"
+
+# bin/rails generate workflow:install, in a directory of its own.
+RSpec.describe "rails generate workflow:install" do
+  def generate(*arguments)
+    output = StringIO.new
+    before = [ $stdout, $stderr ]
+    $stdout = $stderr = output
+    Workflow::Generators::InstallGenerator.start(arguments, destination_root: @directory)
+    output.string
+  ensure
+    $stdout, $stderr = before
+  end
+
+  def migrations(directory = "db/migrate") = Dir.glob("*.rb", base: File.join(@directory, directory))
+
+  # As `rails db:migrate` and `db:rollback` do it.
+  def migration
+    context = ActiveRecord::MigrationContext.new(File.join(@directory, "db/migrate"))
+    ActiveRecord::Migration.suppress_messages { yield context }
+    Workflow::Receipts.forget
+  end
+
+  ApplicationDatabase.each do |kind|
+    context "on #{kind}", application_database: kind do
+      it "makes a migration, which makes the table that the gem works with, and takes it back" do
+        expect(generate).to match(%r{create\s+db/migrate/\d{14}_create_workflow_receipts\.rb})
+        migration(&:up)
+
+        expect(Workflow::Receipts.of(ActiveRecord::Base)).to be_there
+        Workflow::Receipts.of(ActiveRecord::Base).once([ "a" ], "run") { "x" * 70_000 }
+        expect(Workflow::Receipts.of(ActiveRecord::Base).find("a").payload.size).to eq 70_000
+        migration(&:down)
+
+        expect(Workflow::Receipts.of(ActiveRecord::Base)).to be_nil
+      end
+
+      it "makes no second one when it is run again" do
+        generate
+        expect(generate).to match(%r{identical\s+db/migrate/\d{14}_create_workflow_receipts\.rb})
+
+        expect(migrations.size).to eq 1
+      end
+
+      it "does not overwrite one that was edited, and says so" do
+        generate
+        path = File.join(@directory, "db/migrate", migrations.first)
+        File.write(path, "# ours\n", mode: "a")
+        expect(generate).to match(/Another migration is already named create_workflow_receipts/)
+
+        expect(File.read(path)).to end_with "# ours\n"
+        expect(migrations.size).to eq 1
+      end
+    end
+  end
+
+  it "puts it where the migrations of another database are", :records do
+    allow(Rails).to receive(:application).and_return(Object.new) # which is asked for the first database's
+    configurations = ActiveRecord::Base.configurations
+    ActiveRecord::Base.configurations = { Rails.env => {
+      primary: { adapter: "sqlite3", database: "a.sqlite3" },
+      animals: { adapter: "sqlite3", database: "b.sqlite3", migrations_paths: "db/animals_migrate" }
+    } }
+    generate("--database", "animals")
+
+    expect(migrations("db/animals_migrate")).to match [ /\A\d{14}_create_workflow_receipts\.rb\z/ ]
+    expect(migrations).to be_empty
+  ensure
+    ActiveRecord::Base.configurations = configurations
+  end
+end
