@@ -1,15 +1,18 @@
 # frozen_string_literal: true
 
-# The tables "What happens if …" of README.md: each row is proved by examples that are there. A proof is written
+# The tables "What happens if …" and "What holds, and where" of README.md: each row is proved by examples that are there. A proof is written
 # [spec/file.rb](spec/file.rb) "the name of an example, or how it begins"; of a C test with the name of its TEST.
-RSpec.describe "README.md, what happens if …" do
+RSpec.describe "README.md" do
   root = File.expand_path("../..", __dir__)
-  heading = "What happens if"
+  headings = { "What happens if" => 3, "What holds, and where" => 4 } # how many columns the table has
   proof = %r{\[([^\]]+)\]\(([^)]+)\)((?:[, ]*"[^"]+")*)}
   readme = File.read(ENV.fetch("README", File.join(root, "README.md")))
-  section = readme[/^#+ #{heading}.*?\n(.*?)(?=^#|\z)/m, 1].to_s
-  rows = section.lines.chunk_while { |line, next_one| line.start_with?("|") && next_one.start_with?("|") }
-    .flat_map { |table| table.grep(/^\|/).drop(2) }.map { |line| line.delete_prefix("|").chomp.chomp("|").split("|").map(&:strip) }
+  tables = headings.to_h do |heading, _|
+    section = readme[/^#+ #{heading}.*?\n(.*?)(?=^#|\z)/m, 1].to_s
+    rows = section.lines.chunk_while { |line, next_one| line.start_with?("|") && next_one.start_with?("|") }
+      .flat_map { |table| table.grep(/^\|/).drop(2) }.map { |line| line.delete_prefix("|").chomp.chomp("|").split("|").map(&:strip) }
+    [ heading, rows ]
+  end
 
   # What can be named: of Ruby its examples and groups, of C its tests.
   def names_in(path)
@@ -17,17 +20,20 @@ RSpec.describe "README.md, what happens if …" do
     path.end_with?(".c") ? text.scan(/^TEST\((\w+)\)/).flatten : text.scan(/^\s*(?:it|context|describe|RSpec\.describe) "((?:[^"\\]|\\.)*)"/).flatten
   end
 
-  it "is there" do
-    expect(rows.size).to be >= 15, "README.md has no table under a heading \"#{heading} …\" (#{rows.size} rows)"
-    expect(rows.map(&:size).uniq).to eq [ 3 ]
-    # A row that begins with … goes on from the one above it.
-    whole = rows.map(&:first).reject { |happens| happens.start_with?("…") }
-    expect(whole.uniq).to eq whole
+  headings.each do |heading, columns|
+    it "has a table under \"#{heading}\"" do
+      rows = tables[heading]
+      expect(rows.size).to be >= 15, "README.md has no table under a heading \"#{heading} …\" (#{rows.size} rows)"
+      expect(rows.map(&:size).uniq).to eq [ columns ]
+      # A row that begins with … goes on from the one above it.
+      whole = rows.map(&:first).reject { |happens| happens.start_with?("…") }
+      expect(whole.uniq).to eq whole
+    end
   end
 
-  rows.each do |happens, sees, proved|
+  tables.values.flatten(1).each do |happens, *sees, proved|
     it "proves: #{happens}" do
-      expect(sees).not_to be_empty
+      expect(sees).to all(match(/\S/))
       proofs = proved.to_s.scan(proof)
       expect(proofs).not_to be_empty
       proofs.each do |label, path, quoted|

@@ -218,6 +218,15 @@ RSpec.describe "the application's databases" do
           expect(animal.workflow).to be_done
         end
 
+        it "starts nothing while a record's database cannot be reached" do
+          animals
+          AnimalsRecord.remove_connection
+          AnimalsRecord.establish_connection(@other.configuration.merge(database: "/nowhere/away"))
+          expect { Animal.start(name: "cat") }.to raise_error ActiveRecord::ActiveRecordError
+
+          expect(Workflow.engine.last_position).to eq 0
+        end
+
         it "does without the table where there is none, and says where it is missing" do
           animals(receipts: false)
           animal = Animal.start(name: "cat")
