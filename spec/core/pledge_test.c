@@ -108,34 +108,54 @@ static struct answer settle(const char *step, int64_t fence, bool accepted)
     return settle_as(step, 1, fence, accepted);
 }
 
-/* How many claims are in doubt, by the list; and by the run's own steps, which have to say the same. */
-static int doubts(void)
+static int listed_doubts(void)
 {
-    struct wf_buffer rows = {0}, bytes = {0};
+    struct wf_buffer rows = {0};
     struct wf_error error;
-    struct wf_state state;
-    int listed = 0, said = 0;
+    int listed = 0;
 
-    wf_state_init(&state);
     CHECK(wf_engine_doubts(engine, 10, &rows, &error) == WF_OK);
-    CHECK(wf_engine_find(engine, id, &bytes, &error) == WF_OK);
-    CHECK(wf_state_decode(&state, id, wf_buffer_bytes(&bytes)) == WF_OK);
-    for (int i = 0; i < state.step_count; i++) {
-        said += state.steps[i].doubtful;
-    }
     for (struct wf_reader reader = wf_reader_of(wf_buffer_bytes(&rows)); reader.at < reader.end;
          listed++) {
         CHECK(wf_reader_int(&reader) == id);
         CHECK(wf_bytes_equal(wf_reader_bytes(&reader), WF_BYTES("Signup")));
         CHECK(wf_bytes_equal(wf_reader_bytes(&reader), WF_BYTES("signup")));
         CHECK(wf_bytes_equal(wf_reader_bytes(&reader), WF_BYTES("key")));
-        CHECK(wf_state_find(&state, wf_reader_bytes(&reader)) >= 0);
-        CHECK(wf_reader_int(&reader) == 1 && wf_reader_int(&reader) > 0 && !reader.failed);
+        CHECK(wf_reader_bytes(&reader).len > 0);
+        CHECK(wf_reader_int(&reader) > 0 && wf_reader_int(&reader) > 0 && !reader.failed);
     }
-    CHECK(listed == said);
-    wf_state_destroy(&state);
     wf_buffer_destroy(&rows);
+    return listed;
+}
+
+static int said_doubts(void)
+{
+    struct wf_buffer bytes = {0};
+    struct wf_error error;
+    struct wf_state state;
+    int said = 0;
+
+    wf_state_init(&state);
+    CHECK(wf_engine_find(engine, id, &bytes, &error) == WF_OK);
+    CHECK(wf_state_decode(&state, id, wf_buffer_bytes(&bytes)) == WF_OK);
+    for (int i = 0; i < state.step_count; i++) {
+        said += state.steps[i].doubtful;
+    }
+    wf_state_destroy(&state);
     wf_buffer_destroy(&bytes);
+    return said;
+}
+
+/* How many claims are in doubt, by the list; and by the run's own steps, which have to say the same of one moment. */
+static int doubts(void)
+{
+    int listed, said;
+
+    do {
+        listed = listed_doubts();
+        said = said_doubts();
+    } while (listed != listed_doubts());
+    CHECK(listed == said);
     return listed;
 }
 
@@ -258,6 +278,24 @@ TEST(the_late_word_of_its_holder_counts_while_it_is_in_doubt)
         UNTIL(in_hand(engine) == 0);
         close_both();
     }
+}
+
+/* Fences begin anew in a new round: another's claim may have the same. */
+TEST(the_late_word_of_an_earlier_round_frees_no_doubt)
+{
+    int64_t fence;
+
+    open_both("confirm?");
+    CHECK(submit(&hand, "confirm") == WF_OK); /* not pledged: so a person can ask again */
+    fence = wf_hand_claim(&hand)->fence;
+    CHECK(change(engine, flow, WF_COMMAND_RETRY, id, "confirm").status == WF_OK);
+    CHECK(pledge(&heir, "confirm") == fence);
+    wf_hand_doubt(&heir);
+    UNTIL(doubts() == 1);
+    wf_hand_give_back(&hand);
+    UNTIL(in_hand(other) == 0);
+    CHECK(doubts() == 1 && settle_as("confirm", 2, fence, true).status == WF_OK);
+    close_both();
 }
 
 TEST(a_pledged_claim_still_held_when_its_engine_stops_is_in_doubt)

@@ -418,6 +418,8 @@ static void no_run_ends_before_the_verdict_on_a_pledge(const struct run *of)
 static void on_wait_lost(const struct run *of, const struct wf_wait_row *row)
 {
     if (row->pledged && row->owner) {
+        note("  run %d: the pledged claim of step %d goes, fence %lld, owner %lld",
+             (int)(of - tables.runs), row->step, (long long)row->fence, (long long)row->owner);
         a_pledged_claim_is_never_superseded_unsettled(serial_of(of, row->step));
     }
 }

@@ -305,6 +305,30 @@ static enum wf_status doubt(struct wf_engine *engine, const struct wf_slot *slot
     return wf_pledge_doubt(engine, &row, error);
 }
 
+/* A pledged claim can be in doubt by now: of that its holder's late word counts too. In another round the same fence
+ * is another's. */
+static enum wf_status release_wait(struct wf_engine *engine, const struct wf_slot *slot,
+                                   struct wf_error *error)
+{
+    const struct wf_claim *claim = &slot->claim;
+    struct wf_wait_row row = wait_of(engine, slot), now = row;
+    enum wf_status refused, status;
+
+    if (claim->pledged) {
+        status = wf_append_load(engine, claim->run_id, &refused, error);
+        if (status || refused) {
+            return status;
+        }
+        status = engine->does->wait_get(engine->committer.store, &now, error);
+        if (!status && now.owner == WF_OWNER_DOUBT &&
+            engine->committer.state.steps[claim->step].round == claim->round) {
+            row.owner = now.owner;
+            row.slot = now.slot;
+        }
+    }
+    return wf_holders_release_wait(engine, &row, author(slot), error);
+}
+
 /* Gives back the claim itself. */
 static enum wf_status release(struct wf_engine *engine, const struct wf_slot *slot,
                               struct wf_error *error)
@@ -316,9 +340,8 @@ static enum wf_status release(struct wf_engine *engine, const struct wf_slot *sl
                                  .owner = committer->owner,
                                  .slot = slot->index,
                                  .fence = claim->fence};
-    struct wf_wait_row wait = wait_of(engine, slot);
     enum wf_status status = claim->await
-                                ? wf_holders_release_wait(engine, &wait, author(slot), error)
+                                ? release_wait(engine, slot, error)
                                 : wf_holders_release_step(engine, &ready, author(slot), error);
 
     return status == WF_STALE ? WF_OK : status;

@@ -133,16 +133,14 @@ enum wf_status wf_holders_release_step(struct wf_engine *engine, const struct wf
     return engine->does->ready_release(engine->committer.store, row, error);
 }
 
-/* Also of a claim in doubt, by its own late holder: the fence is nobody else's. */
 enum wf_status wf_holders_release_wait(struct wf_engine *engine, const struct wf_wait_row *row,
                                        struct wf_bytes by, struct wf_error *error)
 {
     struct wf_wait_row now = *row;
     enum wf_status status = engine->does->wait_get(engine->committer.store, &now, error);
-    bool same = (now.owner == row->owner && now.slot == row->slot) || now.owner == WF_OWNER_DOUBT;
     bool told;
 
-    if (status || !same || now.fence != row->fence) {
+    if (status || now.owner != row->owner || now.slot != row->slot || now.fence != row->fence) {
         return status == WF_NOT_FOUND ? WF_OK : status;
     }
     status = tell(engine, row->run_id, row->step, row->fence, by, &told, error);
