@@ -15,7 +15,7 @@ module Workflow
     # @return [Integer] the status to exit with
     def run
       name, *rest = parser.parse(@arguments)
-      return usage(rest.any? ? "too many arguments" : "") unless rest.empty? && %w[work check version].include?(name)
+      return usage(rest.any? ? "too many arguments" : "") unless rest.empty? && %w[work check settle version].include?(name)
       __send__(name)
     rescue OptionParser::ParseError => error
       usage(error.message)
@@ -27,7 +27,7 @@ module Workflow
     private
       def parser
         OptionParser.new do |options|
-          options.banner = "Usage: workflow work|check|version [options]"
+          options.banner = "Usage: workflow work|check|settle|version [options]"
           options.on("-r", "--require FILE", "the file that loads your classes; #{ENVIRONMENT} if there is one") { |file| @files << file }
           options.on("-t", "--threads N", Integer, "steps at a time (#{Workflow.configuration.threads})") { |number| @threads = number }
           options.on("-s", "--store ADDRESS", "sqlite:PATH") { |address| Workflow.configuration.store = address }
@@ -46,6 +46,12 @@ module Workflow
         @out.puts "workflow: #{Workflow.verify} classes checked, all methods are there."
         @out.puts check = Check.new
         check.good? ? 0 : 1
+      end
+
+      # What the log has not been told of the application's transactions: now, instead of at the next look.
+      def settle
+        require_files
+        Recovery.settle(@out)
       end
 
       def version

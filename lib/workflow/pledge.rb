@@ -83,7 +83,7 @@ module Workflow
     rescue Receipts::Unknown => error
       raise OutcomeUnknown, "Whether the input of #{@step} was accepted is not known: the database could not be reached as the transaction committed " \
         "(#{error.cause&.message.to_s.lines.first&.chomp}). It is looked up before anybody else can submit (run #{@run_id}): by any web or worker " \
-        "process from time to time, or by rake workflow:settle."
+        "process from time to time, or by bin/workflow settle (rake workflow:settle)."
     end
 
     # @return [Boolean] whether the transaction was open before

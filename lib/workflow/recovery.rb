@@ -14,6 +14,16 @@ module Workflow
     # How long the end of a process waits for a look that is going on.
     PATIENCE_S = 1
 
+    # Looks now, for a person: bin/workflow settle, rake workflow:settle.
+    # @param out [IO] for what was found, and what is in doubt still
+    # @return [Integer] the status to exit with
+    def self.settle(out)
+      out.puts "workflow: the log was told of #{new(Workflow.configuration).sweep(age_s: 0)}."
+      left = Workflow.engine.doubts(PAGE)
+      left.each { |run_id, class_name, _, _, step| out.puts "in doubt: whether the input of #{step} was accepted (#{class_name}, run #{run_id})" }
+      left.empty? ? 0 : 1
+    end
+
     def initialize(configuration)
       @configuration = configuration
       @lock, @wake = Mutex.new, ConditionVariable.new

@@ -10,10 +10,8 @@ namespace :workflow do
   desc "Look now for what the log has not been told of transactions that committed, instead of waiting for the next look"
   task settle: :environment do
     Rails.application.eager_load!
-    puts "workflow: the log was told of #{Workflow::Recovery.new(Workflow.configuration).sweep}."
-    left = Workflow.engine.doubts(100)
-    left.each { |run_id, class_name, _, _, step| puts "in doubt: whether the input of #{step} was accepted (#{class_name}, run #{run_id})" }
-    exit 1 if left.any?
+    status = Workflow::Recovery.settle($stdout)
+    exit status unless status.zero?
   end
 
   desc "Check that all steps have their methods, that config/workflow.yml fits them, and that all open runs can go on with this code"

@@ -87,6 +87,24 @@ RSpec.describe "the application's databases" do
         expect(run.reload).to have_attributes(state: :cancelled, reason: "destroyed")
       end
 
+      it "tells the log what is left when a person says so, and what is in doubt still" do
+        orders { await :confirm }
+        order = Order.create!(name: "left")
+        Order.transaction { Workflow::Intent.start("Order").about(Workflow::Subject.of(order), Order.workflow).write(Workflow::Receipts.of(Order)) }
+        out = StringIO.new
+        File.write(file = File.join(@directory, "application.rb"), "")
+        expect(Workflow::Command.new([ "settle", "-r", file ], out: out).run).to eq 0
+        hand = Workflow.engine.hand
+        hand.submit(order.workflow.id, "confirm", "spec", 0, true)
+        hand.doubt
+        ActiveRecord::Base.connection.rename_table(:workflow_receipts, :hidden)
+        Workflow::Receipts.forget
+        expect(Workflow::Command.new([ "settle", "-r", file ], out: out).run).to eq 1
+
+        expect(out.string.lines.map(&:chomp)).to eq [ "workflow: the log was told of 1.", "workflow: the log was told of 0.",
+          "in doubt: whether the input of confirm was accepted (Order, run #{order.workflow.id})" ]
+      end
+
       it "does not cut off a step that destroys its own record" do
         [ false, true ].each do |transaction|
           orders { now :leave, transaction: transaction }

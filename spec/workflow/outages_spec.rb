@@ -114,7 +114,7 @@ RSpec.describe "a COMMIT that nobody heard of", application_database: :postgresq
     end
 
     it "is in doubt where nobody can look, until somebody can" do
-      expect { submitted(:after, unreachable: true) }.to raise_error Workflow::OutcomeUnknown, /looked up before anybody else can submit.*rake workflow:settle/
+      expect { submitted(:after, unreachable: true) }.to raise_error Workflow::OutcomeUnknown, /looked up before anybody else can submit.*workflow settle/
       @proxy.reachable
       expect(run.step(:confirm)).to be_doubtful
       expect(order.submit(:confirm).errors.full_messages).to eq [ "confirm is already done." ]
