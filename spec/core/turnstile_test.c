@@ -491,7 +491,9 @@ TEST(destroy_without_a_descriptor_to_spare)
     holder = start_worker();
     tell(&holder, 't', 'o');
     enter_shared(&file, &door);
-    CHECK(wf_turnstile_take(&door, 1, NULL) == WF_STORE_UNAVAILABLE);
+    do { /* on a slow machine the time can be over before a helper is asked */
+        CHECK(wf_turnstile_take(&door, 1, NULL) == WF_STORE_UNAVAILABLE);
+    } while (!door.desk);
     CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
     none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
     CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
