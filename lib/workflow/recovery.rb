@@ -84,10 +84,10 @@ module Workflow
       def tell(receipts, row)
         intent = Intent.of(row)
         outcome, snapshot, events, = intent.tell
-        intent.told(receipts)
         Instrumentation.publish_all(events, Run.new(snapshot)) if outcome == :started
+        intent.told(receipts)
         true
-      rescue DefinitionError, StoreError => error
+      rescue DefinitionError, StoreError, ::ActiveRecord::ActiveRecordError => error
         Report.error(error, handled: true, context: { run_id: row.run_id })
         false
       end

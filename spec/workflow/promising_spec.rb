@@ -239,6 +239,33 @@ RSpec.describe "start and cancel with the application's transaction" do
         expect(Order.last.workflow).to have_attributes(id: id, state: :running)
       end
 
+      it "is told by any process though its row cannot be deleted now, and so is what comes after" do
+        orders { await :confirm }
+        records = Array.new(2) { |number| Order.create!(name: number.to_s) }
+        records.each do |record|
+          Order.transaction { Workflow::Intent.start("Order").about(Workflow::Subject.of(record), Order.workflow).write(Workflow::Receipts.of(Order)) }
+        end
+        recovery = Workflow::Recovery.new(Workflow.configuration)
+        undeletable(kind) do
+          expect(recovery.sweep(age_s: 0)).to eq 0
+          expect(records.map { |record| record.workflow.state }).to eq %i[waiting waiting]
+        end
+
+        expect(recovery.sweep(age_s: 0)).to eq 2
+        expect([ ReceiptsTable.tokens, runs.size ]).to eq [ [], 2 ]
+      end
+
+      def undeletable(kind)
+        forbid, allow = {
+          sqlite: [ "CREATE TRIGGER never BEFORE DELETE ON workflow_receipts BEGIN SELECT RAISE(ABORT, 'never'); END", "DROP TRIGGER never" ],
+          postgresql: [ "CREATE RULE never AS ON DELETE TO workflow_receipts DO INSTEAD SELECT 1 / 0", "DROP RULE never ON workflow_receipts" ]
+        }.fetch(kind)
+        ActiveRecord::Base.connection.execute(forbid)
+        yield
+      ensure
+        ActiveRecord::Base.connection.execute(allow)
+      end
+
       describe "without the table" do
         before do
           ActiveRecord::Base.connection.drop_table(:workflow_receipts)
