@@ -3,8 +3,9 @@
 require "etc"
 
 # rake test:long runs the counts that are too long for every day: a million simulated histories, 1,000 interrupts, 500 forks,
-# GC.stress on everything, 2,000 runs under kill -9, two minutes of kills while operators interfere, and ten million operations
-# beside the reference model, a share of them on each processor with a seed of its own. Prints its seed; SEED=1234 repeats a run.
+# GC.stress on everything, 2,000 runs under kill -9, two minutes of kills while operators interfere, 2,000 processes killed at
+# random statements, and ten million operations beside the reference model, a share of them on each processor with a seed of
+# its own. Prints its seed; SEED=1234 repeats a run.
 class LongTest
   OPERATIONS = 10_000_000
   HISTORIES = 1_000_000

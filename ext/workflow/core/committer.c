@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "engine.h"
+#include "fault.h"
 #include "thread.h"
 
 #define TURN_WAIT_MS 5000 /* for the turnstile */
@@ -332,6 +333,7 @@ static void publish(struct wf_engine *engine, struct wf_op *ops)
 {
     ring(engine);
     wf_upkeep_timed_out(engine);
+    WF_FAULT_POINT("log before answer");
     hand_out_claims(engine);
     while (ops) {
         struct wf_op *next = ops->next;

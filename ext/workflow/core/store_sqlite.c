@@ -12,11 +12,21 @@
 
 #include <string.h>
 
+#include "fault.h"
+
 const char *const wf_sqlite_sql[WF_SQLITE_STATEMENT_COUNT] = {
 #define WF_SQLITE_TEXT(name, sql) sql,
     WF_SQLITE_STATEMENTS(WF_SQLITE_TEXT)
 #undef WF_SQLITE_TEXT
 };
+
+#ifdef WF_FAULT_POINTS
+static const char *const points[WF_SQLITE_STATEMENT_COUNT] = {
+#define WF_SQLITE_POINT(name, sql) "log before " #name,
+    WF_SQLITE_STATEMENTS(WF_SQLITE_POINT)
+#undef WF_SQLITE_POINT
+};
+#endif
 
 static struct wf_sqlite *sqlite_of(struct wf_store *store)
 {
@@ -30,6 +40,7 @@ static int step_once(struct wf_sqlite *store, enum wf_sqlite_statement name)
 {
     int code = wf_sqlite_prepare(store, name);
 
+    WF_FAULT_POINT(points[name]);
     if (code == SQLITE_OK) {
         code = sqlite3_step(store->statements[name]);
         sqlite3_reset(store->statements[name]);
@@ -93,6 +104,7 @@ static enum wf_status sqlite_commit(struct wf_store *handle, struct wf_error *er
     }
     code = step_once(store, WF_SQLITE_COMMIT);
     if (code == SQLITE_OK) {
+        WF_FAULT_POINT("log after COMMIT");
         store->begun = false;
         return WF_OK;
     }
@@ -155,6 +167,9 @@ struct wf_query wf_query_start(struct wf_store *handle, enum wf_sqlite_statement
         return query;
     }
     query.statement = query.store->statements[name];
+    if (query.store->begun) { /* else a reader's: it changes nothing */
+        WF_FAULT_POINT(points[name]);
+    }
     return query;
 }
 
