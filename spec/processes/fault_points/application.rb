@@ -66,11 +66,11 @@ module Application
       TABLES.each { |table| connection.reset_pk_sequence!(table) } if connection.respond_to?(:reset_pk_sequence!)
     end
 
-    # Nobody's transaction is going on but ours: one of a process that was killed may be, for a moment.
+    # Nobody is connected who was killed: PostgreSQL may not have seen it yet, and go on with his transaction.
     def quiet?
       return true unless connection.adapter_name == "PostgreSQL"
-      connection.select_value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() " \
-        "AND backend_type = 'client backend' AND application_name <> #{connection.quote(Process.pid.to_s)}").zero?
+      connection.select_value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() " \
+        "AND application_name LIKE 'killed %' AND application_name <> #{connection.quote(ENV["PGAPPNAME"])}").zero?
     end
 
     def leave = ActiveRecord::Base.connection_handler.clear_all_connections!(:all)

@@ -5,15 +5,16 @@ require_relative "lane"
 # Which process is killed where: all points of all scenarios once, or as many random ones as are asked for, on each kind of
 # database; several at a time. Says what came of it, a line of JSON each.
 class Campaign
-  # A recovering process is killed too, and the next …
+  # How often a recovering process is killed too, and the next … And where most of them come to.
   AGAIN = 0.4
+  RECOVERY = /\Arecovery|by a worker/
 
   # @param databases [Hash{String=>Array<Hash>}] by kind: one for each lane
   # @param kills [Integer, nil] random ones; nil: all points once
   Opened = Struct.new(:kind, :process)
 
   def initialize(directory:, databases:, kills: nil, seed: 0)
-    @directory, @kills, @random = directory, kills, Random.new(seed)
+    @directory, @kills, @seed = directory, kills, seed
     @shares = databases.size
     @lanes = databases.flat_map { |kind, all| all.map.with_index { |database, index| open_lane(kind, database, index) } }
     @lock = Mutex.new
@@ -22,8 +23,7 @@ class Campaign
   def run
     @passed = Hash.new { |hash, kind| hash[kind] = {} }
     each_kind { |kind| Scenario.all.each_index.map { |number| [ "discover", number ] }.then { |jobs| distribute(kind, jobs) { |job, answer| found(kind, job, answer) } } }
-    plans = @passed.to_h { |kind, _| [ kind, @kills ? chosen(kind, @kills / @shares) : all(kind) ] }
-    each_kind { |kind| distribute(kind, plans.fetch(kind)) { |job, answer| say(kind, job, points: job.drop(2), **answer) } }
+    each_kind { |kind| @kills ? kill_some(kind, @kills / @shares) : kill_at(kind, all(kind)) }
   ensure
     @lanes.each { |lane| lane.process.close }
   end
@@ -59,16 +59,29 @@ class Campaign
 
     def all(kind) = Scenario.all.each_index.flat_map { |number| points(kind, number).map { |point| [ "kill", number, point ] } }
 
-    def chosen(kind, kills)
-      any = Scenario.all.each_index.flat_map { |number| points(kind, number) }.uniq
-      jobs = []
-      while kills.positive?
-        number = @random.rand(Scenario.all.size)
-        job = [ "kill", number, points(kind, number).sample(random: @random) ]
-        job << any.sample(random: @random) while @random.rand < AGAIN
-        kills -= job.size - 2
-        jobs << job
+    # @return [Integer] how many were killed
+    def kill_at(kind, jobs)
+      killed = 0
+      distribute(kind, jobs) do |job, answer|
+        @lock.synchronize { killed += answer.fetch(:hits, []).count(true) }
+        say(kind, job, points: job.drop(2), **answer)
       end
-      jobs
+      killed
+    end
+
+    # Who recovers does not come to every point.
+    def kill_some(kind, kills)
+      random = Random.new(@seed + kind.sum)
+      while kills.positive? do kills -= kill_at(kind, chosen(kind, kills, random)) end
+    end
+
+    def chosen(kind, kills, random)
+      recovery = Scenario.all.each_index.select { |number| Scenario.all[number].name.match?(RECOVERY) }.flat_map { |number| points(kind, number) }
+      Array.new((kills * (1 - AGAIN)).ceil) do
+        number = random.rand(Scenario.all.size)
+        job = [ "kill", number, points(kind, number).sample(random: random) ]
+        job << recovery.sample(random: random) while random.rand < AGAIN
+        job
+      end
     end
 end

@@ -8,7 +8,7 @@ require_relative "scenarios"
 class Keeper
   def initialize(database, path)
     @path = path
-    ENV["PGAPPNAME"] = Process.pid.to_s # see Application.quiet?
+    ENV["PGAPPNAME"] = "keeper" # see Application.quiet?
     ActiveRecord::Base.establish_connection(database)
   end
 

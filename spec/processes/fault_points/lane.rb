@@ -107,6 +107,7 @@ class Lane
 
     def work_in_child(point, writer)
       GC.disable
+      ENV["PGAPPNAME"] = "killed #{Process.pid}" # see Application.quiet?
       Workflow.configure { |config| config.store = "sqlite:#{path}" }
       Points.arm(point, trace)
       yield
