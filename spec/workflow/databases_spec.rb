@@ -87,6 +87,18 @@ RSpec.describe "the application's databases" do
         expect(run.reload).to have_attributes(state: :cancelled, reason: "destroyed")
       end
 
+      it "tells the log what is left soon after a process has opened it, and from time to time", :recovery do
+        stub_const("Workflow::Recovery::FIRST_S", 0.01)
+        stub_const("Workflow::Recovery::EVERY_S", 0.01)
+        stub_const("Workflow::Recovery::AGE_S", 0)
+        orders { await :confirm }
+        2.times do |number|
+          order = Order.create!(name: number.to_s)
+          Order.transaction { Workflow::Intent.start("Order").about(Workflow::Subject.of(order), Order.workflow).write(Workflow::Receipts.of(Order)) }
+          eventually("the log was told") { order.workflow.waiting? }
+        end
+      end
+
       it "tells the log what is left when a person says so, and what is in doubt still" do
         orders { await :confirm }
         order = Order.create!(name: "left")

@@ -4,6 +4,19 @@ require_relative "../support/receipts_table"
 
 # Inputs that count if and only if a transaction of the application commits.
 RSpec.describe "submit with the application's transaction" do
+  # Stops the process, once, before the first statement of that name.
+  stopping = Class.new do
+    def initialize(name) = @name = name
+
+    def start(_, _, payload)
+      return unless payload[:name] == @name
+      @name = nil
+      Process.kill(:STOP, Process.pid)
+    end
+
+    def finish(*) = nil
+  end
+
   ApplicationDatabase.each do |kind|
     context "on #{kind}", application_database: kind do
       before { ReceiptsTable.create }
@@ -192,6 +205,52 @@ RSpec.describe "submit with the application's transaction" do
         expect(Order.last.submit(:confirm, paid: 3).errors.full_messages).to eq [ "confirm is already done." ]
 
         expect([ paid, run.input(:confirm) ]).to eq [ 2, { paid: 2 } ]
+      end
+
+      # Another process, which stands still for longer than its lease in the middle of a submission.
+      # @return [Array(Integer, IO)]
+      define_method(:stopped_before) do |statement|
+        orders
+        Workflow.runtime.stop
+        Workflow.configure { |c| c.lease = 1 }
+        child = fork_child do |out|
+          ActiveSupport::Notifications.subscribe("sql.active_record", stopping.new(statement))
+          order = Order.last
+          out.puts begin
+            order.submit(:confirm, paid: 2).accepted?
+          rescue Workflow::Interrupted => error
+            error.message
+          end
+        end
+        Process.wait(child.first, Process::WUNTRACED)
+        worker_sees_it
+        child
+      ensure
+        Workflow.configure { |c| c.lease = 15 }
+      end
+
+      def goes_on(child, said)
+        Process.kill(:CONT, child)
+        read_line(said, "the child").tap { Process.wait(child) && children.delete(child) }
+      end
+
+      it "can not commit any more once somebody has looked for it in vain" do
+        child, said = stopped_before("Workflow Receipt Insert")
+        expect(recovery.sweep).to eq 1
+        expect(Order.last.submit(:confirm, paid: 3)).to be_accepted
+
+        expect(goes_on(child, said)).to match(/took too long: the await was given to others/)
+        expect([ paid, run.input(:confirm) ]).to eq [ 3, { paid: 3 } ]
+      end
+
+      it "stays in doubt while its transaction is open, however long, and counts if that commits" do
+        child, said = stopped_before("Order Update")
+        expect(recovery.sweep).to eq 0
+        expect(doubtful).to eq [ "confirm" ]
+
+        expect(goes_on(child, said)).to eq "true"
+        recovery.sweep
+        expect([ paid, run.input(:confirm), doubtful ]).to eq [ 2, { paid: 2 }, [] ]
       end
 
       it "does not expire while it is not known" do
