@@ -41,7 +41,7 @@ module Differential
 
       # Another process dies, or hangs and wakes up.
       def disaster(session)
-        return [ :wake, @fate.rand(3).zero? ? :fail : :complete ] if session.sleeping? && @fate.rand(2).zero?
+        return [ :wake, @fate.rand(3).zero? ? :fail : :complete ] if session.sleeping? && @fate.rand(5).zero?
         return if @fate.rand(1_000_000) >= DISASTERS_PER_MILLION
         entered = @fate.rand(4).positive?
         @fate.rand(2).zero? ? [ :crash, entered, 1 + @fate.rand(3) ] : [ :hang, entered ]

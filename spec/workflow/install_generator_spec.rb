@@ -1,19 +1,25 @@
 # frozen_string_literal: true
 
-require "rails"
-require "rails/generators"
-require_relative "../../lib/generators/workflow/install/install_generator"
-
 # bin/rails generate workflow:install, in a directory of its own.
 RSpec.describe "rails generate workflow:install" do
+  # In a process of its own: the others are to do without Rails.
   def generate(*arguments)
-    output = StringIO.new
-    before = [ $stdout, $stderr ]
-    $stdout = $stderr = output
-    Workflow::Generators::InstallGenerator.start(arguments, destination_root: @directory)
-    output.string
-  ensure
-    $stdout, $stderr = before
+    reader, writer = IO.pipe
+    child = fork do
+      [ $stdout, $stderr ].each { |stream| stream.reopen(writer) }
+      require "rails"
+      require "rails/generators"
+      require_relative "../../lib/generators/workflow/install/install_generator"
+      yield if block_given?
+      Workflow::Generators::InstallGenerator.start(arguments, destination_root: @directory)
+      $stdout.flush
+    rescue Exception => error
+      warn error.full_message
+    ensure
+      exit!(true)
+    end
+    writer.close
+    reader.read.tap { Process.wait(child) }
   end
 
   def migrations(directory = "db/migrate") = Dir.glob("*.rb", base: File.join(@directory, directory))
@@ -58,18 +64,16 @@ RSpec.describe "rails generate workflow:install" do
     end
   end
 
-  it "puts it where the migrations of another database are", :records do
-    allow(Rails).to receive(:application).and_return(Object.new) # which is asked for the first database's
-    configurations = ActiveRecord::Base.configurations
-    ActiveRecord::Base.configurations = { Rails.env => {
-      primary: { adapter: "sqlite3", database: "a.sqlite3" },
-      animals: { adapter: "sqlite3", database: "b.sqlite3", migrations_paths: "db/animals_migrate" }
-    } }
-    generate("--database", "animals")
+  it "puts it where the migrations of another database are" do
+    generate("--database", "animals") do
+      Rails.application = Class.new(Rails::Application) { config.eager_load = false }.instance # is asked for the first database's
+      ActiveRecord::Base.configurations = { Rails.env => {
+        primary: { adapter: "sqlite3", database: "a.sqlite3" },
+        animals: { adapter: "sqlite3", database: "b.sqlite3", migrations_paths: "db/animals_migrate" }
+      } }
+    end
 
     expect(migrations("db/animals_migrate")).to match [ /\A\d{14}_create_workflow_receipts\.rb\z/ ]
     expect(migrations).to be_empty
-  ensure
-    ActiveRecord::Base.configurations = configurations
   end
 end
