@@ -8,7 +8,7 @@ module Differential
     KEYS = 2
     RUNS_MAX = 4
 
-    DISASTERS_PER_MILLION = 600 # operations: each takes a process
+    DISASTERS_PER_MILLION = 4_000 # operations: each takes a process
 
     def initialize(random)
       @random = random
