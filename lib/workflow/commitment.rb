@@ -28,22 +28,14 @@ module Workflow
       return if @kept
       @kept = true
       @keeping.call(method(:tell))
-    rescue StoreError => error
-      report(error)
+    rescue StandardError => error
+      Report.error(error, handled: true, context: { run_id: @intent.run_id })
     end
 
     private
       # @yield tells in another way
       def tell(hand = nil)
-        (block_given? ? yield : @intent.tell(hand)).tap { forget }
+        (block_given? ? yield : @intent.tell(hand)).tap { @intent.told(@receipts) }
       end
-
-      def forget
-        @intent.told(@receipts)
-      rescue ::ActiveRecord::ActiveRecordError => error
-        report(error)
-      end
-
-      def report(error) = Report.error(error, handled: true, context: { run_id: @intent.run_id })
   end
 end

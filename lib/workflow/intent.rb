@@ -9,6 +9,8 @@ module Workflow
   # be cancelled. Written into the application's database with that transaction (Receipts), told by whoever committed,
   # else by any process that finds it (Recovery). Told twice, it counts once.
   class Intent
+    KINDS = %w[start cancel destroy].freeze
+
     class << self
       # @param class_name [String] of the subject, as the log has it
       # @param token [String, nil] the idempotency key
@@ -33,7 +35,19 @@ module Workflow
 
       # @param row [Receipts::Row] as it was left
       # @return [Intent]
-      def of(row) = new(row.kind, row.run_id, JSON.parse(row.payload, symbolize_names: true))
+      # @raise [ReceiptsInvalid] of a row that another version wrote, or a hand
+      def of(row)
+        facts = JSON.parse(row.payload.to_s, symbolize_names: true) if KINDS.include?(row.kind)
+        facts.is_a?(Hash) ? new(row.kind, row.run_id, facts) : unreadable(row)
+      rescue JSON::ParserError
+        unreadable(row)
+      end
+
+      private
+        def unreadable(row)
+          raise ReceiptsInvalid, "The row #{row.token} of #{Receipts::TABLE} (#{row.kind}) cannot be read by this version of the gem, and stays. " \
+            "Update the gem, or delete the row if nothing is to come of it."
+        end
     end
 
     # @return [String, nil]
@@ -73,7 +87,7 @@ module Workflow
     end
 
     # It was told, and need not be again.
-    # @return [void]
+    # @return [Boolean] whether nobody finds it any more
     def told(receipts) = receipts.done(token)
 
     # The run as it is until the log has it.

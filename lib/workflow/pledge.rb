@@ -53,12 +53,9 @@ module Workflow
     # Claims the await; one that is in doubt is settled first, unless that would be part of the open transaction.
     # @return [Array(Symbol, Hash)] as {Native::Hand#submit}
     def claim(turn_ms)
-      2.times do
-        status, snapshot, @round, @fence = hand.submit(@run_id, @step, Role.by, turn_ms, true)
-        return [ status == :doubtful ? :busy : status, snapshot ] if status != :doubtful || @receipts.open?
-        Pledge.settle([ @run_id, snapshot[:class_name], snapshot[:name].to_s, nil, @step, @round, @fence ])
-      end
-      [ :busy, Workflow.engine.find(@run_id) ]
+      status, snapshot = submit(turn_ms)
+      status, snapshot = submit(turn_ms) if status == :doubtful && settled?(snapshot)
+      [ status, snapshot ]
     end
 
     # @return [Execution] of the method
@@ -80,6 +77,9 @@ module Workflow
       end
       lost if found
       @committing
+    rescue ::ActiveRecord::ActiveRecordError # it has not committed, and is not going to
+      @committing = false
+      raise
     rescue Receipts::Unknown => error
       raise OutcomeUnknown, "Whether the input of #{@step} was accepted is not known: the database could not be reached as the transaction committed " \
         "(#{error.cause&.message.to_s.lines.first&.chomp}). It is looked up before anybody else can submit (run #{@run_id}): by any web or worker " \
@@ -93,10 +93,9 @@ module Workflow
     def at_commit(&accepting)
       @kept = true
       Pledge.add(self)
-      transaction = @receipts.transaction
-      @transaction = transaction
-      transaction.after_commit { keep(&accepting) }
-      transaction.after_rollback { hand.give_back if Pledge.remove(self) }
+      @transaction = @receipts.transaction
+      @transaction.after_commit { keep(&accepting) }
+      @transaction.after_rollback { hand.give_back if Pledge.remove(self) }
     end
 
     # Tells the log, and forgets the receipt when it has been told.
@@ -121,22 +120,37 @@ module Workflow
       def hand = @breath.hand
       def token = Pledge.token(@run_id, @step, @round, @fence)
 
+      def submit(turn_ms)
+        status, snapshot, @round, @fence = hand.submit(@run_id, @step, Role.by, turn_ms, true)
+        [ status, snapshot ]
+      end
+
+      # @return [Boolean] false: it cannot be looked up now; a transaction that may decide it is open yet
+      def settled?(snapshot)
+        return false if @receipts.open?
+        Pledge.settle([ @run_id, snapshot[:class_name], snapshot[:name].to_s, nil, @step, @round, @fence ])
+        true
+      rescue ::ActiveRecord::ActiveRecordError => error
+        Report.error(error, handled: true, context: { run_id: @run_id })
+        false
+      end
+
       # Nothing in here may look as if the transaction had not committed.
       def keep(&accepting)
         return unless Pledge.remove(self)
-        tell(&accepting)
-      rescue StoreError => error
+        begin
+          tell(&accepting)
+        ensure
+          @kept = false
+          release
+        end
+      rescue StandardError => error
         Report.error(error, handled: true, context: { run_id: @run_id })
-      ensure
-        @kept = false
-        release
       end
 
       def forget
         @committing = false
         @receipts.done(token)
-      rescue ::ActiveRecord::ActiveRecordError => error
-        Report.error(error, handled: true, context: { run_id: @run_id })
       end
 
       # Somebody took it for dead, and made sure that its transaction cannot commit.

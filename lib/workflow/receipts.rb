@@ -38,8 +38,10 @@ module Workflow
       def done? = kind == "done"
     end
 
-    @found = ObjectSpace::WeakMap.new
-    @lock = Mutex.new
+    # Where a pool keeps what is known of its table.
+    IVAR = :@workflow_receipts
+
+    @generation = 0
 
     class << self
       # @param klass [Class] of a subject
@@ -87,25 +89,16 @@ module Workflow
         nil
       end
 
+      # @return [Integer] what is known was found out in this one
+      # @api private
+      attr_reader :generation
+
       # Looks again whether there are tables.
       # @api private
       def forget
-        @lock.synchronize { @found = ObjectSpace::WeakMap.new }
+        @generation += 1
         @warned = false
       end
-
-      # @return [Boolean, nil] what is known of a pool
-      # @api private
-      def known(pool)
-        found, at = @lock.synchronize { @found[pool] }
-        found if found || (at && now - at < MISSING_S)
-      end
-
-      # @api private
-      def learn(pool, found) = @lock.synchronize { @found[pool] = [ found, now ] } && found
-
-      private
-        def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
     end
 
     # @param pool [ActiveRecord::ConnectionAdapters::ConnectionPool]
@@ -116,8 +109,11 @@ module Workflow
     # @return [Boolean]
     # @raise [ReceiptsInvalid] when it is not the table that the gem makes
     def there?
-      known = Receipts.known(@pool)
-      known.nil? ? Receipts.learn(@pool, with(&:check)) : known
+      found, at, generation = @pool.instance_variable_get(IVAR)
+      return found if generation == Receipts.generation && (found || now - at < MISSING_S)
+      found = with(&:check)
+      @pool.instance_variable_set(IVAR, [ found, now, Receipts.generation ])
+      found
     end
 
     # The application's transaction that this thread is in; not the one that a test is wrapped in.
@@ -136,7 +132,10 @@ module Workflow
     def within(afresh: false, witness: nil, &block)
       value, ended = nil, false
       @pool.with_connection do |connection|
-        connection.transaction(requires_new: afresh) { ended = block.call.tap { |returned| value = returned } || true }
+        connection.transaction(requires_new: afresh) do
+          value = block.call
+          ended = true
+        end
       end
       value
     rescue Conflict => conflict
@@ -161,8 +160,15 @@ module Workflow
       with { |table| table.insert(Row.new(token, kind, run_id, payload), pending: true) }
     end
 
-    # It was told.
-    def done(token) = with { |table| table.delete(token) }
+    # What the row was for is in the log. A row that cannot be deleted now is found again, and counts once all the same.
+    # @return [Boolean] whether it is gone
+    def done(token)
+      with { |table| table.delete(token) }
+      true
+    rescue ::ActiveRecord::ActiveRecordError => error
+      Report.error(error, handled: true, context: { token: token })
+      false
+    end
 
     # @return [Row, nil]
     def find(token) = with { |table| table.find(token) }
@@ -172,21 +178,14 @@ module Workflow
     # @return [Row, nil]
     # @raise [ActiveRecord::ActiveRecordError]
     def find_or_void(token, run_id)
-      within(afresh: true) do
-        with do |table|
-          table.wait_at_most(WAIT_MS)
-          table.insert(Row.new(token, "void", run_id))
-        end
-      end
-      nil
-    rescue ::ActiveRecord::RecordNotUnique
-      find(token)
+      find(token) unless void(token, run_id)
     end
 
     # Intents that nobody has told the log of, oldest first.
     # @param age_s [Numeric] for at least so long
-    # @return [Array<Row>]
-    def leftovers(age_s) = with { |table| table.pending(Time.now - age_s, PAGE) }
+    # @param skipped [Integer] how many of the first are left out
+    # @return [Array<Row>] at most PAGE
+    def leftovers(age_s, skipped = 0) = with { |table| table.pending(Time.now - age_s, PAGE, skipped) }
 
     # Runs the block in a transaction of its own, of which a receipt is the first part.
     # @param tokens [Array<String>] of the receipt; and of others, which are not to be written any more
@@ -207,21 +206,31 @@ module Workflow
       standing(tokens) or raise
     end
 
-    # Whether a row is committed. Waits for a transaction that has written it and is not over.
+    # Whether a row is committed. Waits a little for a transaction that has written it and is not over.
     # @raise [Unknown] when the database does not say
     def committed?(token)
-      within(afresh: true) do
-        with { |table| table.insert(Row.new(token, "void")) }
-        raise ::ActiveRecord::Rollback
-      end
-      false
-    rescue ::ActiveRecord::RecordNotUnique
-      !find(token).nil?
+      !void(token) { raise ::ActiveRecord::Rollback }
     rescue ::ActiveRecord::ActiveRecordError
       raise Unknown
     end
 
     private
+      def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+
+      # @yield in the transaction
+      # @return [Boolean] false: there is a row
+      def void(token, run_id = nil)
+        within(afresh: true) do
+          with do |table|
+            table.wait_at_most(WAIT_MS)
+            table.insert(Row.new(token, "void", run_id))
+          end
+          yield if block_given?
+        end
+        true
+      rescue ::ActiveRecord::RecordNotUnique
+        false
+      end
 
       def write(tokens, run_id)
         own, *others = tokens

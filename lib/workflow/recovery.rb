@@ -10,7 +10,7 @@ module Workflow
     # What is younger is told by whoever wrote it.
     AGE_S = 5
     # At most so many doubts at a time.
-    PAGE = 100
+    PAGE = 1_000
     # How long the end of a process waits for a look that is going on.
     PATIENCE_S = 1
 
@@ -75,26 +75,36 @@ module Workflow
 
       # A database that cannot be reached is no reason to leave out the others.
       def tell_all(receipts, age_s)
-        receipts.there? ? receipts.leftovers(age_s).count { |row| tell(receipts, row) } : 0
+        receipts.there? ? tell_pages(receipts, age_s) : 0
       rescue ReceiptsInvalid, ::ActiveRecord::ActiveRecordError => error
         Report.error(error, handled: true)
         0
       end
 
+      def tell_pages(receipts, age_s)
+        told = left = 0
+        begin
+          rows = receipts.leftovers(age_s, left)
+          count = rows.count { |row| tell(receipts, row) }
+          told, left = told + count, left + rows.size - count
+        end while rows.size == Receipts::PAGE
+        told
+      end
+
+      # Nor is a row that nothing can be made of a reason to leave out the others: it stays, and is told of each time.
       def tell(receipts, row)
         intent = Intent.of(row)
         outcome, snapshot, events, = intent.tell
         Instrumentation.publish_all(events, Run.new(snapshot)) if outcome == :started
         intent.told(receipts)
-        true
-      rescue DefinitionError, StoreError, ::ActiveRecord::ActiveRecordError => error
+      rescue StandardError => error
         Report.error(error, handled: true, context: { run_id: row.run_id })
         false
       end
 
       def settle(doubt)
         Pledge.settle(doubt) == :ok
-      rescue DefinitionError, StoreError, ::ActiveRecord::ActiveRecordError => error
+      rescue StandardError => error
         Report.error(error, handled: true, context: { run_id: doubt.first })
         false
       end

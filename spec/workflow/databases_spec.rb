@@ -117,6 +117,17 @@ RSpec.describe "the application's databases" do
           "in doubt: whether the input of confirm was accepted (Order, run #{order.workflow.id})" ]
       end
 
+      it "looks once whether the table is there" do
+        orders { now :pay }
+        Order.start(name: "x")
+        GC.start
+        asked = []
+        told = ->(*, payload) { asked << payload[:sql] if payload[:sql].match?(/workflow_receipts/) && payload[:name] == "SCHEMA" }
+        ActiveSupport::Notifications.subscribed(told, "sql.active_record") { 3.times { Order.start(name: "y") } }
+
+        expect(asked).to be_empty
+      end
+
       it "does not cut off a step that destroys its own record" do
         [ false, true ].each do |transaction|
           orders { now :leave, transaction: transaction }

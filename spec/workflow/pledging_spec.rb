@@ -247,6 +247,8 @@ RSpec.describe "submit with the application's transaction" do
         child, said = stopped_before("Order Update")
         expect(recovery.sweep).to eq 0
         expect(doubtful).to eq [ "confirm" ]
+        expect(Order.last.submit(:confirm).errors.full_messages).to match [ /confirm is being submitted/ ]
+        expect(doubtful).to eq [ "confirm" ]
 
         expect(goes_on(child, said)).to eq "true"
         recovery.sweep

@@ -60,6 +60,13 @@ RSpec.describe "start and cancel with the application's transaction" do
           expect([ runs, Order.all.to_a, ReceiptsTable.tokens ]).to all(be_empty)
         end
 
+        it "makes neither when a callback of the record rolls back without a word" do
+          Order.after_create { raise ActiveRecord::Rollback }
+          expect(Order.start(name: "x").workflow).to be_none
+
+          expect([ runs, Order.all.to_a, ReceiptsTable.tokens ]).to all(be_empty)
+        end
+
         it "makes neither when the log cannot be opened" do
           without_log { expect { Order.start(name: "x") }.to raise_error Workflow::StoreError }
 
@@ -253,6 +260,24 @@ RSpec.describe "start and cancel with the application's transaction" do
 
         expect(recovery.sweep(age_s: 0)).to eq 2
         expect([ ReceiptsTable.tokens, runs.size ]).to eq [ [], 2 ]
+      end
+
+      it "is told by any process whatever else there is in the table, which stays, and is told of" do
+        orders { await :confirm }
+        order = Order.create!(name: "x")
+        receipts = Workflow::Receipts.of(Order)
+        { nonsense: "{", listed: "[]", later: "{}" }.each { |token, payload| receipts.intend(token.to_s, token == :later ? "later_kind" : "start", "1", payload) }
+        Order.transaction { Workflow::Intent.start("Order").about(Workflow::Subject.of(order), Order.workflow).write(receipts) }
+        stub_const("Workflow::Receipts::PAGE", 1)
+        said = StringIO.new
+        Workflow.configure { |c| c.logger = Logger.new(said) }
+        2.times.map { Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0) }.then { |told| expect(told).to eq [ 1, 0 ] }
+
+        expect(order.workflow).to be_waiting
+        expect(ReceiptsTable.pending).to contain_exactly("nonsense", "listed", "later")
+        expect(said.string).to match(/ReceiptsInvalid: The row later of workflow_receipts \(later_kind\) cannot be read by this version of the gem/)
+      ensure
+        Workflow.configure { |c| c.logger = nil }
       end
 
       def undeletable(kind)

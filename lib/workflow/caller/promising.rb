@@ -16,24 +16,33 @@ module Workflow
         # @param key [String, nil] what is started with it, is started once
         # @yieldreturn [Array<String>, nil] the tags of the saved object; nil: it is invalid
         # @return [Run, false]
-        def promise(receipts, definition, key: nil, **facts)
+        def promise(receipts, definition, key: nil, **facts, &saving)
           open = open_run(definition) if subject.identified?
           return open if open
           intent = Intent.start(subject.class_name, token: key)
-          run = receipts.within(afresh: !key.nil?, witness: intent.token) do
-            receipts.claim(intent.key_token, intent.run_id) if key
-            tags = yield
-            tags ? promise_run(receipts, definition, intent.about(subject, definition, tags: tags, **facts)) : false
-          end
-          @commitment.keep unless !run || receipts.open? # the end of the transaction may not have been heard of
+          run = within_transaction(receipts, definition, intent, key, facts, &saving)
+          @commitment&.keep unless receipts.open? # the end of the transaction may not have been heard of
           raise @fault if @raising && @fault
-          run
+          run || false
         rescue Receipts::Taken => taken
           started_with(receipts, taken.row, definition)
         rescue Receipts::Unknown => error
-          raise OutcomeUnknown, "Whether the #{klass} was saved and run #{intent.run_id} starts is not known: the database could not be reached as the transaction " \
-            "committed (#{error.cause&.message.to_s.lines.first&.chomp}). If it was, the run starts by itself. Look for it with #{klass}.workflows, or start " \
-            "with a key:, which can be repeated."
+          raise OutcomeUnknown, unheard_of(intent, error.cause)
+        end
+
+        # @return [Run, nil] nil: it is invalid, and nothing of it is there
+        def within_transaction(receipts, definition, intent, key, facts)
+          receipts.within(afresh: !key.nil?, witness: intent.token) do
+            receipts.claim(intent.key_token, intent.run_id) if key
+            tags = yield or raise ::ActiveRecord::Rollback
+            promise_run(receipts, definition, intent.about(subject, definition, tags: tags, **facts))
+          end
+        end
+
+        def unheard_of(intent, error)
+          "Whether the #{klass} was saved and run #{intent.run_id} starts is not known: the database could not be reached as the transaction committed " \
+            "(#{error&.message.to_s.lines.first&.chomp}). If it was, the run starts by itself. Look for it with #{klass}.workflows, or start with a " \
+            "key:, which can be repeated."
         end
 
         # By another, whose transaction has committed; it may not have told the log yet.

@@ -51,8 +51,8 @@ module Workflow
       def find(token) = rows(selected.where(arel[:token].eq(quoted(token)))).first
 
       # @return [Array<Row>] oldest first
-      def pending(before, limit)
-        rows(selected.where(arel[:pending_since].lteq(quoted(before))).order(arel[:pending_since], arel[:token]).take(limit))
+      def pending(before, limit, skipped)
+        rows(selected.where(arel[:pending_since].lteq(quoted(before))).order(arel[:pending_since], arel[:token]).take(limit).skip(skipped))
       end
 
       private

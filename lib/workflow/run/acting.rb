@@ -47,7 +47,7 @@ module Workflow
 
       private
         def refuse_second
-          if !ended? && steps.any? { |step| step.waiting? || step.doubtful? }
+          unless ended? # an open run is in nobody's way but its own
             raise NotPending, "#{snapshot[:key]}: an input is being submitted, or it is looked up whether one was accepted. Try again when that is over (run #{id})."
           end
           open = Run.current(Subject.of(subject), name)

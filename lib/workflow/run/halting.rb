@@ -14,7 +14,8 @@ module Workflow
       # @example
       #   order.workflow.cancel(reason: "the customer called")
       def cancel(reason: nil)
-        receipts = Receipts.in_transaction(subject_class) if id
+        klass = subject_class if id
+        receipts = Receipts.in_transaction(klass) if klass
         return cancel_at_commit(receipts, reason&.to_s) if receipts
         halted(:cancel, Workflow.engine.cancel(running_id(:cancel), nil, reason&.to_s, Role.by))
       end
@@ -65,8 +66,6 @@ module Workflow
           raise NotPending, "#{name}: there is nothing to #{verb} yet. The run starts when its transaction commits (run #{id})." if promised?
           id
         end
-
-        def subject_class = @subject ? @subject.class : Declarations.class_of(snapshot[:class_name])
 
         def cancel_at_commit(receipts, reason)
           reload

@@ -40,8 +40,11 @@ module Workflow
 
         def pinned_names = snapshot[:steps].map { |facts| facts[:name] }
 
-        # What the present code says of the workflow, if it knows the class: of the object's own class when the object
-        # is at hand, else of the class that the log has.
+        # The object's own class when the object is at hand, else the one that the log has.
+        # @return [Class, nil] nil: this process does not know it
+        def subject_class = @subject ? @subject.class : Declarations.class_of(snapshot[:class_name])
+
+        # What the present code says of the workflow, if it knows the class.
         def present_code
           return if name.start_with?(".")
           klass = subject_class

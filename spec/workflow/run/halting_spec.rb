@@ -46,6 +46,12 @@ RSpec.describe Workflow::Run::Halting do
   end
 
   describe "cancel" do
+    it "cancels a run of a class that this process does not know" do
+      run = order { await :confirm }.new.start
+      hide_const("Order")
+      expect(Workflow::Run.new(Workflow.engine.find(run.id)).cancel).to be_cancelled
+    end
+
     it "cancels at once what nobody holds, and says why" do
       run = order { now :reserve; later :charge; await :confirm; now :ship }.new.start
       expect(run.cancel(reason: "out of stock")).to equal run
