@@ -9,6 +9,7 @@ require_relative "../bin/support/waiting"
 require_relative "../bin/support/eventually"
 require_relative "support/application_database" # its hook is to be the outermost
 require_relative "support/replay"
+require_relative "support/watchdog"
 
 # An example's own store, and what it needs to see steps run.
 module StoreOfItsOwn
@@ -56,6 +57,7 @@ end
 
 RSpec.configure do |config|
   config.disable_monkey_patching!
+  config.before(:suite) { Watchdog.watch(config.reporter) }
   config.order = :random
   Kernel.srand config.seed
   config.expect_with(:rspec) { |expectations| expectations.include_chain_clauses_in_custom_matcher_descriptions = true }
