@@ -24,6 +24,7 @@ struct answer {
     enum wf_step_status steps[STEPS_MAX];
     uint32_t attempts[STEPS_MAX], rounds[STEPS_MAX], crashes[STEPS_MAX];
     char reason[64];
+    int64_t scheduled_ms[STEPS_MAX];
 };
 
 static inline struct wf_bytes text(const char *string)
@@ -78,6 +79,7 @@ static inline struct answer decode(struct wf_bytes bytes, int64_t id)
             answer.attempts[i] = state.steps[i].attempt;
             answer.rounds[i] = state.steps[i].round;
             answer.crashes[i] = state.steps[i].crashes;
+            answer.scheduled_ms[i] = state.steps[i].scheduled_ms;
         }
     }
     wf_state_destroy(&state);
