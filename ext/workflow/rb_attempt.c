@@ -149,12 +149,6 @@ static bool ask(void *context, int64_t wait_ms)
     return true;
 }
 
-/* A read ends by itself. */
-static void never_mind(void *context)
-{
-    (void)context;
-}
-
 static VALUE hand_check(VALUE self)
 {
     static const char *const halts[] = {"", "timeout", "lost", "cancelled", "stopping"};
@@ -163,8 +157,6 @@ static VALUE hand_check(VALUE self)
 
     if (!asking.halt && wf_hand_asks(hand)) {
         struct rb_wf_wait wait = {.run = ask,
-                                  .interrupt = never_mind,
-                                  .reset = never_mind,
                                   .context = &asking,
                                   .away = rb_wf_hand_away(hand),
                                   .until_ms = wf_clock_mono_ms()};

@@ -30,7 +30,9 @@ static void unblock(void *context)
 {
     struct call *call = context;
 
-    call->wait->interrupt(call->wait->context);
+    if (call->wait->interrupt) {
+        call->wait->interrupt(call->wait->context);
+    }
 }
 
 static VALUE check_interrupts(VALUE unused)
@@ -43,7 +45,9 @@ static void go(struct call *call, bool sliced)
 {
     int64_t left_ms = call->wait->until_ms - wf_clock_mono_ms();
 
-    call->wait->reset(call->wait->context);
+    if (call->wait->reset) {
+        call->wait->reset(call->wait->context);
+    }
     call->called = false;
     call->wait_ms = left_ms > 0 ? left_ms : 0;
     if (sliced && call->wait_ms > SLICE_MS) {
@@ -85,6 +89,38 @@ void rb_wf_leave(struct rb_wf_wait *wait)
         }
         rb_jump_tag(raised);
     }
+}
+
+struct once {
+    void (*run)(void *context), (*undo)(void *context);
+    void *context;
+};
+
+static bool once_run(void *context, int64_t wait_ms)
+{
+    struct once *once = context;
+
+    (void)wait_ms;
+    once->run(once->context);
+    return true;
+}
+
+static void once_undo(void *context)
+{
+    struct once *once = context;
+
+    if (once->undo) {
+        once->undo(once->context);
+    }
+}
+
+void rb_wf_leave_once(void (*run_once)(void *), void (*undo)(void *), void *context)
+{
+    struct once once = {run_once, undo, context};
+    struct rb_wf_wait wait = {
+        .run = once_run, .ensure = once_undo, .context = &once, .until_ms = wf_clock_mono_ms()};
+
+    rb_wf_leave(&wait);
 }
 
 int64_t rb_wf_until_ms(VALUE wait_ms)

@@ -23,18 +23,11 @@ struct query {
     VALUE (*convert)(VALUE query); /* of the rows */
 };
 
-static bool run(void *context, int64_t wait_ms)
+static void run(void *context)
 {
     struct query *query = context;
 
-    (void)wait_ms;
     query->status = query->read(query);
-    return true;
-}
-
-static void never_mind(void *context)
-{
-    (void)context;
 }
 
 static void forget(void *context)
@@ -61,19 +54,12 @@ static VALUE carefully(struct query *query, VALUE (*call)(VALUE))
 
 static VALUE fill(VALUE query);
 
-/* Reads end by themselves: nothing interrupts them; what came meanwhile is raised before or after. */
 static VALUE ask(struct query *query)
 {
-    struct rb_wf_wait wait = {.run = run,
-                              .interrupt = never_mind,
-                              .reset = never_mind,
-                              .ensure = forget,
-                              .context = query,
-                              .until_ms = rb_wf_until_ms(INT2FIX(0))};
     VALUE value = Qnil;
 
     carefully(query, fill);
-    rb_wf_leave(&wait);
+    rb_wf_leave_once(run, forget, query);
     if (!query->status && query->convert) {
         value = carefully(query, query->convert);
     }
@@ -412,10 +398,8 @@ static VALUE engine_doubts(VALUE self, VALUE limit)
     return ask(&query);
 }
 
-void rb_wf_init_query(VALUE native)
+void rb_wf_init_query(VALUE engine)
 {
-    VALUE engine = rb_const_get(native, rb_intern("Engine"));
-
     rb_define_method(engine, "search", engine_search, 3);
     rb_define_method(engine, "count", engine_count, 2);
     rb_define_method(engine, "ids", engine_ids, 2);

@@ -34,20 +34,12 @@ struct rebuilding {
     struct wf_error error;
 };
 
-static bool rebuild(void *context, int64_t wait_ms)
+static void rebuild(void *context)
 {
     struct rebuilding *rebuilding = context;
 
-    (void)wait_ms;
     rebuilding->status = wf_rebuild(&wf_store_sqlite, rebuilding->from, rebuilding->to,
                                     &rebuilding->runs, &rebuilding->error);
-    return true;
-}
-
-/* It ends by itself, and leaves nothing to undo. */
-static void never_mind(void *context)
-{
-    (void)context;
 }
 
 static VALUE native_rebuild(VALUE self, VALUE from, VALUE to)
@@ -56,14 +48,9 @@ static VALUE native_rebuild(VALUE self, VALUE from, VALUE to)
           to_copy = rb_str_new_frozen(StringValue(to));
     struct rebuilding rebuilding = {.from = StringValueCStr(from_copy),
                                     .to = StringValueCStr(to_copy)};
-    struct rb_wf_wait wait = {.run = rebuild,
-                              .interrupt = never_mind,
-                              .reset = never_mind,
-                              .context = &rebuilding,
-                              .until_ms = rb_wf_until_ms(INT2FIX(0))};
 
     (void)self;
-    rb_wf_leave(&wait);
+    rb_wf_leave_once(rebuild, NULL, &rebuilding);
     RB_GC_GUARD(from_copy);
     RB_GC_GUARD(to_copy);
     rb_wf_check(rebuilding.status, &rebuilding.error);
@@ -83,5 +70,4 @@ void Init_workflow(void)
     rb_wf_init_definition(native);
     rb_wf_init_engine(native);
     rb_wf_init_hand(native);
-    rb_wf_init_query(native);
 }

@@ -2,8 +2,9 @@
  * Shared by the glue only: classes, the bridge out of the interpreter's lock, and conversions.
  *
  * Reading order: workflow.c (what Ruby sees), rb_leave.c (the one place that leaves the GVL),
- * rb_engine.c, rb_hand.c, rb_definition.c (one class each), rb_query.c (the engine's reads of many runs), rb_value.c (states, events and work as Ruby
- * values), rb_error.c (the only raise).
+ * rb_engine.c, rb_hand.c, rb_definition.c (one class each), rb_read.c, rb_query.c and rb_append.c (the engine's reads of one
+ * run, of many, and what it appends), rb_attempt.c (what a hand does while an attempt runs), rb_value.c (states, events and
+ * work as Ruby values), rb_error.c (the only raise).
  */
 #ifndef RB_WORKFLOW_H
 #define RB_WORKFLOW_H
@@ -22,7 +23,7 @@ void rb_wf_check(enum wf_status status, const struct wf_error *error); /* raises
 
 /* `run` is called without the lock, again and again until it returns true; in between, Ruby's interrupts
  * are looked at, which may raise. `interrupt` makes a running `run` return early; `reset` is called before
- * each call. If something is raised, `ensure` (may be NULL) is called with the lock before it goes on. */
+ * each call; both are NULL where it ends by itself. If something is raised, `ensure` (may be NULL) is called with the lock before it goes on. */
 struct rb_wf_wait {
     bool (*run)(void *context, int64_t wait_ms);
     void (*interrupt)(void *context);
@@ -34,6 +35,10 @@ struct rb_wf_wait {
 };
 
 void rb_wf_leave(struct rb_wf_wait *wait);
+
+/* The same for what ends by itself: what came meanwhile is raised before or after it. `undo` (may be NULL) is called, if
+ * something is raised, with whatever `run` has brought, if it was called. */
+void rb_wf_leave_once(void (*run)(void *context), void (*undo)(void *context), void *context);
 
 /* The end, on the monotonic clock, of a wait of so many milliseconds; negative is none, the most a day. */
 int64_t rb_wf_until_ms(VALUE wait_ms);
@@ -63,8 +68,14 @@ bool *rb_wf_hand_away(struct wf_hand *hand); /* true while a thread waits with i
 /* ---- rb_attempt.c: what a hand does while an attempt runs ---- */
 void rb_wf_init_attempt(VALUE hand);
 
+/* ---- rb_read.c ---- */
+void rb_wf_init_read(VALUE engine);
+
+/* ---- rb_append.c ---- */
+void rb_wf_init_append(VALUE engine);
+
 /* ---- rb_query.c ---- */
-void rb_wf_init_query(VALUE native);
+void rb_wf_init_query(VALUE engine);
 /* A binary String of tags as a state keeps them, of [name, value, …]; "" for nil. `once`: no name
  * twice. PayloadTooLarge, ArgumentError, TypeError */
 VALUE rb_wf_tags(VALUE names_and_values, bool once);

@@ -20,73 +20,67 @@ static bool again(enum wf_status status, struct wf_buffer *rows, size_t len)
     return status == WF_INTERRUPTED;
 }
 
-static enum wf_status copy_run(struct wf_engine *engine, struct wf_store *store,
-                               enum wf_status status, const struct wf_run_row *row, int64_t *run_id,
-                               struct wf_buffer *state)
+/* What a run is found by: its id; or the token that it was started with, in its class; or a key that it has now. */
+struct sought {
+    int64_t run_id;
+    struct wf_bytes class_name, token, key;
+};
+
+static enum wf_status load(struct wf_engine *engine, struct wf_store *store,
+                           const struct sought *sought, struct wf_run_row *row,
+                           struct wf_error *error)
 {
-    if (!status) {
-        *run_id = row->id;
-        wf_buffer_clear(state);
-        wf_buffer_put(state, row->state.ptr, row->state.len);
-        wf_state_put_doubts(state, row->doubts);
+    if (sought->run_id) {
+        return engine->does->run_load(store, sought->run_id, row, error);
     }
-    wf_readers_give(&engine->readers, store);
+    if (sought->token.len) {
+        return engine->does->run_keyed(store, sought->class_name, sought->token, row, error);
+    }
+    return engine->does->run_find(store, sought->key, row, error);
+}
+
+static enum wf_status find(struct wf_engine *engine, struct sought sought, int64_t *run_id,
+                           struct wf_buffer *state, struct wf_error *error)
+{
+    struct wf_run_row row;
+    struct wf_store *store;
+    enum wf_status status;
+
+    do {
+        status = lend(engine, &store, error);
+        if (status) {
+            return status;
+        }
+        status = load(engine, store, &sought, &row, error);
+        if (!status) {
+            *run_id = row.id;
+            wf_buffer_clear(state);
+            wf_buffer_put(state, row.state.ptr, row.state.len);
+            wf_state_put_doubts(state, row.doubts);
+        }
+        wf_readers_give(&engine->readers, store);
+    } while (again(status, NULL, 0));
     return !status && state->failed ? WF_NO_MEMORY : status;
 }
 
 enum wf_status wf_engine_find(struct wf_engine *engine, int64_t run_id, struct wf_buffer *state,
                               struct wf_error *error)
 {
-    struct wf_run_row row;
-    struct wf_store *store;
-    enum wf_status status;
-
-    do {
-        status = lend(engine, &store, error);
-        if (status) {
-            return status;
-        }
-        status = engine->does->run_load(store, run_id, &row, error);
-        status = copy_run(engine, store, status, &row, &run_id, state);
-    } while (again(status, NULL, 0));
-    return status;
+    return find(engine, (struct sought){.run_id = run_id}, &run_id, state, error);
 }
 
 enum wf_status wf_engine_current(struct wf_engine *engine, struct wf_bytes key, int64_t *run_id,
                                  struct wf_buffer *state, struct wf_error *error)
 {
-    struct wf_run_row row;
-    struct wf_store *store;
-    enum wf_status status;
-
-    do {
-        status = lend(engine, &store, error);
-        if (status) {
-            return status;
-        }
-        status = engine->does->run_find(store, key, &row, error);
-        status = copy_run(engine, store, status, &row, run_id, state);
-    } while (again(status, NULL, 0));
-    return status;
+    return find(engine, (struct sought){.key = key}, run_id, state, error);
 }
 
 enum wf_status wf_engine_keyed(struct wf_engine *engine, struct wf_bytes class_name,
                                struct wf_bytes token, int64_t *run_id, struct wf_buffer *state,
                                struct wf_error *error)
 {
-    struct wf_run_row row;
-    struct wf_store *store;
-    enum wf_status status;
-
-    do {
-        status = lend(engine, &store, error);
-        if (status) {
-            return status;
-        }
-        status = engine->does->run_keyed(store, class_name, token, &row, error);
-        status = copy_run(engine, store, status, &row, run_id, state);
-    } while (again(status, NULL, 0));
-    return status;
+    return find(engine, (struct sought){.class_name = class_name, .token = token}, run_id, state,
+                error);
 }
 
 static enum wf_status look_at_claim(struct wf_engine *engine, struct wf_store *store,

@@ -1,0 +1,214 @@
+/*
+ * What Workflow::Native::Engine appends without a hand: words of operators, inputs that are kept, and the settling of what
+ * is in doubt. Each waits for its answer, [symbol, snapshot, events].
+ */
+#include "workflow.h"
+
+static VALUE engine_reserve(VALUE self)
+{
+    return rb_wf_run_id(wf_engine_reserve(rb_wf_engine(self)));
+}
+
+static VALUE refusal(enum wf_status status)
+{
+    switch (status) {
+    case WF_OK:
+        return ID2SYM(rb_intern("ok"));
+    case WF_BUSY:
+        return ID2SYM(rb_intern("busy"));
+    case WF_NOT_PENDING:
+    case WF_STALE:
+        return ID2SYM(rb_intern("not_pending"));
+    case WF_NOT_WAITING:
+        return ID2SYM(rb_intern("not_waiting"));
+    case WF_NOT_FOUND:
+        return ID2SYM(rb_intern("not_found"));
+    default:
+        return Qnil;
+    }
+}
+
+struct told {
+    struct wf_op *op;
+    VALUE snapshot, events;
+};
+
+static VALUE tell(VALUE context)
+{
+    struct told *told = (struct told *)context;
+    struct wf_op *op = told->op;
+
+    told->snapshot =
+        op->state.len ? rb_wf_snapshot(op->answered_id, wf_buffer_bytes(&op->state)) : Qnil;
+    told->events = rb_ary_new();
+    if (op->row.len) {
+        rb_wf_events(0, op->answered_id, op->version, wf_buffer_bytes(&op->row), 0, told->events);
+    }
+    return Qnil;
+}
+
+/* Waits, reads the answer, finishes the op. Raises the store's failures; returns the rest. */
+static enum wf_status answer(VALUE self, struct told *told)
+{
+    struct wf_engine *engine = rb_wf_engine(self);
+    struct wf_op *op = told->op;
+    enum wf_status status;
+    struct wf_error error;
+    int raised = 0;
+
+    rb_wf_answer(engine, NULL, op, NULL);
+    rb_protect(tell, (VALUE)told, &raised);
+    status = op->status;
+    error = op->error;
+    wf_op_finish(engine, NULL, op);
+    if (raised) {
+        rb_jump_tag(raised);
+    }
+    if (NIL_P(refusal(status))) {
+        rb_wf_check(status, &error);
+    }
+    return status;
+}
+
+static VALUE change(VALUE self, struct wf_op *op)
+{
+    struct told told = {.op = op, .snapshot = Qnil, .events = Qnil};
+    enum wf_status status = answer(self, &told);
+
+    return rb_ary_new_from_args(3, refusal(status), told.snapshot, told.events);
+}
+
+static struct wf_op *prepare_change(VALUE self, VALUE run_id, VALUE step, enum wf_command_kind kind)
+{
+    struct wf_bytes name = rb_wf_bytes(step);
+    int64_t id = rb_wf_to_run_id(run_id);
+    struct wf_op *op = wf_op_prepare(rb_wf_engine(self), NULL, WF_OP_CHANGE);
+
+    if (!op) {
+        rb_wf_raise_status(WF_NO_MEMORY);
+    }
+    op->run_id = id;
+    op->step = wf_op_keep(op, name);
+    op->command.kind = kind;
+    return op;
+}
+
+static VALUE engine_later(VALUE self, VALUE run_id, VALUE step)
+{
+    return change(self, prepare_change(self, run_id, step, WF_COMMAND_HURRY));
+}
+
+static VALUE engine_retry(VALUE self, VALUE run_id, VALUE definition, VALUE from, VALUE by)
+{
+    struct wf_definition *options = rb_wf_definition(definition);
+    struct wf_bytes name = rb_wf_bytes(by);
+    struct wf_op *op = prepare_change(self, run_id, from, WF_COMMAND_RETRY);
+
+    op->definition = wf_definition_retain(options);
+    op->command.by = wf_op_keep(op, name);
+    return change(self, op);
+}
+
+static VALUE halt(VALUE self, VALUE run_id, VALUE step, enum wf_command_kind kind, VALUE definition,
+                  VALUE reason, VALUE by)
+{
+    struct wf_definition *options = rb_wf_definition(definition);
+    struct wf_bytes why = rb_wf_bytes(reason), author = rb_wf_bytes(by);
+    struct wf_op *op;
+
+    rb_wf_check_len(reason, WF_SUBJECT_LEN_MAX, "a reason");
+    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
+    op = prepare_change(self, run_id, step, kind);
+    op->definition = wf_definition_retain(options);
+    op->command.reason = wf_op_keep(op, why);
+    op->command.by = wf_op_keep(op, author);
+    return change(self, op);
+}
+
+static VALUE engine_cancel(VALUE self, VALUE run_id, VALUE definition, VALUE reason, VALUE by)
+{
+    return halt(self, run_id, Qnil, WF_COMMAND_CANCEL, definition, reason, by);
+}
+
+static VALUE engine_pause(VALUE self, VALUE run_id, VALUE reason, VALUE by)
+{
+    return halt(self, run_id, Qnil, WF_COMMAND_PAUSE, Qnil, reason, by);
+}
+
+static VALUE engine_resume(VALUE self, VALUE run_id, VALUE definition, VALUE by)
+{
+    return halt(self, run_id, Qnil, WF_COMMAND_RESUME, definition, Qnil, by);
+}
+
+static VALUE engine_skip(VALUE self, VALUE run_id, VALUE step, VALUE definition, VALUE reason,
+                         VALUE by)
+{
+    if (!rb_wf_bytes(step).len) {
+        rb_wf_refuse("which step is to be skipped has to be said");
+    }
+    return halt(self, run_id, step, WF_COMMAND_OMIT, definition, reason, by);
+}
+
+static VALUE engine_keep(VALUE self, VALUE run_id, VALUE step, VALUE definition, VALUE input,
+                         VALUE by)
+{
+    struct wf_definition *options = rb_wf_definition(definition);
+    struct wf_bytes name = rb_wf_bytes(by), payload = rb_wf_bytes(input);
+    struct wf_op *op;
+
+    rb_wf_bytes(step);
+    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
+    rb_wf_check_len(input, WF_PAYLOAD_LEN_MAX, "an input");
+    op = prepare_change(self, run_id, step, WF_COMMAND_KEEP);
+    op->definition = wf_definition_retain(options);
+    op->command.by = wf_op_keep(op, name);
+    op->command.payload = wf_op_keep(op, payload);
+    return change(self, op);
+}
+
+/* (run_id, step, round, fence, definition, accepted, input, by) */
+static VALUE engine_settle(VALUE self, VALUE run_id, VALUE step, VALUE round, VALUE fence,
+                           VALUE definition, VALUE accepted, VALUE input, VALUE by)
+{
+    struct wf_definition *options = rb_wf_definition(definition);
+    struct wf_bytes name = rb_wf_bytes(by), payload = rb_wf_bytes(input);
+    uint32_t of_round = NUM2UINT(round);
+    int64_t of_fence = NUM2LL(fence);
+    struct told told = {.snapshot = Qnil, .events = Qnil};
+    enum wf_status status;
+
+    if (!rb_wf_bytes(step).len) {
+        rb_wf_refuse("which step is to be settled has to be said");
+    }
+    if (RTEST(accepted) && !options) {
+        rb_wf_refuse("an input that is accepted needs a definition");
+    }
+    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
+    rb_wf_check_len(input, WF_PAYLOAD_LEN_MAX, "an input");
+    told.op =
+        prepare_change(self, run_id, step, RTEST(accepted) ? WF_COMMAND_ACCEPT : WF_COMMAND_LET_GO);
+    told.op->kind = WF_OP_SETTLE;
+    told.op->round = of_round;
+    told.op->fence = of_fence;
+    told.op->definition = wf_definition_retain(options);
+    told.op->command.by = wf_op_keep(told.op, name);
+    told.op->command.payload = wf_op_keep(told.op, payload);
+    status = answer(self, &told);
+    RB_GC_GUARD(definition);
+    return rb_ary_new_from_args(
+        3, status == WF_OK || status == WF_NOT_FOUND ? refusal(status) : ID2SYM(rb_intern("stale")),
+        told.snapshot, told.events);
+}
+
+void rb_wf_init_append(VALUE engine)
+{
+    rb_define_method(engine, "reserve", engine_reserve, 0);
+    rb_define_method(engine, "later", engine_later, 2);
+    rb_define_method(engine, "retry", engine_retry, 4);
+    rb_define_method(engine, "cancel", engine_cancel, 4);
+    rb_define_method(engine, "pause", engine_pause, 3);
+    rb_define_method(engine, "resume", engine_resume, 3);
+    rb_define_method(engine, "skip", engine_skip, 5);
+    rb_define_method(engine, "keep", engine_keep, 5);
+    rb_define_method(engine, "settle", engine_settle, 8);
+}
