@@ -12,7 +12,7 @@ module Differential
     SEQUENCE = 60 # operations
     SHORTEN_S = 8
     API_EVERY = 15
-    TELL_EVERY = 5_000 # sequences
+    TELL_EVERY = 1_000 # sequences
 
     # How often each kind of operation did something: of the native sequences, and of those through the API.
     # @return [Hash{Symbol=>Integer}]

@@ -4,25 +4,31 @@
 class Watchdog
   class Hung < Exception; end # rubocop:disable Lint/InheritException -- no rescue of the example's is to take it
 
-  # Far beyond the slowest example on the slowest machine.
-  LIMIT_S = 600
+  # Far beyond the slowest example on the slowest machine, or what that says meanwhile.
+  LIMIT_S = ENV["LONG"] ? 3600 : 600
   # How long what an example leaves behind it may take to end once it was interrupted.
   GRACE_S = 60
 
-  EVENTS = %i[example_group_started example_started example_finished example_group_finished].freeze
+  EVENTS = {
+    example_group_started: ->(about) { about.group.location },
+    example_started: ->(about) { about.example.location },
+    example_finished: ->(about) { about.example.location },
+    example_group_finished: ->(about) { about.group.location },
+    message: :message.to_proc
+  }.freeze
 
-  def self.watch(reporter) = reporter.register_listener(new, *EVENTS, :stop)
+  def self.watch(reporter) = reporter.register_listener(new, *EVENTS.keys, :stop)
 
   def initialize
     @lock, @changed, @steps = Mutex.new, ConditionVariable.new, 0
     @thread = Thread.new { watch }
   end
 
-  EVENTS.each do |event|
-    define_method(event) do |notification|
+  EVENTS.each do |event, where|
+    define_method(event) do |about|
       @lock.synchronize do
         @steps += 1
-        @what = "#{event} #{(notification.respond_to?(:example) ? notification.example : notification.group).then { |it| "#{it.location} #{it.description}" }}"
+        @what = "#{event} #{where.call(about)}"
         @changed.signal
       end
     end
