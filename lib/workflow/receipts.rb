@@ -64,9 +64,8 @@ module Workflow
       # @return [Receipts, nil] nil: there is no database
       def at(klass)
         return unless defined?(::ActiveRecord::Base)
-        return new(klass.connection_pool) if Subject.record?(klass)
-        base = ::ActiveRecord::Base
-        pool = base.connection_handler.retrieve_connection_pool(base.connection_specification_name, role: base.current_role, shard: base.current_shard)
+        record = Subject.record?(klass)
+        pool = writing_pool(record ? klass : ::ActiveRecord::Base) || (klass.connection_pool if record)
         new(pool) if pool
       end
 
@@ -99,6 +98,12 @@ module Workflow
         @generation += 1
         @warned = false
       end
+
+      private
+        # Also where it is read from a replica just now: what counts is the transaction that may write.
+        def writing_pool(klass)
+          klass.connection_handler.retrieve_connection_pool(klass.connection_specification_name, role: ::ActiveRecord.writing_role, shard: klass.current_shard)
+        end
     end
 
     # @param pool [ActiveRecord::ConnectionAdapters::ConnectionPool]

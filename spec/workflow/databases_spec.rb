@@ -175,6 +175,31 @@ RSpec.describe "the application's databases" do
         expect(order.submit(:confirm)).to be_accepted
       end
 
+      it "counts with the writer's transaction, whatever is read from a replica meanwhile" do
+        orders { await :confirm }
+        order = Order.create!(name: "x")
+        from_replica do
+          expect(order.start).to be_waiting # outside of any transaction
+          expect { order.submit(:confirm) }.to raise_error ActiveRecord::ReadOnlyError
+        end
+        Order.transaction do
+          from_replica { expect { order.workflow.cancel }.to raise_error ActiveRecord::ReadOnlyError }
+          order.workflow.cancel
+          from_replica { expect(order.workflow).to be_waiting }
+          rolled_back
+        end
+
+        expect(order.workflow).to be_waiting
+      end
+
+      def from_replica(&)
+        base = ActiveRecord::Base
+        base.connection_handler.establish_connection(base.connection_db_config, owner_name: base, role: :reading)
+        base.connected_to(role: :reading, &)
+      ensure
+        base.connection_handler.remove_connection_pool("ActiveRecord::Base", role: :reading)
+      end
+
       it "is in the log though the database is away, and waits for it" do
         orders { later :pay, transaction: true, retries: 3, backoff: 0.1; await :confirm }
         order = Order.start(name: "x")
