@@ -254,6 +254,11 @@ static VALUE engine_stats(VALUE self)
     return hash;
 }
 
+static VALUE engine_now_ms(VALUE self)
+{
+    return LL2NUM(wf_clock_wall_ms(&rb_wf_engine(self)->clock));
+}
+
 static VALUE engine_travel(VALUE self, VALUE ms)
 {
     int64_t distance_ms = NUM2LL(ms);
@@ -289,6 +294,7 @@ void rb_wf_init_engine(VALUE native)
     rb_define_method(class, "in_hand", engine_in_hand, 0);
     rb_define_method(class, "attended?", engine_is_attended, 0);
     rb_define_method(class, "stats", engine_stats, 0);
+    rb_define_method(class, "now_ms", engine_now_ms, 0);
     rb_define_method(class, "travel", engine_travel, 1);
     rb_define_method(class, "hand", engine_hand, 0);
 }

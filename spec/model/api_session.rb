@@ -252,8 +252,9 @@ module Differential
       def claimed_before(early)
         early.select! { |claim| claim.run.ended? }
         @unbegun ||= early.any? { |claim| !claim.errand? && part(claim.step, @present)[:once] }
-        (engine.in_hand - @seats.size).times do
-          message = @door.hear("what was claimed before the run was over") { |arrival| arrival.is_a?(Door::Arrival) }
+        all_heard = -> { engine.in_hand <= @seats.size }
+        until all_heard.call
+          message = @door.hear("what was claimed before the run was over", vain: all_heard) { |arrival| arrival.is_a?(Door::Arrival) } or break
           claim = early.find { |candidate| @ids[candidate.run.number] == message.run_id && named(candidate.step, @present) == message.step }
           claim ? landed(claim, message, nil) : same("what runs", nil, message)
         end

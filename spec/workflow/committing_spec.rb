@@ -96,8 +96,8 @@ RSpec.describe "a step with transaction: true" do
         expect(Workflow::Receipts.of(Order).once([ token(run) ], run.id) { raise "run" }).to have_attributes(kind: "void", done?: false)
       end
 
-      it "is done once though its process is killed after the commit, before the log heard of it" do
-        orders { pay_once }
+      # The order of a process that died when it had paid, before the log heard of it.
+      def killed_after_its_commit
         Workflow.runtime.stop
         child, said = fork_child do |out|
           order = Order.create!(name: "x")
@@ -105,8 +105,12 @@ RSpec.describe "a step with transaction: true" do
           out.puts order.id
           order.start
         end
-        order = Order.find(read_line(said, "the child").to_i)
-        Process.wait(child)
+        Order.find(read_line(said, "the child").to_i).tap { Process.wait(child) }
+      end
+
+      it "is done once though its process is killed after the commit, before the log heard of it" do
+        orders { pay_once }
+        order = killed_after_its_commit
         expect(paid(order)).to eq 1
         work
         eventually("the run is done") { order.workflow.done? }
@@ -121,15 +125,7 @@ RSpec.describe "a step with transaction: true" do
           workflow { now :pay }
           def pay = update!(paid: paid + 1)
         end
-        Workflow.runtime.stop
-        child, said = fork_child do |out|
-          order = Order.create!(name: "x")
-          Order.after_commit { Process.kill(:KILL, Process.pid) if paid == 1 }
-          out.puts order.id
-          order.start
-        end
-        order = Order.find(read_line(said, "the child").to_i)
-        Process.wait(child)
+        order = killed_after_its_commit
         work
         eventually("the run is done") { order.workflow.done? }
 

@@ -34,7 +34,7 @@ module Workflow
 
         def left_alone?(facts)
           since = facts[:state] == :ready ? facts[:scheduled_ms] : facts[:due_ms]
-          !since.nil? && since < Process.clock_gettime(Process::CLOCK_REALTIME, :millisecond) - GRACE_MS
+          !since.nil? && since < Workflow.engine.now_ms - GRACE_MS
         end
     end
   end

@@ -46,4 +46,13 @@ RSpec.describe Workflow::Run::Attendance do
     run.cancel
     expect(later(run).reason).not_to eq "no worker is running"
   end
+
+  it "goes by the clock of the log, which tests move" do
+    Workflow.engine.travel(-3_600_000)
+    run = order { later :pack }.new.start
+    expect(run.reload.reason).to be_nil
+
+    Workflow.engine.travel(10_000)
+    expect(run.reload.reason).to eq "no worker is running"
+  end
 end
