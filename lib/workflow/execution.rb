@@ -81,7 +81,7 @@ module Workflow
       message = catch(self) { during { act }; return }
       @error = @rejection = Rejected.new(message)
     rescue SubjectMissing => error
-      @error = error unless destroyed_itself?
+      missing(error)
     rescue *FAILURES => error
       @error = error
     end

@@ -150,6 +150,22 @@ RSpec.describe "a step with transaction: true" do
         eventually("the run is done") { Order.workflows.first.done? }
       end
 
+      it "fails as by any error where it cannot be found out whether it destroyed its own record" do
+        table(:orders) { |t| t.string :name }.class_eval do
+          include Workflow
+          workflow(on_destroy: :keep) { later :leave, transaction: true }
+          def leave = destroy!
+        end
+        run = Order.start(name: "x").workflow
+        Order.delete_all
+        ActiveRecord::Base.connection.rename_column(:workflow_receipts, :payload, :other)
+        Workflow::Receipts.forget
+        work
+        eventually("the step failed") { run.reload.failed? }
+
+        expect(run.error.to_s).to match(/ReceiptsInvalid/)
+      end
+
       it "starts other runs with what it changes" do
         orders { pay_once && self.class.create!(name: "gift").start(place: :later) && raise(IOError, "no") }.start(name: "x")
 

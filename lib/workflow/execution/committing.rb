@@ -60,16 +60,21 @@ module Workflow
           (1...work.round).to_a - ended
         end
 
-        # Of a step that destroyed its own record, and was not heard of again.
-        # @return [Boolean] whether there is a receipt
-        def destroyed_itself?
-          return false unless work.mode == :step && (klass = Declarations.class_of(work.class_name))
+        # The step is done if it destroyed its own record, and was not heard of again.
+        # @param error [SubjectMissing]
+        def missing(error)
+          klass = Declarations.class_of(work.class_name) if work.mode == :step
+          receipt = receipt_for(klass) if klass
+          return @error = error unless receipt&.done?
+          @result, @blueprint = receipt.payload, @definition.blueprint(klass)
+        rescue *FAILURES => unknown
+          @error = unknown
+        end
+
+        # @return [Receipts::Row, nil]
+        def receipt_for(klass)
           @definition = Declarations.of(klass).workflow(work.name)
-          return false unless step&.transaction?
-          found = Receipts.of(klass)&.find("step/#{work.run_id}/#{work.step}/#{work.round}")
-          return false unless found&.done?
-          @error, @result, @blueprint = nil, found.payload, @definition.blueprint(klass)
-          true
+          Receipts.of(klass)&.find("step/#{work.run_id}/#{work.step}/#{work.round}") if step&.transaction?
         end
     end
   end
