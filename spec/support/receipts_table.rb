@@ -13,6 +13,13 @@ module ReceiptsTable
     Workflow::Receipts.forget
   end
 
+  # The start of a record's workflow, as a process leaves it that dies after its commit.
+  def self.leave(record)
+    klass = record.class
+    intent = Workflow::Intent.start(klass.name).about(Workflow::Subject.of(record), klass.workflow)
+    klass.transaction { intent.write(Workflow::Receipts.of(klass)) }
+  end
+
   # @return [Array<String>] the tokens of what the log is still to be told
   def self.pending = ActiveRecord::Base.connection.select_values("SELECT token FROM workflow_receipts WHERE pending_since IS NOT NULL ORDER BY token")
 

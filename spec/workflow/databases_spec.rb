@@ -94,7 +94,7 @@ RSpec.describe "the application's databases" do
         orders { await :confirm }
         2.times do |number|
           order = Order.create!(name: number.to_s)
-          Order.transaction { Workflow::Intent.start("Order").about(Workflow::Subject.of(order), Order.workflow).write(Workflow::Receipts.of(Order)) }
+          ReceiptsTable.leave(order)
           eventually("the log was told") { order.workflow.waiting? }
         end
       end
@@ -102,7 +102,7 @@ RSpec.describe "the application's databases" do
       it "tells the log what is left when a person says so, and what is in doubt still" do
         orders { await :confirm }
         order = Order.create!(name: "left")
-        Order.transaction { Workflow::Intent.start("Order").about(Workflow::Subject.of(order), Order.workflow).write(Workflow::Receipts.of(Order)) }
+        ReceiptsTable.leave(order)
         out = StringIO.new
         File.write(file = File.join(@directory, "application.rb"), "")
         expect(Workflow::Command.new([ "settle", "-r", file ], out: out).run).to eq 0
@@ -248,13 +248,6 @@ RSpec.describe "the application's databases" do
           end
         end
 
-        # As a process does that dies after its commit.
-        def leave(record)
-          klass = record.class
-          intent = Workflow::Intent.start(klass.name).about(Workflow::Subject.of(record), klass.workflow)
-          klass.transaction { intent.write(Workflow::Receipts.of(klass)) }
-        end
-
         def tokens(klass) = klass.connection.select_values("SELECT token FROM workflow_receipts")
 
         it "uses the record's own" do
@@ -304,7 +297,7 @@ RSpec.describe "the application's databases" do
         it "is told of what is left in one though another is away" do
           animals
           record = Order.create!(name: "left")
-          leave(record)
+          ReceiptsTable.leave(record)
           AnimalsRecord.remove_connection
           AnimalsRecord.establish_connection(@other.configuration.merge(database: "/nowhere/away"))
 
@@ -314,7 +307,7 @@ RSpec.describe "the application's databases" do
 
         it "is told of what is left in each" do
           animals
-          [ Order, Animal ].each { |klass| leave(klass.create!(name: "left")) }
+          [ Order, Animal ].each { |klass| ReceiptsTable.leave(klass.create!(name: "left")) }
           expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 2
 
           expect([ Order.last, Animal.last ].map { |one| one.workflow.state }).to eq %i[waiting running]

@@ -249,9 +249,7 @@ RSpec.describe "start and cancel with the application's transaction" do
       it "is told by any process though its row cannot be deleted now, and so is what comes after" do
         orders { await :confirm }
         records = Array.new(2) { |number| Order.create!(name: number.to_s) }
-        records.each do |record|
-          Order.transaction { Workflow::Intent.start("Order").about(Workflow::Subject.of(record), Order.workflow).write(Workflow::Receipts.of(Order)) }
-        end
+        records.each { |record| ReceiptsTable.leave(record) }
         recovery = Workflow::Recovery.new(Workflow.configuration)
         undeletable(kind) do
           expect(recovery.sweep(age_s: 0)).to eq 0
@@ -267,7 +265,7 @@ RSpec.describe "start and cancel with the application's transaction" do
         order = Order.create!(name: "x")
         receipts = Workflow::Receipts.of(Order)
         { nonsense: "{", listed: "[]", later: "{}" }.each { |token, payload| receipts.intend(token.to_s, token == :later ? "later_kind" : "start", "1", payload) }
-        Order.transaction { Workflow::Intent.start("Order").about(Workflow::Subject.of(order), Order.workflow).write(receipts) }
+        ReceiptsTable.leave(order)
         stub_const("Workflow::Receipts::PAGE", 1)
         said = StringIO.new
         Workflow.configure { |c| c.logger = Logger.new(said) }
