@@ -652,10 +652,13 @@ module Differential
         same("state of run #{run.number}", run.state, theirs.state)
         same("tags of run #{run.number}", run.tags.transform_keys(&:to_sym), theirs.tags)
         same("whether run #{run.number} is being cancelled", run.cancelling?, theirs.cancelling?)
-        same("why run #{run.number} is halted", run.why, theirs.reason) if run.halted || run.ending == :cancelled
+        same("why run #{run.number} is halted", run.why, attended(theirs.reason)) if run.halted || run.ending == :cancelled
         same("steps of run #{run.number}", shown(run), theirs.steps.map(&:name))
         run.steps.zip(theirs.steps) { |step, other| compare_step(run, step, theirs, other) }
       end
+
+      # Threads are lent to the worker one by one here: that there is none for a while is not the model's.
+      def attended(reason) = (reason unless reason == Workflow::Run::UNATTENDED)
 
       # Under the names of today, unless another step of the run has it.
       def shown(run)
@@ -689,8 +692,7 @@ module Differential
 
       def compare_step(run, step, theirs, other)
         state = step.ready? && step.claim&.entered && other.running? ? :ready : other.state
-        reason = other.reason unless other.reason == Workflow::Run::UNATTENDED # threads are lent to the worker one by one here
-        actual = { state: state, attempts: other.attempts, round: other.round, reason: reason, due: milliseconds(other.due_at),
+        actual = { state: state, attempts: other.attempts, round: other.round, reason: attended(other.reason), due: milliseconds(other.due_at),
           error: other.error&.message, kept: other.kept?, remind: milliseconds(other.remind_at), progress: other.progress&.to_a }
         expected = { state: step.state, attempts: step.attempts, round: step.round, reason: step.reason, due: step.due, error: step.error,
           kept: !!step.kept, remind: step.reminder&.due, progress: step.progress }
