@@ -69,7 +69,7 @@ module Workflow
       @error ||= overtime
       return fail(wait) if @error
       return @hand.skip(blueprint, @unmet.reason, wait) if @unmet
-      work.ask? ? @hand.open(blueprint, wait) : @hand.complete(blueprint, @result, wait)
+      work.ask? ? @hand.open(blueprint, wait) : @hand.complete(blueprint, @result, wait).tap { |told| late(told) if told && @limited }
     end
 
     # Asks the conditions and runs the method, and records nothing.

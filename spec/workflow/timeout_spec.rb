@@ -154,6 +154,15 @@ RSpec.describe "timeout: of a step" do
     expect { Hanging.new.now(:call) }.to raise_error(Workflow::Interrupted, /Hanging#call/)
   end
 
+  it "is raised though the method returns as soon as the log says that it has failed" do
+    hanging
+    spec = self
+    Hanging.class_eval { step :call, timeout: 0.01 }
+    Hanging.define_method(:call) { spec.eventually("the log says so") { Workflow.engine.find(workflow.id)[:state] == :failed } }
+
+    100.times { |number| expect { Hanging.new(number).now(:call) }.to raise_error(Workflow::Interrupted, /Hanging#call .* longer than its timeout/) }
+  end
+
   it "lets what is quick pass" do
     hanging(attempts: 0, timeout: 3600)
     work(threads: 1)

@@ -68,6 +68,14 @@ module Workflow
         # @return [Interrupted, nil] when the core has failed the attempt, whatever the method then returned
         def overtime = @limited && @hand.check == :timeout ? interrupted(:timeout) : nil
 
+        # The end was refused: the core failed the attempt a moment before, and had not said so yet.
+        # @param told [Array] what came of the end
+        def late(told)
+          snapshot, events, = told
+          step = snapshot[:steps].find { |facts| facts[:name] == work.step.to_sym }
+          @error = interrupted(:timeout) if events.empty? && step.values_at(:reason, :attempts, :round) == [ "timeout", work.attempt, work.round ]
+        end
+
         def halt(why)
           return unless why
           @halted = why
