@@ -6,6 +6,48 @@ require "socket"
 # connection is gone either before the server has got it, or after it has done it and before the application has heard.
 class LostCommit
   COMMIT = "COMMIT\0"
+  BYTES = 65_536
+
+  # One connection of the application's, and ours to the server for it. It may be followed by the next before it is quite closed.
+  class Line
+    # @yieldreturn [Symbol, nil] what becomes of this COMMIT: lost :before or :after the server has it
+    def initialize(client, server, &losing)
+      @client, @server, @losing = client, server, losing
+      @threads = [ Thread.new { carry { to_server } }, Thread.new { carry { to_client } } ]
+    end
+
+    def cut = @threads.each(&:kill)
+
+    private
+      def carry
+        loop { yield }
+      rescue IOError, SystemCallError
+        close
+      end
+
+      def to_server
+        bytes = @client.readpartial(BYTES)
+        moment = @losing.call if bytes.include?(COMMIT)
+        return @server.write(bytes) unless moment
+        finish(bytes) if moment == :after
+        close
+        raise IOError, "lost"
+      end
+
+      # What the server answers to this is heard by nobody else.
+      def finish(bytes)
+        @answers = Queue.new
+        @server.write(bytes)
+        @answers.pop
+      end
+
+      def to_client
+        bytes = @server.readpartial(BYTES)
+        @answers ? @answers << bytes : @client.write(bytes)
+      end
+
+      def close = [ @client, @server ].each { |socket| socket.close unless socket.closed? }
+  end
 
   # @return [Integer] on 127.0.0.1
   attr_reader :port
@@ -15,7 +57,8 @@ class LostCommit
     @socket = socket
     @listener = TCPServer.new("127.0.0.1", 0)
     @port = @listener.addr[1]
-    @threads = [ Thread.new { accept } ]
+    @lines = []
+    @accepting = Thread.new { accept }
   end
 
   # @param moment [Symbol] :before or :after the server has it
@@ -26,50 +69,24 @@ class LostCommit
 
   def close
     @listener.close
-    @threads.each(&:kill)
+    @accepting.kill
+    @lines.each(&:cut)
   end
 
   private
     def accept
-      loop { (client = @listener.accept) && (@refusing ? client.close : serve(client)) }
+      loop do
+        client = @listener.accept
+        @refusing ? client.close : @lines << Line.new(client, UNIXSocket.new(@socket)) { take }
+      end
     rescue IOError
       nil # closed
     end
 
-    def serve(client)
-      server = UNIXSocket.new(@socket)
-      @threads << Thread.new { to_server(client, server) } << Thread.new { copy(server, client) }
-    end
-
-    def to_server(client, server)
-      while (bytes = client.readpartial(65_536))
-        return lose_it(client, server, bytes) if @lost && bytes.include?(COMMIT)
-        server.write(bytes)
-      end
-    rescue IOError, SystemCallError
-      close_both(client, server)
-    end
-
-    def copy(server, client)
-      loop do
-        bytes = server.readpartial(65_536)
-        @deaf ? @done << bytes : client.write(bytes)
-      end
-    rescue IOError, SystemCallError
-      close_both(client, server)
-    end
-
-    def lose_it(client, server, bytes)
-      moment, @lost = @lost, nil
-      @done, @deaf = Queue.new, true
+    # @return [Symbol, nil] of a COMMIT that is to be lost, once
+    def take
+      return unless @lost
       @refusing = @unreachable
-      if moment == :after
-        server.write(bytes)
-        @done.pop
-      end
-      close_both(client, server)
-      @deaf = false
+      @lost.tap { @lost = nil }
     end
-
-    def close_both(*sockets) = sockets.each { |socket| socket.close unless socket.closed? }
 end
