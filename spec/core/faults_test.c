@@ -162,6 +162,19 @@ TEST(a_worker_leaves_the_siblings_of_its_now_step_to_others)
     close_and_compare(engine, fan);
 }
 
+/* As takeovers would have written it. */
+static void crash_twice(struct wf_hand *hand, struct wf_definition *definition, int64_t id)
+{
+    for (int i = 0; i < 2; i++) {
+        struct wf_op *op;
+
+        CHECK(claim(hand, WF_OP_CLAIM_STEP, id, "mail").status == WF_OK);
+        op = prepare_finish(hand->engine, hand, definition, WF_COMMAND_LOST);
+        op->command.crashed = true;
+        CHECK(ask(hand->engine, hand, op).status == WF_OK);
+    }
+}
+
 TEST(a_step_that_crashed_twice_waits_until_nothing_is_in_hand)
 {
     struct wf_definition *mail = define("mail");
@@ -170,14 +183,7 @@ TEST(a_step_that_crashed_twice_waits_until_nothing_is_in_hand)
     struct wf_ready_row row;
     int64_t id = start_run(engine, NULL, mail, "suspect").id, beside;
 
-    for (int i = 0; i < 2; i++) { /* as a takeover would have written them */
-        struct wf_op *op;
-
-        CHECK(claim(&caller, WF_OP_CLAIM_STEP, id, "mail").status == WF_OK);
-        op = prepare_finish(engine, &caller, mail, WF_COMMAND_LOST);
-        op->command.crashed = true;
-        CHECK(ask(engine, &caller, op).status == WF_OK);
-    }
+    crash_twice(&caller, mail, id);
     beside = start_run(engine, NULL, mail, "beside").id;
     CHECK(claim(&caller, WF_OP_CLAIM_STEP, beside, "mail").status == WF_OK);
     wf_engine_work(engine, 2, WF_BYTES("worker"));
@@ -191,4 +197,25 @@ TEST(a_step_that_crashed_twice_waits_until_nothing_is_in_hand)
     }
     UNTIL(in_hand(engine) == 0);
     close_and_compare(engine, mail);
+}
+
+TEST(what_follows_in_the_hand_of_a_step_that_ran_alone_keeps_nobody_waiting)
+{
+    struct wf_definition *both = define("mail! thank!");
+    struct wf_engine *engine = open_engine(new_path(path, "store"));
+    struct wf_hand first = hand_of(engine), second = hand_of(engine);
+    int64_t id = start_run(engine, NULL, both, "suspect").id;
+
+    crash_twice(&first, both, id);
+    wf_engine_work(engine, 2, WF_BYTES("worker"));
+    CHECK(take(&first, "mail") && wf_hand_claim(&first)->alone);
+    CHECK(finish(&first, both, WF_COMMAND_COMPLETE).steps[0] == WF_STEP_completed);
+    CHECK(holds(&first, "thank"));
+    start_run(engine, NULL, both, "beside");
+    CHECK(take(&second, "mail"));
+    CHECK(finish(&first, both, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    wf_hand_give_back(&second);
+    wf_engine_quiet(engine);
+    UNTIL(in_hand(engine) == 0);
+    close_and_compare(engine, both);
 }

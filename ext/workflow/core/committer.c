@@ -231,10 +231,11 @@ static void settle_unwatched(struct wf_engine *engine, struct wf_op *op, bool st
 }
 
 /* Somebody waits: the slot holds the new claim, or what it held if the store failed, or nothing. */
-static void settle_watched(struct wf_op *op)
+static void settle_watched(struct wf_engine *engine, struct wf_op *op)
 {
     if (op->slot && (op->claim.run_id || (op->kind == WF_OP_FINISH && !store_failed(op)))) {
         hold_claim(op->slot, op);
+        wf_mailbox_goes_on(&engine->mailbox, op->slot);
     }
     op->done = true;
     pthread_cond_signal(&op->settled);
@@ -249,7 +250,7 @@ static void settle(struct wf_engine *engine, struct wf_op *op)
     stopping = committer->stopping;
     watched = op->wait && !op->abandoned;
     if (watched) {
-        settle_watched(op);
+        settle_watched(engine, op);
     }
     pthread_mutex_unlock(&committer->mutex);
     if (!watched) {

@@ -187,6 +187,15 @@ void wf_mailbox_prefetch(struct wf_mailbox *mailbox, double drained_per_ms)
     pthread_mutex_unlock(&mailbox->mutex);
 }
 
+static void alone_locked(struct wf_mailbox *mailbox, struct wf_slot *slot)
+{
+    if (slot->claim.alone) {
+        mailbox->alone = slot;
+    } else if (mailbox->alone == slot) {
+        mailbox->alone = NULL;
+    }
+}
+
 bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first)
 {
     pthread_mutex_lock(&mailbox->mutex);
@@ -201,11 +210,7 @@ bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first
     back_locked(mailbox, slot);
     slot->place = WF_SLOT_QUEUED;
     slot->queued_mono_ms = wf_clock_mono_ms();
-    if (slot->claim.alone) {
-        mailbox->alone = slot;
-    } else if (mailbox->alone == slot) {
-        mailbox->alone = NULL;
-    }
+    alone_locked(mailbox, slot);
     if (first || !mailbox->first) {
         slot->next = mailbox->first;
         mailbox->first = slot;
@@ -273,6 +278,15 @@ void wf_mailbox_hold(struct wf_mailbox *mailbox, struct wf_slot *slot)
     pthread_mutex_lock(&mailbox->mutex);
     slot->place = WF_SLOT_TAKEN;
     back_locked(mailbox, slot);
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+void wf_mailbox_goes_on(struct wf_mailbox *mailbox, struct wf_slot *slot)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    if (slot->worker) {
+        alone_locked(mailbox, slot);
+    }
     pthread_mutex_unlock(&mailbox->mutex);
 }
 

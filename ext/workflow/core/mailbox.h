@@ -44,6 +44,9 @@ bool wf_mailbox_working(struct wf_mailbox *mailbox); /* whether there are thread
 void wf_mailbox_threads(struct wf_mailbox *mailbox, int threads);
 void wf_mailbox_prefetch(struct wf_mailbox *mailbox, double drained_per_ms);
 
+/* The thread that has it goes on with another step, or with none. */
+void wf_mailbox_goes_on(struct wf_mailbox *mailbox, struct wf_slot *slot);
+
 /* Queues it for a thread. false: closed, and the slot is still the caller's. */
 bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first);
 
