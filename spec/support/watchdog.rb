@@ -5,7 +5,7 @@ class Watchdog
   class Hung < Exception; end # rubocop:disable Lint/InheritException -- no rescue of the example's is to take it
 
   # Far beyond the slowest example on the slowest machine, or what that says meanwhile.
-  LIMIT_S = ENV["LONG"] ? 3600 : 600
+  LIMIT_S = ENV["LONG"] ? 3600 : 900
   # How long what an example leaves behind it may take to end once it was interrupted.
   GRACE_S = 60
 
