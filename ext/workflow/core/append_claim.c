@@ -114,6 +114,14 @@ enum wf_status wf_append_claim_wait(struct wf_engine *engine, struct wf_op *op,
     return status;
 }
 
+/* Whether the row is of the claim that is to be settled, and nobody has done so. */
+static bool in_doubt(const struct wf_engine *engine, const struct wf_op *op,
+                     const struct wf_wait_row *row)
+{
+    return row->owner == WF_OWNER_DOUBT && row->fence == op->fence &&
+           engine->committer.state.steps[row->step].round == op->round;
+}
+
 /* What its holder would have done, by who knows what became of the claim. STALE: it is not in doubt any more. */
 enum wf_status wf_append_settle(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
@@ -126,13 +134,15 @@ enum wf_status wf_append_settle(struct wf_engine *engine, struct wf_op *op, stru
     row.step = op->command.step;
     op->command.fence = op->fence;
     status = engine->does->wait_get(engine->committer.store, &row, error);
-    if (status == WF_NOT_FOUND || row.owner != WF_OWNER_DOUBT || row.fence != op->fence ||
-        engine->committer.state.steps[row.step].round != op->round) {
-        op->status = status && status != WF_NOT_FOUND ? WF_OK : WF_STALE;
-        return status == WF_NOT_FOUND ? WF_OK : status;
+    if (status && status != WF_NOT_FOUND) {
+        return status;
     }
-    if (status || op->command.kind == WF_COMMAND_ACCEPT) {
-        return status ? status : wf_append_run(engine, op, error);
+    if (status == WF_NOT_FOUND || !in_doubt(engine, op, &row)) {
+        op->status = WF_STALE;
+        return WF_OK;
+    }
+    if (op->command.kind == WF_COMMAND_ACCEPT) {
+        return wf_append_run(engine, op, error);
     }
     status = wf_holders_release_wait(engine, &row, op->command.by, error);
     wf_append_answer(engine, op, engine->committer.row.len > 0);
