@@ -2,9 +2,10 @@
 
 require "spec_helper"
 require "workflow/verification"
+require_relative "../support/children"
 
 # Attempts in processes that are killed, stopped and told to end. Each step writes a line into a file when it is entered.
-RSpec.describe "attempts in real processes" do
+RSpec.describe "attempts in real processes", :processes do
   # The processes under test. A step tells the file that it was entered, and waits for another file to go on.
   class Attempted
     include Workflow
@@ -37,17 +38,6 @@ RSpec.describe "attempts in real processes" do
       def wait_for(name)
         IO.select(nil, nil, nil, 0.002) until File.exist?(File.join(directory, name))
       end
-  end
-
-  around do |example|
-    Dir.mktmpdir("workflow-attempts") do |directory|
-      @directory = directory
-      @children = []
-      example.run
-    ensure
-      @children.each { |pid| Process.kill("KILL", pid) && Process.wait(pid) rescue nil }
-      Workflow.runtime.stop
-    end
   end
 
   def configure(lease = 15)
@@ -85,16 +75,10 @@ RSpec.describe "attempts in real processes" do
     result
   end
 
-  def kill(pid)
-    Process.kill("KILL", pid)
-    Process.wait(pid)
-    @children.delete(pid)
-  end
-
   def kinds(run) = run.reload.events.map(&:kind)
   def expect_sound_log = expect(Workflow::Verification.new("#{@directory}/log.sqlite3").differences).to(eq([]))
 
-  it "never start a once step twice: kill -9 in the middle leaves it failed, and a person runs it again", :processes do
+  it "never start a once step twice: kill -9 in the middle leaves it failed, and a person runs it again" do
     worker = start_worker
     other = start_worker
     run = start(:paying)
@@ -115,7 +99,7 @@ RSpec.describe "attempts in real processes" do
     expect_sound_log
   end
 
-  it "settle the doubt themselves: a once step whose process was stopped beyond its lease, and went on", :processes do
+  it "settle the doubt themselves: a once step whose process was stopped beyond its lease, and went on" do
     stopped = start_worker(lease: 1)
     run = start(:paying)
     eventually("it is entered") { entered("pay").any? }
@@ -136,7 +120,7 @@ RSpec.describe "attempts in real processes" do
     expect_sound_log
   end
 
-  it "do not keep a worker of one thread from its next step, and their late result is refused", :processes do
+  it "do not keep a worker of one thread from its next step, and their late result is refused" do
     start_worker
     hung = start(:hanging)
     eventually("it is entered") { entered("hang").any? }
@@ -154,7 +138,7 @@ RSpec.describe "attempts in real processes" do
     expect_sound_log
   end
 
-  it "are given back at once when the worker is told to end, and go on from their cursor elsewhere", :processes do
+  it "are given back at once when the worker is told to end, and go on from their cursor elsewhere" do
     worker = start_worker
     run = start(:looping)
     eventually("it tells of its progress") { run.reload.step(:rows).progress }

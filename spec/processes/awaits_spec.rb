@@ -2,6 +2,7 @@
 
 require "spec_helper"
 require "workflow/verification"
+require_relative "../support/children"
 
 # Awaits that several processes deal with, some of which are killed with -9 in the middle.
 RSpec.describe "Awaits between processes", :processes do
@@ -36,17 +37,7 @@ RSpec.describe "Awaits between processes", :processes do
       end
   end
 
-  around do |example|
-    Dir.mktmpdir("workflow-awaits") do |directory|
-      @directory = directory
-      @children = []
-      Workflow.configure { |config| config.store = "sqlite:#{directory}/log.sqlite3" }
-      example.run
-    ensure
-      @children.each { |pid| Process.kill("KILL", pid) && Process.wait(pid) rescue nil }
-      Workflow.runtime.stop
-    end
-  end
+  before { Workflow.configure { |config| config.store = "sqlite:#{@directory}/log.sqlite3" } }
 
   let(:object) { Shared.new(@directory) }
 
@@ -87,12 +78,6 @@ RSpec.describe "Awaits between processes", :processes do
   def inside(name, count = 1)
     path = File.join(@directory, name)
     within(30, "#{count} inside #{name}") { File.exist?(path) && File.readlines(path).map(&:to_i).then { |pids| pids if pids.size >= count } }
-  end
-
-  def kill(pid)
-    Process.kill("KILL", pid)
-    Process.wait(pid)
-    @children.delete(pid)
   end
 
   # Started by a process that is gone: this one opens no engine before it has forked.

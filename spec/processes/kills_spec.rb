@@ -2,9 +2,10 @@
 
 require "spec_helper"
 require "workflow/verification"
+require_relative "../support/children"
 
 # Three workers and two starters on one file; workers are killed with -9 all the while.
-RSpec.describe "kill -9 of workers under load" do
+RSpec.describe "kill -9 of workers under load", :processes do
   # The process under test: every kind of step, each long enough to be hit.
   class Killed
     include Workflow
@@ -30,17 +31,7 @@ RSpec.describe "kill -9 of workers under load" do
   workers = 3
   kills_min = 20
 
-  let(:path) { File.join(@dir, "kills.sqlite3") }
-
-  around do |example|
-    Dir.mktmpdir("workflow-kills") do |dir|
-      @dir = dir
-      @children = []
-      example.run
-    ensure
-      @children.each { |pid| Process.kill("KILL", pid) && Process.wait(pid) rescue nil }
-    end
-  end
+  let(:path) { File.join(@directory, "kills.sqlite3") }
 
   def configured
     Workflow.configure { |config| config.store = "sqlite:#{path}" }
@@ -121,7 +112,7 @@ RSpec.describe "kill -9 of workers under load" do
     def pid(name) = name[/:(\d+)@/, 1].to_i
   end
 
-  it "loses nothing, doubles nothing, and the projections are what the events say", :processes do
+  it "loses nothing, doubles nothing, and the projections are what the events say" do
     seed = RSpec.configuration.seed
     random = Random.new(seed)
     pids = Array.new(workers) { start_worker }

@@ -2,6 +2,7 @@
 
 require "spec_helper"
 require "workflow/verification"
+require_relative "../support/children"
 
 # Workers that are killed, told to end or stopped beyond their leases again and again, while operators start, halt, skip, retry
 # and submit at random. Prints its seed; SEED=1234 repeats it, LONG=1 goes on for two minutes.
@@ -89,17 +90,6 @@ RSpec.describe "kill -9 of workers while operators interfere", :processes do
 
       def any(list) = list.sample(random: @random)
       def rarely(share) = @random.rand < share
-  end
-
-  around do |example|
-    Dir.mktmpdir("workflow-operators") do |directory|
-      @directory = directory
-      @children = []
-      example.run
-    ensure
-      @children.each { |pid| Process.kill("KILL", pid) && Process.wait(pid) rescue nil }
-      Workflow.runtime.stop
-    end
   end
 
   let(:seed) { Integer(ENV.fetch("SEED") { RSpec.configuration.seed }) }
