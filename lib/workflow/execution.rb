@@ -87,7 +87,7 @@ module Workflow
     end
 
     # @return [Exception, nil] {#error}, unless it is what the application says against an input
-    def fault = work.judge? && error && !Verdict.new(self).fault? ? nil : error
+    def fault = (error unless left_to_workers? || work.judge? && error && !Verdict.new(self).fault?)
 
     # Cancels the run instead of running the step, which goes back: the workflow's `while:` is not met.
     # @return [Array(Hash, Array, nil), nil] snapshot and events; nil unless `wait`

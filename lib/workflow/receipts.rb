@@ -144,9 +144,11 @@ module Workflow
       end
       value
     rescue Conflict => conflict
-      raise Taken, find(conflict.message)
-    rescue ::ActiveRecord::ActiveRecordError
+      row = find(conflict.message) or raise conflict.cause # a transaction that sees nothing younger than itself does not find it
+      raise Taken, row
+    rescue ::ActiveRecord::ActiveRecordError => error
       raise unless ended && witness && !open? && committed?(witness)
+      Report.error(error, handled: true, context: { token: witness }) # of the connection, or of what the application does after commits
       value
     end
 
@@ -193,7 +195,7 @@ module Workflow
     def leftovers(age_s, skipped = 0) = with { |table| table.pending(Time.now - age_s, PAGE, skipped) }
 
     # Runs the block in a transaction of its own, of which a receipt is the first part.
-    # @param tokens [Array<String>] of the receipt; and of others, which are not to be written any more
+    # @param tokens [Array<String>] of the receipt; and of others that nobody has found yet, which are not to be written any more
     # @yieldreturn [String, nil] what the receipt keeps
     # @return [Row, nil] what is there already; nil: the block was run, and is committed unless it left by a Rollback
     # @raise [Unknown]

@@ -96,6 +96,44 @@ RSpec.describe "a step with transaction: true" do
         expect(Workflow::Receipts.of(Order).once([ token(run) ], run.id) { raise "run" }).to have_attributes(kind: "void", done?: false)
       end
 
+      it "is done again in each round that a person asks for, however the rounds before ended" do
+        tries = 0
+        orders { (tries += 1) == 1 ? raise(IOError, "no") : update!(paid: paid + 1) }
+        order = Order.start(name: "x")
+        run = order.workflow
+        run.retry
+        work
+        eventually("the second round is done") { run.reload.done? }
+        2.times do |number|
+          run.retry(from: :pay)
+          eventually("it is done again") { run.reload.done? && run.step(:pay).round == number + 3 }
+        end
+
+        expect([ paid(order), run.step(:pay).attempts ]).to eq [ 3, 1 ]
+      end
+
+      it "is left to workers where a transaction is open that it cannot be part of" do
+        table(:orders) { |t| t.string :name; t.integer :paid, default: 0, null: false }.class_eval do
+          include Workflow
+          workflow { later :check; now :pay, transaction: true }
+          def check = nil
+          def pay = update!(paid: paid + 1)
+          step :top_up, transaction: true
+          def top_up = pay
+        end
+        order = Order.start(name: "x")
+        Order.transaction do
+          expect { order.now(:top_up) }.to raise_error Workflow::Error, /commits a transaction of its own/
+          order.now(:check)
+          raise ActiveRecord::Rollback
+        end
+        expect([ paid(order), order.workflow.step(:pay).state ]).to eq [ 0, :ready ]
+        work
+        eventually("a worker does it") { order.workflow.done? }
+
+        expect([ paid(order), order.workflow.step(:pay).state ]).to eq [ 1, :completed ]
+      end
+
       # The order of a process that died when it had paid, before the log heard of it.
       def killed_after_its_commit
         Workflow.runtime.stop

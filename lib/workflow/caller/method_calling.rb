@@ -7,6 +7,7 @@ module Workflow
       private
         def call_now(name, arguments, keywords)
           definition = method_definition(name, {})
+          refuse_within_transaction(name.to_sym, [ definition ])
           bytes = arguments_of(name, arguments, keywords, {})
           Breath.of(object) do |breath|
             outcome, snapshot, events, row = begin_method(breath.hand, definition, bytes, :now)

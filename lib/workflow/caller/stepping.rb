@@ -19,8 +19,8 @@ module Workflow
         end
 
         # Its end would be in the log though the transaction that is open may be rolled back.
-        def refuse_within_transaction(name)
-          return unless declarations.with_step(name).any? { |definition| definition.step(name).transaction? } && Receipts.in_transaction(klass)
+        def refuse_within_transaction(name, definitions = declarations.with_step(name))
+          return unless definitions.any? { |definition| definition.step(name)&.transaction? } && Receipts.in_transaction(klass)
           raise Error, "#{klass}: the step #{name} commits a transaction of its own (transaction: true), and cannot be part of the one that is " \
             "open. Call now(#{name.inspect}) after it."
         end

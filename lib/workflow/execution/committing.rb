@@ -15,7 +15,8 @@ module Workflow
         # Runs the method in a transaction of its own.
         # @yield the method
         def commit(&method)
-          rejection = nil
+          rejection, receipts = nil, receipts!
+          halt(:joined) if receipts.open?
           found = receipts.once(tokens, work.run_id) do
             rejection = rejected_by(&method)
             raise ::ActiveRecord::Rollback if rejection
@@ -42,13 +43,13 @@ module Workflow
           @value = Serializer.load(found.payload).first if found.payload
         end
 
-        def receipts
+        def receipts!
           Receipts.of(object.class) or
             raise ReceiptsMissing, "#{work} says transaction: true, and #{Receipts.absence(object.class)}"
         end
 
-        # Of this round first; then of those before in which the log has no end of it. A transaction of one of these may have
-        # committed all the same; if it has not, it is not to any more.
+        # Of this round first; then of those since it was completed last. A transaction of one of these may have committed all
+        # the same; if it has not, it is not to any more.
         def tokens
           return [ "judge/#{work.run_id}/#{work.step}/#{work.round}/#{work.kept_version}" ] if work.judge?
           [ work.round, *unfinished_rounds ].map { |round| "step/#{work.run_id}/#{work.step}/#{round}" }
@@ -56,8 +57,8 @@ module Workflow
 
         def unfinished_rounds
           return [] if work.round == 1
-          ended = run.events.select { |event| event.step.to_s == work.step && event.kind == :step_completed }.map(&:round)
-          (1...work.round).to_a - ended
+          completed = run.events.select { |event| event.step.to_s == work.step && event.kind == :step_completed }.map(&:round).max || 0
+          (completed + 1...work.round).to_a
         end
 
         # The step is done if it destroyed its own record, and was not heard of again.

@@ -12,6 +12,7 @@ module Workflow
         lost: "is not this attempt's any more: it was claimed again, or is over",
         stopping: "is to be given back: its worker stops",
         unknown: "was committing when its database could not be reached any more: the next attempt finds out whether it has",
+        joined: "commits a transaction of its own, and cannot be part of the one that is open: workers run it",
         unbegun: "is given back: that it begins could not be written to the log"
       }.freeze
 
@@ -83,6 +84,9 @@ module Workflow
         end
 
         def interrupted(why) = Interrupted.new("#{work} #{WHY.fetch(why)}.")
+
+        # Whether it is not for this thread, and nothing was called.
+        def left_to_workers? = @halted == :joined
 
         # Whether the step is nobody's failure: it was asked to leave, or the hand has lost it on the way.
         def left? = !@hand.held? || @halted != :timeout && !@interruption.nil? && @interruption.equal?(@error)
