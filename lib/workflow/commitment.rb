@@ -1,9 +1,14 @@
 # frozen_string_literal: true
 
+require "set"
+
 module Workflow
   # What a caller promises within a transaction of the application, and keeps if and only if that commits: an intent is
   # written with it, and the log is told right after the commit, on this thread. Whatever dies in between, Recovery tells it.
   class Commitment
+    @to_cancel = Set.new
+    @lock = Mutex.new
+
     # @param receipts [Receipts] with a transaction that is open
     # @param intent [Intent]
     # @param run [Run, nil] as it is until then
@@ -17,6 +22,18 @@ module Workflow
       transaction.after_rollback { run.withdraw if run&.promised? }
       commitment
     end
+
+    # Cancels a run that way.
+    def self.cancel(receipts, intent, run, &keeping)
+      @lock.synchronize { @to_cancel.add([ Thread.current, intent.run_id ]) }
+      make(receipts, intent, run, &keeping)
+      forget = -> { @lock.synchronize { @to_cancel.delete([ Thread.current, intent.run_id ]) } }
+      receipts.transaction.after_commit(&forget)
+      receipts.transaction.after_rollback(&forget)
+    end
+
+    # @return [Boolean] whether the transaction that this thread is in cancels the run when it commits
+    def self.to_cancel?(run_id) = @lock.synchronize { @to_cancel.include?([ Thread.current, run_id ]) }
 
     def initialize(receipts, intent, keeping)
       @receipts, @intent, @keeping = receipts, intent, keeping

@@ -62,7 +62,7 @@ module Reference
     end
 
     def start(name, _ = nil)
-      return :existing if open_run(name)
+      return :existing if open_run(name) && !to_cancel?(name)
       promise(:start, name) ? :scheduled : :waiting
     end
 
@@ -76,7 +76,7 @@ module Reference
     def cancel(name, _ = nil)
       last = @records[name].runs.last
       return :refused if last.nil? || last.state == :done
-      promise(:cancel, name) if last.state == :waiting # not one that is only promised
+      promise(:cancel, name, @records[name].runs.size - 1) if last.state == :waiting # not one that is only promised
       :ok
     end
 
@@ -87,6 +87,7 @@ module Reference
 
     private
       def open_run(name) = @records[name].runs.find { |run| run.state == :waiting }
+      def to_cancel?(name) = @layers.any? { |layer| layer.promises.any? { |kind, of| kind == :cancel && of == name } }
       def pledged?(name) = @layers.any? { |layer| layer.promises.any? { |kind, of| kind == :accept && of == name } }
 
       # @return [Boolean] whether it is put off
@@ -96,24 +97,24 @@ module Reference
       end
 
       def keep(promises)
-        promises.each_with_index do |(kind, name, amount), index|
+        promises.each_with_index do |(kind, name, what), index|
           case kind
           when :start then begin_run(@records[name])
-          when :cancel then cancel_run(open_run(name), promises.drop(index).any? { |later, of| later == :accept && of == name })
-          when :accept then accept(@records[name].runs.reverse.find { |run| %i[waiting cancelling].include?(run.state) }, amount)
+          when :cancel then cancel_run(@records[name].runs[what], promises.drop(index).any? { |later, of| later == :accept && of == name })
+          when :accept then accept(@records[name].runs.reverse.find { |run| %i[waiting cancelling].include?(run.state) }, what)
           end
         end
         nil
       end
 
       def begin_run(record)
-        return if record.runs.any? { |run| run.state == :waiting }
+        return if record.runs.any? { |run| %i[waiting cancelling].include?(run.state) }
         record.runs << Run.new(:waiting, nil)
         record.paid += 1
       end
 
       # Whoever holds the await ends first.
-      def cancel_run(run, held) = run && run.state = held ? :cancelling : :cancelled
+      def cancel_run(run, held) = (run.state = held ? :cancelling : :cancelled if run.state == :waiting)
 
       def accept(run, amount)
         run.state = run.state == :cancelling ? :cancelled : :done

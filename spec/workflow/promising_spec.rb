@@ -198,6 +198,23 @@ RSpec.describe "start and cancel with the application's transaction" do
         expect(ReceiptsTable.tokens).to be_empty
       end
 
+      it "starts a run in the place of one that the same transaction cancels" do
+        orders { await :confirm }
+        order = Order.start(name: "x")
+        first = order.workflow
+        Order.transaction do
+          first.cancel
+          order.start
+          rolled_back
+        end
+        expect(order.start).to have_attributes(id: first.id, existing?: true)
+        Order.transaction { first.cancel && order.start }
+
+        expect(runs.map(&:state)).to eq %i[waiting cancelled]
+        expect(order.workflow).to be_waiting
+        expect(ReceiptsTable.tokens).to be_empty
+      end
+
       it "cancels what was started in the same transaction; other words say that it has not begun" do
         orders { await :confirm }
         run = nil
@@ -350,6 +367,28 @@ RSpec.describe "start and cancel with the application's transaction" do
           end
 
           expect(Order.order(:id).pluck(:name)).to eq %w[x z]
+        end
+
+        it "is one, whether or not there is a transaction, and whether or not the record is new" do
+          Workflow.runtime.stop
+          child, said = fork_child do |out|
+            Order.transaction { Order.create!(name: "a").start(key: "k") && out.puts("started") }
+          end
+          read_line(said, "the child")
+          run = Order.create!(name: "b").start(key: "k")
+          Process.wait(child)
+
+          expect([ run.existing?, runs.size, run.reload.subject.name ]).to eq [ true, 1, "a" ]
+        end
+
+        it "is refused by a transaction that cannot see who has it", if: kind == :postgresql do
+          receipts = Workflow::Receipts.of(Order)
+          Order.transaction(isolation: :repeatable_read) do
+            Order.count
+            Thread.new { receipts.within { receipts.claim(Workflow::Intent.start("Order", token: "k").key_token, "1") } }.join
+            expect { Order.new(name: "b").start(key: "k") }.to raise_error ActiveRecord::RecordNotUnique
+            rolled_back
+          end
         end
 
         it "is refused where it cannot be one" do

@@ -6,10 +6,11 @@ module Workflow
     # saved, so that there is never the one without the other. Part of Caller.
     module Promising
       private
+        # A key is taken in one place, whoever is in a transaction.
         # @return [Receipts, nil] nil: the run starts at once
-        def promised_in
+        def promised_in(key)
           receipts = Receipts.at(klass)
-          return unless receipts && (receipts.open? || subject.record? && object.new_record?)
+          return unless receipts && (key || receipts.open? || subject.record? && object.new_record?)
           receipts.there? ? receipts : Receipts.warn_of_absence(klass)
         end
 
@@ -52,9 +53,11 @@ module Workflow
           Run.new(snapshot || (left && Intent.of(left).snapshot(definition)), id: row.run_id, existing: true)
         end
 
+        # Not one that is cancelled by the same transaction.
         def open_run(definition)
           snapshot = Workflow.engine.current(subject.key(definition.name)) if definition.unique?
-          Run.new(snapshot, subject: object, existing: true) unless snapshot.nil? || Run::ENDED.include?(snapshot[:state])
+          return if snapshot.nil? || Run::ENDED.include?(snapshot[:state]) || Commitment.to_cancel?(snapshot[:id])
+          Run.new(snapshot, subject: object, existing: true)
         end
 
         def promise_run(receipts, definition, intent)

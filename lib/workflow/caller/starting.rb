@@ -16,7 +16,7 @@ module Workflow
         definition = declarations.workflow!(name)
         blueprint = definition.blueprint(klass)
         run_of_key(key)&.then { |started| return started }
-        receipts = promised_in
+        receipts = promised_in(key)
         return promise(receipts, definition, key: key, place: place) { saved_with_tags(definition, tags) } if receipts
         tags = saved_with_tags(definition, tags) or return false
         Breath.of(object) { |breath| begin_run(breath, definition, blueprint, place, tags, key) }

@@ -70,7 +70,7 @@ module Workflow
         def cancel_at_commit(receipts, reason)
           reload
           raise NotPending, "#{snapshot[:key]}: cannot cancel: it is #{state} (run #{id})." if ended? && !cancelled?
-          Commitment.make(receipts, Intent.cancel(id, reason), self) do |tell|
+          Commitment.cancel(receipts, Intent.cancel(id, reason), self) do |tell|
             _, snapshot, events = tell.call
             replace(snapshot) if snapshot
             Instrumentation.publish_all(events, self)
