@@ -9,7 +9,7 @@ module Workflow
   # be cancelled. Written into the application's database with that transaction (Receipts), told by whoever committed,
   # else by any process that finds it (Recovery). Told twice, it counts once.
   class Intent
-    KINDS = %w[start cancel destroy].freeze
+    KINDS = %w[start cancel submit destroy].freeze
 
     class << self
       # @param class_name [String] of the subject, as the log has it
@@ -25,6 +25,14 @@ module Workflow
       # @param run_id [String]
       # @return [Intent]
       def cancel(run_id, reason) = new("cancel", run_id, { reason: reason, by: Role.by, nonce: SecureRandom.hex(8) }.compact)
+
+      # @param run_id [String]
+      # @param subject [Subject]
+      # @param input [String, nil] its bytes, of an await that takes inputs early
+      # @return [Intent]
+      def submit(run_id, subject, step, input)
+        new("submit", run_id, { class: subject.klass.name, subject: subject.bytes, step: step, input: input, by: Role.by, nonce: SecureRandom.hex(8) }.compact)
+      end
 
       # @param subject [Subject] a record that is being destroyed
       # @param definitions [Array<Definition>] whose runs end with it
@@ -82,6 +90,7 @@ module Workflow
       case @kind
       when "start" then tell_start(hand)
       when "cancel" then Workflow.engine.cancel(run_id, nil, @facts[:reason], @facts[:by])
+      when "submit" then deliver(Subject.load(@facts[:class], @facts[:subject]))
       when "destroy" then Destruction.cancel(@facts[:keys], @facts[:by])
       end
     end
@@ -103,7 +112,20 @@ module Workflow
     # @return [String] what it is found by in the application's database
     def token = [ @kind, run_id, @facts[:nonce] ].compact.join("/")
 
+    # Submits an input that came before its turn, for somebody who does not wait for the verdict: the turn may have come meanwhile.
+    # @param object [Object] the subject
+    # @return [Array(Symbol, Hash, Array)] as {#tell}
+    def deliver(object)
+      submission = Caller.new(object).submit(@facts[:step].to_sym, **(Serializer.load(@facts[:input]).first || {}))
+      Report.error(Rejected.new(refusal(submission)), handled: true, context: { run_id: run_id }) unless submission.accepted?
+      [ :submitted, submission.run.snapshot, [] ]
+    end
+
     private
+      def refusal(submission)
+        "The input of #{@facts[:step]} that was submitted early in a transaction was not accepted: #{submission.errors.full_messages.join(" ")} (run #{run_id})"
+      end
+
       def tell_start(hand)
         klass = Declarations.class_of(@facts[:class]) or raise DefinitionError, "#{self} is of the class #{@facts[:class]}, which this process does not know."
         Workflow.engine.start(hand, definition_of(klass).blueprint(klass), @facts[:subject], @facts[:key], @facts[:args],

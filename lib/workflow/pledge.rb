@@ -95,7 +95,7 @@ module Workflow
       Pledge.add(self)
       @transaction = @receipts.transaction
       @transaction.after_commit { keep(&accepting) }
-      @transaction.after_rollback { hand.give_back if Pledge.remove(self) }
+      @transaction.after_rollback { forgo(&accepting) }
     end
 
     # Tells the log, and forgets the receipt when it has been told.
@@ -146,6 +146,16 @@ module Workflow
         end
       rescue StandardError => error
         Report.error(error, handled: true, context: { run_id: @run_id })
+      end
+
+      # Rails says so too where a COMMIT was done and its end not heard of, since the application was interrupted just then.
+      def forgo(&accepting)
+        return hand.give_back if @receipts.open? && Pledge.remove(self) # a savepoint
+        return keep(&accepting) if @receipts.committed?(token)
+        hand.give_back if Pledge.remove(self)
+      rescue Receipts::Unknown => error
+        Report.error(error.cause, handled: true, context: { run_id: @run_id })
+        hand.doubt if Pledge.remove(self)
       end
 
       def forget

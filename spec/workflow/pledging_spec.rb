@@ -265,6 +265,73 @@ RSpec.describe "submit with the application's transaction" do
         eventually("the run is done") { run.done? }
       end
 
+      describe "before its turn" do
+        before do
+          table(:orders) { |t| t.string :name; t.integer :paid, default: 0, null: false }.class_eval do
+            include Workflow
+            workflow { later :pack; await :confirm, early: true, fields: { paid: Integer } }
+            def pack = nil
+            def confirm(paid:) = update!(paid: self.paid + paid)
+          end
+          Order.start(name: "x")
+        end
+
+        def kinds = run.events.map(&:kind)
+
+        it "is kept if and only if the transaction commits" do
+          Order.transaction do
+            expect(Order.last.submit(:confirm, paid: 2)).to be_kept
+            rolled_back
+          end
+          expect([ kinds & [ :input_kept ], ReceiptsTable.tokens ]).to eq [ [], [] ]
+
+          Order.transaction do
+            Order.last.submit(:confirm, paid: 3)
+            expect(kinds).not_to include(:input_kept)
+          end
+          expect(ReceiptsTable.tokens).to be_empty
+          work
+          eventually("it is done") { run.done? }
+          expect(paid).to eq 3
+        end
+
+        it "is kept by any process when the one that committed died" do
+          Workflow.runtime.stop
+          child, = fork_child do
+            Order.transaction do
+              Order.current_transaction.after_commit { Process.kill(:KILL, Process.pid) }
+              Order.last.submit(:confirm, paid: 4)
+            end
+          end
+          Process.wait(child)
+          expect(recovery.sweep(age_s: 0)).to eq 1
+          expect([ run.step(:confirm).kept?, ReceiptsTable.tokens ]).to eq [ true, [] ]
+        end
+
+        it "is judged where its turn has come by then" do
+          Order.transaction do
+            Order.last.submit(:confirm, paid: 5)
+            run.skip(:pack)
+          end
+
+          expect([ run.state, paid ]).to eq [ :done, 5 ]
+        end
+      end
+
+      it "counts though the application was interrupted as it committed, and rolled back what was committed", if: kind == :postgresql do
+        orders
+        expect do
+          Order.transaction do
+            Order.last.submit(:confirm, paid: 2)
+            ActiveRecord::Base.connection.raw_connection.exec("COMMIT; SET client_min_messages TO error")
+            raise IOError, "interrupted"
+          end
+        end.to raise_error IOError
+
+        expect([ paid, run.state, run.input(:confirm) ]).to eq [ 2, :done, { paid: 2 } ]
+        expect(ReceiptsTable.tokens).to be_empty
+      end
+
       it "judges an input that came early in a transaction, with a receipt" do
         table(:orders) { |t| t.string :name; t.integer :paid, default: 0, null: false }.class_eval do
           include Workflow

@@ -21,12 +21,20 @@ module Workflow
           pledge = Pledge.new(Breath.new(object), receipts, run.id, run.pinned_name(step).to_s, bytes)
           status, snapshot = pledge.claim(Submitting::TURN_MS)
           run = Run.new(snapshot, subject: object) if snapshot && status != :claimed
-          return keep(run, step, input, bytes) if status == :not_waiting && early?(run, step)
+          return keep_at_commit(receipts, run, step, input, bytes) if status == :not_waiting && early?(run, step)
           return refused(run, step, status) unless status == :claimed
           execution = pledge.execution(snapshot, object, input)
           pledge.commit(execution) ? accept_pledged(pledge, execution, run, step) : judge_failed(pledge.breath, execution, step)
         ensure
           pledge&.release
+        end
+
+        # Before its turn, in an open transaction: it is in the log once that has committed.
+        def keep_at_commit(receipts, run, step, input, bytes)
+          return keep(run, step, input, bytes) unless receipts.open?
+          intent = Intent.submit(run.id, subject, step, bytes)
+          Commitment.make(receipts, intent) { |tell| tell.call { intent.deliver(object) } }
+          Submission.new(run, Messages.none(object), accepted: true, kept: true)
         end
 
         # In an open transaction its acceptance counts at commit, and what follows runs here then.
