@@ -22,6 +22,8 @@ module Differential
 
     # @return [Hash{Symbol=>Integer}] how often each kind of operation did something
     attr_reader :succeeded
+    # @return [Integer] operations that there was something to do to
+    attr_reader :performed
     # @return [Reference::World]
     attr_reader :world
     # @return [Array<Seat>]
@@ -39,7 +41,7 @@ module Differential
       @door = Door.new
       configure(directory)
       @code = ApiCode.new(designs, File.join(directory, "workflow.yml"), @door)
-      @world, @seats, @succeeded = Reference::World.new, [], Hash.new(0)
+      @world, @seats, @succeeded, @performed = Reference::World.new, [], Hash.new(0), 0
       @ids, @versions, @results, @inputs, @kept = [], Hash.new(0), {}, {}, {}
       @present, @position, @travelled, @counter = 0, 0, 0, 0
       @caller, @worker = Workflow::Role.by, Workflow::Role.worker
@@ -67,8 +69,9 @@ module Differential
       name, *arguments = operation
       @world.now = moment
       done = send(:"do_#{name}", *arguments)
-      return unless done
-      @succeeded[name] += 1
+      return if done.nil?
+      @performed += 1
+      @succeeded[name] += 1 if done
       @door.forget { |message| @unbegun && message.is_a?(Door::Left) && @seats.none? { |seat| seat.arrival.thread.equal?(message.thread) } }
       surprises = @door.unheard
       raise Difference, "#{name}: nobody expected #{surprises.inspect}" if surprises.any?

@@ -60,8 +60,7 @@ module Differential
         kind.run(designs) do |session|
           act(session, succeeded) { SEQUENCE.times { session.perform(done.push(invention.operation(session)).last) } }
         end
-        @count += SEQUENCE
-      rescue Difference, Workflow::Error, ArgumentError => error
+      rescue StandardError => error
         raise Difference, report(number, kind, designs, shorten(kind, designs, done), error)
       end
 
@@ -71,6 +70,7 @@ module Differential
         session.close
         Replay.check(session.directory)
         session.succeeded.each { |name, times| succeeded[name] += times }
+        @count += session.performed
       rescue Replay::Different => error
         raise Difference, error.message
       ensure
@@ -81,7 +81,7 @@ module Differential
       def difference(kind, designs, operations)
         kind.run(designs) { |session| act(session, Hash.new(0)) { operations.each { |operation| session.perform(operation) } } }
         nil
-      rescue Difference, Workflow::Error, ArgumentError => error
+      rescue StandardError => error
         error.message
       end
 

@@ -38,6 +38,8 @@ module Differential
 
     # @return [Hash{Symbol=>Integer}] how often each kind of operation did something
     attr_reader :succeeded
+    # @return [Integer] operations that there was something to do to
+    attr_reader :performed
     # @return [Reference::World]
     attr_reader :world
     # @return [String] where the store is
@@ -59,7 +61,7 @@ module Differential
       @present, @position, @travelled, @ids = 0, 0, 0, []
       @told, @reserved, @doubted = {}, {}, []
       @leases = {}.compare_by_identity # round and fence of pledged claims
-      @succeeded = Hash.new(0)
+      @succeeded, @performed = Hash.new(0), 0
     end
 
     # Idempotent.
@@ -90,6 +92,7 @@ module Differential
     # Whether another process holds a step and stands still.
     def sleeping? = !@sleeper.nil?
 
+    # What can be done, is: nil of an operation is that there was nothing to do it to. What is refused changes nothing.
     # @param operation [Array] its name and arguments
     # @raise [Difference]
     def perform(operation)
@@ -99,7 +102,9 @@ module Differential
       done = send(:"do_#{name}", *arguments)
       @succeeded[name] += 1 if done
       @succeeded[:"#{name}_#{kind}"] += 1 if done && kind
-      compare(operation) if done
+      return if done.nil?
+      @performed += 1
+      compare(operation)
     end
 
     private

@@ -773,11 +773,12 @@ module Reference
 
       def failed(claim, design, message, final, delay, reason)
         run, step = claim.run, claim.step
+        begun = step.begun || step.doubt.equal?(claim) # whatever the code says of it by now
         attempt_ended(:step_failed, claim, reason: reason)
         step.error, step.reason, step.failed_at = message, reason, @now
         step.met ||= claim.met
         step.failures += 1 # an attempt that was interrupted uses up no retry
-        again = !final && !run.cancelling? && step.mode.nil? && !step.begun && step.failures <= design[step.name].retries
+        again = !final && !run.cancelling? && step.mode.nil? && !begun && step.failures <= design[step.name].retries
         again ? retry_later(run, step, @now + (delay || design[step.name].backoff), claim.by) : step.become(:failed, reason: reason)
       end
 
