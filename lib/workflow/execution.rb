@@ -173,7 +173,7 @@ module Workflow
 
       def call
         Instrumentation.instrument("attempt", Instrumentation.of_work(work)) do
-          @value = object.__send__(method_name, *@positional, **@keywords) if callable?
+          @value = object.__send__(method_name, *@positional, **@keywords) if there?
         end
       end
 
@@ -184,14 +184,29 @@ module Workflow
         raise
       end
 
-      # The step's own has the name that the present code has for it.
-      def method_name = work.own? ? step.name : work.method_name
+      # As the present code names it. What the await opened with is for code that says nothing of it any more.
+      def method_name
+        case work.mode
+        when :otherwise then step.otherwise || work.method_name
+        when :remind then step.remind || work.method_name
+        else step.name
+        end
+      end
 
       # @return [StepDefinition, nil] nil: the present code does not say
       def step = @definition&.step(work.step)
 
-      # An await may do without a method; what is to remind may not.
-      def callable? = !step.await? || work.remind? || object.respond_to?(method_name, true)
+      # An await may do without a method of its own. What it is to call besides may not be missing.
+      def there?
+        return true if !step.await? || object.respond_to?(method_name, true)
+        raise DefinitionError, missing_method unless work.own?
+      end
+
+      def missing_method
+        occasion, remedy = work.remind? ? [ "remind somebody", "in remind: { with: … }" ] : [ "finish when its time is over", "in otherwise:; then run.retry" ]
+        "#{work}: #{object.class} has no method #{method_name}, which #{step} (#{step.location}) calls to #{occasion}. Bring it back, or name another " \
+          "one #{remedy}."
+      end
 
       # Before the attempt: that the log cannot be read at this moment is nothing against the input.
       def find_kept

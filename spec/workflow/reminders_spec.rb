@@ -170,6 +170,39 @@ RSpec.describe "The reminder of an await" do
     expect(run.reload.step(:confirm)).to have_attributes(state: :waiting, round: 2)
   end
 
+  # What becomes of a run of the one code that is reminded by the other.
+  def deployed(**options, &methods)
+    order.new.start.tap do
+      define("Reminded") { include Workflow; workflow { await :confirm, **options; now :ship }; def ship; end }
+      Reminded.class_eval(&methods)
+      work
+      travel(2 * day + 1)
+    end
+  end
+
+  it "is sent by the method that the code names today" do
+    seen = self.seen
+    run = deployed(remind: { after: day, with: :write }) { define_method(:write) { seen << :write } }
+
+    expect(reminded(run).last.error).to be_nil
+    expect(seen.pop).to eq :write
+  end
+
+  it "is sent by the method that it opened with, where the code says nothing of it any more" do
+    seen = self.seen
+    run = deployed { define_method(:nudge) { seen << :nudge } }
+
+    expect(reminded(run).last.error).to be_nil
+    expect(seen.pop).to eq :nudge
+  end
+
+  it "says which method is gone; the await goes on waiting" do
+    run = deployed { }
+
+    expect(reminded(run).last.error.to_s).to match(/Reminded has no method nudge, which await :confirm \(.*reminders_spec\.rb:\d+\) calls to remind somebody\. Bring it back, or name another one in remind: {/)
+    expect(run.reload).to be_waiting_for(:confirm)
+  end
+
   it "needs its method, and comes before the expiry" do
     line = __LINE__ + 1
     klass = define("Unreminded") { include Workflow; workflow { await :confirm, remind: { after: 60, with: :nudge } } }

@@ -121,6 +121,62 @@ RSpec.describe "Code that changes under open runs" do
       expect(Order.new.submit(:first).run.step(:second).due_at).to be_within(30).of(Time.now + 60)
     end
 
+    context "with an await that is open as its time passes" do
+      def refund = -> { Order.done << :refund }
+
+      def expired(run)
+        work
+        Workflow.engine.travel(61_000)
+        eventually("it has ended") { run.reload.ended? || run.failed? }
+        run
+      end
+
+      def order(otherwise: nil, **methods)
+        list = (@done ||= [])
+        code(**methods) { await :confirm, expires_in: 60, **{ otherwise: otherwise }.compact; now :on }
+        Order.define_singleton_method(:done) { list }
+      end
+
+      before { order(otherwise: :refund, refund: refund) }
+
+      it "is the method that is called then" do
+        run = Order.new.start
+        order(otherwise: :give_back, give_back: -> { Order.done << :give_back })
+
+        expect(expired(run)).to be_expired
+        expect(done).to eq [ :give_back ]
+      end
+
+      it "is also of two that there are" do
+        run = Order.new.start
+        order(otherwise: :give_back, refund: refund, give_back: -> { Order.done << :give_back })
+
+        expect(expired(run)).to be_expired
+        expect(done).to eq [ :give_back ]
+      end
+
+      it "is what the await opened with, where the code says nothing of it any more" do
+        run = Order.new.start
+        order(refund: refund)
+
+        expect(expired(run)).to be_expired
+        expect(done).to eq [ :refund ]
+      end
+
+      it "fails the step where that method is gone, until it is there" do
+        run = Order.new.start
+        order
+        expect(expired(run)).to be_failed
+        expect(run.step(:confirm).error.to_s).to match(/\AWorkflow::DefinitionError: Order#confirm \(run #{run.id}, attempt 1\): Order has no method refund, which await :confirm \(.*versions_spec\.rb:\d+\) calls to/)
+        expect(run.step(:confirm).error.to_s).to end_with("Bring it back, or name another one in otherwise:; then run.retry.")
+        order(otherwise: :give_back, give_back: -> { Order.done << :give_back })
+        run.retry
+        eventually("it is expired") { run.reload.expired? }
+
+        expect(done).to eq [ :give_back ]
+      end
+    end
+
     it "is the types of an input's fields" do
       code { await :go }
       Order.new.start
