@@ -7,6 +7,8 @@ module Workflow
   # remembers. Makes the bytes and the key, and finds or rebuilds the object from them.
   class Subject
     KEY_LEN_MAX = 64
+    # What stands between the columns of a primary key. Within the text of one it has a backslash in front of it.
+    SEPARATORS = /[,\\]/
 
     class << self
       # @param object [Object] of a class that includes Workflow
@@ -25,7 +27,11 @@ module Workflow
       # What the keys of a record begin with.
       # @param class_name [String]
       # @param id [Object, Array] its primary key
-      def prefix_of(class_name, id) = "#{class_name}/#{Array(id).join(",")}#"
+      def prefix_of(class_name, id) = "#{class_name}/#{text_of(id)}#"
+
+      # @param id [Object, Array] the primary key of a record
+      # @return [String] another one for each
+      def text_of(id) = Array(id).map { |part| part.is_a?(String) ? part.gsub(SEPARATORS) { |found| "\\#{found}" } : part }.join(",")
 
       # Finds a record afresh, or rebuilds a plain object.
       # @param class_name [String]
@@ -98,7 +104,7 @@ module Workflow
       def memory = @memory ||= Memory.new(klass).of(object)
 
       def short
-        return Array(id).join(",") if record?
+        return Subject.text_of(id) if record?
         text = Serializer.dump(memory.values, "#{klass}")
         text.bytesize <= KEY_LEN_MAX ? text : Digest::SHA256.hexdigest(text)
       end

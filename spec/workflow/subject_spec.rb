@@ -95,6 +95,39 @@ RSpec.describe Workflow::Subject do
       expect { described_class.load("Signup", subject.bytes) }.to raise_error(Workflow::SubjectMissing, /Signup #{record.id} is not in the database/)
     end
 
+    context "whose primary keys are text" do
+      def keys_of(*ids) = ids.map { |id| described_class.prefix_of("Pair", id) }
+
+      # Records of two columns that are their key, and a workflow.
+      def pairs
+        ActiveRecord::Schema.define { create_table(:pairs, force: true, primary_key: %w[a b]) { |t| t.string :a; t.string :b } }
+        define("Pair", ActiveRecord::Base) { include Workflow; workflow { await :go } }
+      end
+
+      it "makes the keys of numbers and of plain text as they are" do
+        expect(keys_of(7, [ 7, 8 ], "b1946ac9-2b5c", %w[eu-1 A_7/ä.x])).to eq [ "Pair/7#", "Pair/7,8#", "Pair/b1946ac9-2b5c#", "Pair/eu-1,A_7/ä.x#" ]
+      end
+
+      it "makes a key of its own for each, whatever is in the text" do
+        ids = [ %w[x,y z], %w[x y,z], %w[x y z], [ "x\\", "y,z" ], [ "x\\,y", "z" ], [ "x\\\\", "y,z" ], "x", "x\\" ]
+        keys = keys_of(*ids)
+
+        expect(keys.first(2)).to eq [ %q(Pair/x\,y,z#), %q(Pair/x,y\,z#) ]
+        expect(keys.uniq).to eq keys
+      end
+
+      it "gives two that read alike runs of their own" do
+        one, other = pairs.create!(a: "x,y", b: "z"), Pair.create!(a: "x", b: "y,z")
+        run = one.start
+
+        expect(other.workflow).to be_none
+        expect(other.start).to have_attributes(existing?: false, waiting_for: :go)
+        expect([ one.workflows, other.workflows, Pair.workflows.for(Pair.where(a: "x,y")) ].map(&:count)).to eq [ 1, 1, 1 ]
+        expect(one.submit(:go).run.id).to eq run.id
+        expect([ one, other ].map { |pair| pair.workflow.state }).to eq %i[done waiting]
+      end
+    end
+
     it "refuses one that is not saved" do
       expect { described_class.of(signup.new).bytes }.to raise_error(Workflow::NotSerializable, /not saved.*Save it first/)
     end
