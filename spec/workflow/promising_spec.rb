@@ -215,6 +215,20 @@ RSpec.describe "start and cancel with the application's transaction" do
         expect(ReceiptsTable.tokens).to be_empty
       end
 
+      it "refuses a reason that the log would not take, before anything is written, and writes any other as text" do
+        orders { await :confirm }
+        run = Order.start(name: "x").workflow
+        Order.transaction do
+          expect { run.cancel(reason: "x" * 65_537) }.to raise_error Workflow::PayloadTooLarge, /at most 65536 are kept/
+          expect(ReceiptsTable.tokens).to be_empty
+        end
+        expect(run.reload).to be_waiting
+        Order.transaction { run.cancel(reason: "no \xFF more") }
+
+        expect(run.reload).to have_attributes(state: :cancelled, reason: "no \uFFFD more")
+        expect(ReceiptsTable.tokens).to be_empty
+      end
+
       it "cancels what was started in the same transaction; other words say that it has not begun" do
         orders { await :confirm }
         run = nil

@@ -5,29 +5,35 @@ module Workflow
     # How a person stops a run, holds it up, lets it go on, or passes over one of its steps. Part of Run.
     # Each stops what nobody has begun yet; what somebody has in hand ends as usual, and its result is recorded.
     module Halting
+      # WF_SUBJECT_LEN_MAX of the core.
+      REASON_LEN_MAX = 65_536
+
       # Ends the run: what nobody holds is cancelled at once, and the run when nobody holds a step of it any more.
       # Until then its state is :running, and {#cancelling?} is true. What is cancelled, or being cancelled, stays so.
       # In a transaction of the application it counts when that commits, and not at all if it does not.
-      # @param reason [String, nil] for the log and the page
+      # @param reason [String, nil] for the log and the page, of at most 65,536 bytes
       # @return [Run] itself
       # @raise [NotPending] when it is over otherwise: done or expired
+      # @raise [PayloadTooLarge] of a longer reason, also in a transaction
       # @example
       #   order.workflow.cancel(reason: "the customer called")
       def cancel(reason: nil)
+        reason = kept_reason(reason)
         klass = subject_class if id
         receipts = Receipts.in_transaction(klass) if klass
-        return cancel_at_commit(receipts, reason&.to_s) if receipts
-        halted(:cancel, Workflow.engine.cancel(running_id(:cancel), nil, reason&.to_s, Role.by))
+        return cancel_at_commit(receipts, reason) if receipts
+        halted(:cancel, Workflow.engine.cancel(running_id(:cancel), nil, reason, Role.by))
       end
 
       # Holds the run up: nothing begins, no timer fires and no input is taken until {#resume}. Paused twice is paused.
-      # @param reason [String, nil] for the log and the page
+      # @param reason [String, nil] for the log and the page, of at most 65,536 bytes
       # @return [Run] itself
       # @raise [NotPending] when it is over, or is being cancelled
+      # @raise [PayloadTooLarge] of a longer reason
       # @example
       #   order.workflow.pause(reason: "the warehouse is closed")
       def pause(reason: nil)
-        halted(:pause, Workflow.engine.pause(running_id(:pause), reason&.to_s, Role.by))
+        halted(:pause, Workflow.engine.pause(running_id(:pause), kept_reason(reason), Role.by))
       end
 
       # Lets a paused run go on, by the workers and with the code of today; what was due meanwhile happens now, once.
@@ -42,16 +48,17 @@ module Workflow
       # Passes over a step: it counts as settled, and what comes after it goes on. Also one that failed, one that is
       # awaited, and one whose turn has not come.
       # @param name [Symbol] the step, under its present name or one that it had in earlier code
-      # @param reason [String, nil] "skipped by web:4711@host" when nothing is said
+      # @param reason [String, nil] of at most 65,536 bytes; "skipped by web:4711@host" when nothing is said
       # @return [Run] itself
       # @raise [NotPending] when the step or the run is over, or somebody has the step in hand
       # @raise [ArgumentError] of a name that the run has no step of
+      # @raise [PayloadTooLarge] of a longer reason
       # @example
       #   order.workflow.skip(:ask_for_review, reason: "a test order")
       def skip(name, reason: nil)
         id = running_id(:skip)
         step(name)
-        reason = reason&.to_s || "skipped by #{Role.by}"
+        reason = kept_reason(reason) || "skipped by #{Role.by}"
         halted(:skip, Workflow.engine.skip(id, pinned_name(name).to_s, present_blueprint, reason, Role.by), name)
       end
 
@@ -65,6 +72,19 @@ module Workflow
           raise NotPending, "#{name}: there is no run to #{verb}. Start one." unless id
           raise NotPending, "#{name}: there is nothing to #{verb} yet. The run starts when its transaction commits (run #{id})." if promised?
           id
+        end
+
+        # As the log, and the application's database, take it. Bytes that are no text do not keep anybody from stopping a run.
+        def kept_reason(reason)
+          return if reason.nil?
+          text = utf8(reason.to_s)
+          return text if text.bytesize <= REASON_LEN_MAX
+          raise PayloadTooLarge, "The reason takes #{text.bytesize} bytes: at most #{REASON_LEN_MAX} are kept (run #{id || "none"}). Say it more briefly."
+        end
+
+        def utf8(text)
+          return text.dup.force_encoding(Encoding::UTF_8).scrub if [ Encoding::BINARY, Encoding::UTF_8 ].include?(text.encoding)
+          text.encode(Encoding::UTF_8, invalid: :replace, undef: :replace)
         end
 
         def cancel_at_commit(receipts, reason)

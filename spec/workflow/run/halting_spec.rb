@@ -183,6 +183,31 @@ RSpec.describe Workflow::Run::Halting do
     end
   end
 
+  describe "a reason" do
+    def started = order { later :charge; later :ship }.new.start
+    def reason_of(run) = run.reload.reason
+
+    it "is kept as text, whatever it came as" do
+      { "no \xFF more" => "no \uFFFD more", "geschlossen: \xC3\xA4".b => "geschlossen: ä", "zu sp\xE4t".dup.force_encoding("ISO-8859-1") => "zu spät",
+        :late => "late" }.each do |given, kept|
+        expect(reason_of(started.pause(reason: given))).to eq kept
+        expect(reason_of(started.cancel(reason: given))).to eq kept
+        expect(started.skip(:charge, reason: given).reload.step(:charge).reason).to eq kept
+      end
+    end
+
+    it "that is too long is refused, and nothing is done" do
+      run = started
+      long = "x" * (65_536 + 1)
+      [ -> { run.cancel(reason: long) }, -> { run.pause(reason: long) }, -> { run.skip(:charge, reason: long) } ].each do |halt|
+        expect { halt.call }.to raise_error(Workflow::PayloadTooLarge, "The reason takes 65537 bytes: at most 65536 are kept (run #{run.id}). Say it more briefly.")
+      end
+
+      expect(kinds(run)).to eq %i[run_started step_scheduled]
+      expect(run.cancel(reason: long.chop)).to be_cancelled
+    end
+  end
+
   describe "pause" do
     it "lets nothing begin until the run is resumed" do
       run = order { later :a; later :b }.new.start.pause(reason: "stocktaking")
