@@ -78,6 +78,14 @@ module Workflow
     # @return [Boolean]
     def completed?(name) = step(name).completed?
 
+    # Whether it has come to a step and not beyond it, as {Runs#at} finds it; of several branches each has a step that the run
+    # is at. Asks of steps that the present code has no more, too.
+    # @param name [Symbol] the present one, or one that the step had in earlier code
+    # @return [Boolean] false also where the run has no such step
+    # @example
+    #   Order.workflows.paused.select { |run| run.at?(:count_stock) }
+    def at?(name) = step?(name) && step(name).reached?
+
     # @return [Step, nil] the one that is awaited, being run or next; nil when nothing moves
     def current_step
       return if none? || failed? || ended?

@@ -401,6 +401,27 @@ RSpec.describe "Code that changes under open runs" do
     end
   end
 
+  # A run with branches, of which one waits for a person and one comes to the step that is gone.
+  it "is found at the step that it is paused at, in whichever branch, and carried over" do
+    code { together { await :confirm; later :gone, wait: 3600 }; later :on }
+    stopped = Order.new.start
+    code { together { await :confirm; later :on } }
+    elsewhere = define("Elsewhere", Order).new.start.pause(reason: "closed")
+    work
+    Workflow.engine.travel(3_601_000)
+    until_state(stopped, :paused)
+
+    expect(stopped.current_step.name).to eq :confirm
+    expect([ :confirm, :gone, :on, :unheard_of ].map { |step| stopped.at?(step) }).to eq [ true, true, false, false ]
+    expect([ elsewhere.at?(:gone), elsewhere.at?(:confirm) ]).to eq [ false, true ]
+    found = Order.workflows.paused.select { |run| run.at?(:gone) }
+    expect(found.map(&:id)).to eq [ stopped.id ]
+    found.each { |run| run.skip(:gone).resume }
+    expect(until_state(stopped, :waiting).submit(:confirm)).to be_accepted
+    until_state(stopped, :done)
+    expect(done).to eq %i[confirm on]
+  end
+
   describe "an await that is gone" do
     def begun
       code { later :a; await :confirm, expires_in: 600; now :b }
