@@ -47,6 +47,60 @@ RSpec.describe Workflow::Words do
     expect(define("Child", Parent) { include Workflow }.start).to eq :parents
   end
 
+  describe "on a run" do
+    # An object that has methods of its own by all of these names.
+    def taken
+      own = described_class.public_instance_methods - %i[workflow]
+      broken = -> { raise IOError, "no bank" }
+      define("Taken") do
+        include Workflow
+        workflow(:paying) { later :charge; await :confirm; now :ship }
+        workflow(:packing) { later :pack }
+        own.each { |word| define_method(word) { |*| :own } }
+        define_method(:charge, &broken)
+        def confirm(code:) = (reject "not the code" unless code == 1)
+        def ship = raise(EOFError, "no ship")
+        def pack; end
+        def other; end
+      end
+      Taken.new
+    end
+
+    it "answer as they do on an object" do
+      run = taken.workflow(:paying)
+
+      expect(Workflow::Run.public_instance_methods).to include(*words)
+      expect(run.start!).to have_attributes(name: :paying, state: :running)
+      expect(run.start.id).to eq run.reload.id
+      expect(run.workflows.map(&:name)).to eq [ :paying ]
+      expect([ run.workflow(:paying).id, run.workflow(:packing).state ]).to eq [ run.id, :none ]
+      expect(run.workflow(:packing).start.workflows.map(&:name)).to eq %i[packing paying]
+      expect { run.workflow }.to raise_error(Workflow::DefinitionError, /several workflows: say which/)
+    end
+
+    it "raise, those with an exclamation mark" do
+      run = taken.workflow(:paying).start
+      expect { run.now!(:charge) }.to raise_error(IOError, "no bank")
+      run.reload.skip(:charge)
+      expect(run.submit(:confirm, code: 2)).not_to be_accepted
+      expect { run.submit!(:confirm, code: 2) }.to raise_error(Workflow::Rejected, /not the code/)
+      expect { run.submit!(:ship) }.to raise_error(Workflow::NotWaiting)
+      expect { run.submit!(:confirm, code: 1) }.to raise_error(EOFError, "no ship")
+      expect(run.reload).to be_failed
+      define("Leading") { include Workflow; workflow { now :go }; def go = raise(IOError, "go") }
+      expect { Leading.new.workflow.start! }.to raise_error(IOError, "go")
+    end
+
+    it "are about the run that it is, not one that its object has by now" do
+      twice = define("Twice") { include Workflow; workflow(unique: false) { later :a }; def a = raise(IOError, "a") }
+      first, second = Array.new(2) { twice.new.start }
+      expect { first.now!(:a) }.to raise_error IOError
+
+      expect([ first, second ].map { |run| run.reload.state }).to eq %i[failed running]
+      expect(first.workflow.id).to eq second.id
+    end
+  end
+
   context "in a record", :records do
     it "steps aside for attributes" do
       note = table(:notes) do |t|

@@ -24,14 +24,39 @@ module Workflow
       # {Words#now} on this run.
       def now(...) = Caller.new(subject, run: self).now(...)
 
+      # {Words#now!} on this run.
+      # @example
+      #   order.workflow.now!(:charge)
+      def now!(...) = Caller.new(subject, raising: true, run: self).now(...)
+
       # {Words#later} on this run.
       def later(...) = Caller.new(subject, run: self).later(...)
 
       # {Words#submit} on this run.
       def submit(...) = Caller.new(subject, run: self).submit(...)
 
+      # {Words#submit!} on this run.
+      # @example
+      #   signup.workflow.submit!(:activate, code: "1234")
+      def submit!(...) = Caller.new(subject, raising: true, run: self).submit(...)
+
       # {Words#start} of the same workflow.
-      def start(**options) = Caller.new(subject).start(method_run? ? nil : name, **options)
+      def start(**options) = Caller.new(subject).start(own_workflow, **options)
+
+      # {Words#start!} of the same workflow.
+      # @example
+      #   order.workflow(:fulfilment).start!
+      def start!(**options) = Caller.new(subject, raising: true).start(own_workflow, **options)
+
+      # {Words#workflow} of its object: read anew, which may be a later run than this one.
+      # @example
+      #   run.workflow(:fulfilment).state
+      def workflow(...) = Run.of(subject, ...)
+
+      # {Words#workflows} of its object.
+      # @example
+      #   run.workflows.failed.count
+      def workflows = Runs.of(subject)
 
       # {InnerWords#reject}, for objects that have a method of that name.
       def reject(message) = Execution.reject(message)
@@ -46,6 +71,9 @@ module Workflow
       def checkpoint = Execution.inside("checkpoint").checkpoint
 
       private
+        # @return [Symbol, nil] nil: the object's only one
+        def own_workflow = (name unless method_run?)
+
         def refuse_second
           unless ended? # an open run is in nobody's way but its own
             raise NotPending, "#{snapshot[:key]}: an input is being submitted, or it is looked up whether one was accepted. Try again when that is over (run #{id})."
