@@ -278,6 +278,15 @@ RSpec.describe "Code that changes under open runs" do
       expect(names(Order.new.workflow)).to eq %i[all b c d]
     end
 
+    it "runs the method of a name that two steps would have once for each of them" do
+      code { await :go; now :a; now :b }
+      Order.new.start
+      code { await :go; now :all; renamed :a, :b, to: :all }
+
+      expect(Order.new.submit(:go).run).to be_done
+      expect(done).to eq %i[go all all]
+    end
+
     it "tells notifications what was recorded" do
       begun
       seen = []
