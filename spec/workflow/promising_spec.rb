@@ -183,6 +183,14 @@ RSpec.describe "start and cancel with the application's transaction" do
         expect(runs.map(&:id)).to eq [ run.id ]
       end
 
+      it "hands a step to the workers at once, whatever becomes of the transaction" do
+        orders { later :a, wait: 3600 }
+        order = Order.start(name: "x")
+        Order.transaction { order.later(:a) && rolled_back }
+
+        expect(order.workflow.step(:a)).to be_ready
+      end
+
       it "cancels only if the transaction commits" do
         orders { await :confirm }
         run = Order.start(name: "x").workflow

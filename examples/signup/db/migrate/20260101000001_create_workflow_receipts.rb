@@ -1,5 +1,5 @@
 # What ties this database to the log of the gem workflow: runs and inputs that count only if a transaction commits, and
-# receipts of steps whose changes are committed. It stays small.
+# receipts of steps whose changes are committed, which stay as long as the runs do.
 class CreateWorkflowReceipts < ActiveRecord::Migration[7.2]
   def change
     create_table :workflow_receipts do |t|
