@@ -7,6 +7,8 @@ module Workflow
   # remembers. Makes the bytes and the key, and finds or rebuilds the object from them.
   class Subject
     KEY_LEN_MAX = 64
+    # WF_SUBJECT_LEN_MAX of the core.
+    LEN_MAX = 65_536
     # What stands between the columns of a primary key. Within the text of one it has a backslash in front of it.
     SEPARATORS = /[,\\]/
 
@@ -80,7 +82,8 @@ module Workflow
     def class_name = Subject.class_name(klass)
 
     # @return [String] what {Subject.load} takes
-    def bytes = @bytes ||= Serializer.dump([ record? ? id : memory ], "#{klass}")
+    # @raise [PayloadTooLarge] of what the log would not take
+    def bytes = @bytes ||= checked(Serializer.dump([ record? ? id : memory ], "#{klass}"))
 
     # What the runs of one definition on this object are found by.
     # @param name [Symbol] of a definition
@@ -96,6 +99,13 @@ module Workflow
       def id
         return object.id if object.persisted? || destroyed?
         raise NotSerializable, "This #{klass} is not saved, so that no run can be about it. Save it first."
+      end
+
+      # Here, since what a transaction promises is told only when it has committed.
+      def checked(bytes)
+        return bytes if bytes.bytesize <= LEN_MAX
+        raise PayloadTooLarge, "What #{klass} remembers takes #{bytes.bytesize} bytes: at most #{LEN_MAX} are kept. Save it (a record, a file, a blob) and " \
+          "remember what finds it."
       end
 
       # What was saved once is still known by its id.

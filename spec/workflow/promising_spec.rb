@@ -183,6 +183,18 @@ RSpec.describe "start and cancel with the application's transaction" do
         expect(runs.map(&:id)).to eq [ run.id ]
       end
 
+      it "refuses an object that the log would not take, before anything is written" do
+        define("Letter") { include Workflow; remembers :text; attr_reader :text; workflow { later :post }; def initialize(text) = @text = text; def post; end }
+        ActiveRecord::Base.transaction do
+          letter = Letter.new("x" * 65_536)
+          expect { letter.start }.to raise_error(Workflow::PayloadTooLarge, /What Letter remembers/)
+          expect { letter.later(:text) }.to raise_error(Workflow::PayloadTooLarge, /What Letter remembers/)
+        end
+
+        expect(ReceiptsTable.tokens).to be_empty
+        expect(Letter.workflows).to be_empty
+      end
+
       it "hands a step to the workers at once, whatever becomes of the transaction" do
         orders { later :a, wait: 3600 }
         order = Order.start(name: "x")

@@ -55,6 +55,12 @@ RSpec.describe Workflow::Subject do
     expect(again(child.new("books"))).to eq child.new("books")
   end
 
+  it "refuses what takes more than the log keeps of an object" do
+    expect { described_class.of(index.new("x" * 65_536)).bytes }
+      .to raise_error(Workflow::PayloadTooLarge, /What Index remembers takes 655\d\d bytes: at most 65536 are kept/)
+    expect(described_class.of(index.new("x" * 65_000)).bytes.bytesize).to be < 65_536
+  end
+
   it "refuses a class without a name" do
     anonymous = Class.new { include Workflow }
 
