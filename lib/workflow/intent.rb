@@ -53,7 +53,7 @@ module Workflow
 
       private
         def unreadable(row)
-          raise ReceiptsInvalid, "The row #{row.token} of #{Receipts::TABLE} (#{row.kind}) cannot be read by this version of the gem, and stays. " \
+          raise ReceiptsInvalid, "The row #{row.token} of #{Receipts.table_name} (#{row.kind}) cannot be read by this version of the gem, and stays. " \
             "Update the gem, or delete the row if nothing is to come of it."
         end
     end

@@ -60,6 +60,9 @@ module Workflow
         pools.map { |pool| new(pool) }
       end
 
+      # @return [String] of the table, as Rails' migration makes it: with the application's prefix and suffix, of whatever database
+      def table_name = "#{::ActiveRecord::Base.table_name_prefix}#{TABLE}#{::ActiveRecord::Base.table_name_suffix}"
+
       # Whether or not it has the table.
       # @return [Receipts, nil] nil: there is no database
       def at(klass)
@@ -73,7 +76,7 @@ module Workflow
       def absence(klass)
         return "there is no Active Record" unless defined?(::ActiveRecord::Base)
         database = (Subject.record?(klass) ? klass : ::ActiveRecord::Base).connection_db_config.name
-        "the database #{database} has no table #{TABLE}. Make it with: bin/rails generate workflow:install" \
+        "the database #{database} has no table #{table_name}. Make it with: bin/rails generate workflow:install" \
           "#{" --database #{database}" unless database == "primary"}, then bin/rails db:migrate."
       end
 

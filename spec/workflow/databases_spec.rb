@@ -117,6 +117,34 @@ RSpec.describe "the application's databases" do
           "in doubt: whether the input of confirm was accepted (Order, run #{order.workflow.id})" ]
       end
 
+      # What `config.active_record` sets.
+      def with_names(prefix, suffix)
+        base = ActiveRecord::Base
+        base.table_name_prefix, base.table_name_suffix = prefix, suffix
+        Workflow::Receipts.forget
+        yield
+      ensure
+        base.table_name_prefix = base.table_name_suffix = ""
+        Workflow::Receipts.forget
+      end
+
+      it "finds the table that is called as the migration calls it, with the application's prefix and suffix" do
+        orders
+        ActiveRecord::Base.connection.drop_table(:workflow_receipts)
+        with_names("app_", "_v1") do
+          expect(Order.start(name: "none").workflow.error.message).to match(/has no table app_workflow_receipts_v1. Make it with/)
+          ReceiptsTable.create
+          Order.transaction { Order.start(name: "gone") && rolled_back }
+          order = Order.start(name: "x")
+
+          expect(Order.workflows.count).to eq 2
+          expect(ActiveRecord::Base.connection.select_values("SELECT token FROM app_workflow_receipts_v1")).to eq [ "step/#{order.workflow.id}/pay/1" ]
+          ActiveRecord::Base.connection.remove_index(:app_workflow_receipts_v1, :token)
+          Workflow::Receipts.forget
+          expect { Order.start(name: "y") }.to raise_error Workflow::ReceiptsInvalid, /The table app_workflow_receipts_v1 of/
+        end
+      end
+
       it "looks once whether the table is there" do
         orders { now :pay }
         Order.start(name: "x")

@@ -12,10 +12,10 @@ module Workflow
       # @return [Boolean] whether there is one
       # @raise [ReceiptsInvalid] when its columns or its index are not what they are to be
       def check
-        return false unless @connection.table_exists?(TABLE)
-        missing = COLUMNS - @connection.columns(TABLE).map(&:name)
+        return false unless @connection.table_exists?(name)
+        missing = COLUMNS - @connection.columns(name).map(&:name)
         invalid("it has no column #{missing.join(", ")}") if missing.any?
-        unique = @connection.indexes(TABLE).any? { |index| index.unique && index.columns == %w[token] && index.where.nil? }
+        unique = @connection.indexes(name).any? { |index| index.unique && index.columns == %w[token] && index.where.nil? }
         invalid("its column token has no unique index, without which nothing is done only once") unless unique
         true
       end
@@ -56,7 +56,8 @@ module Workflow
       end
 
       private
-        def arel = @arel ||= Arel::Table.new(TABLE)
+        def name = @name ||= Receipts.table_name
+        def arel = @arel ||= Arel::Table.new(name)
         def quoted(value) = Arel::Nodes::Quoted.new(value)
         def selected = arel.project(arel[:token], arel[:kind], arel[:run_id], arel[:payload])
 
@@ -66,7 +67,7 @@ module Workflow
         end
 
         def invalid(why)
-          raise ReceiptsInvalid, "The table #{TABLE} of #{@connection.pool.db_config.name} is not the one that this version of the gem " \
+          raise ReceiptsInvalid, "The table #{name} of #{@connection.pool.db_config.name} is not the one that this version of the gem " \
             "works with: #{why}. Make it with: bin/rails generate workflow:install, then bin/rails db:migrate."
         end
     end
