@@ -132,10 +132,11 @@ module Workflow
           @facts[:place]&.to_sym, @facts[:by], @facts[:tags], run_id, @facts[:token])
       end
 
+      # Of the arguments only the options are read: what else there is may be gone by now, which is the run's business.
       def definition_of(klass)
         name, declarations = @facts[:name].to_s, Declarations.of(klass)
         return declarations.workflow!(name.to_sym) unless name.start_with?(".")
-        declarations.of_method(name.delete_prefix(".").to_sym, Serializer.load(@facts[:args])[2] || {})
+        declarations.of_method(name.delete_prefix(".").to_sym, Serializer.load_at(2, @facts[:args]) || {})
       end
   end
 end

@@ -27,10 +27,15 @@ module Workflow
 
     # @param bytes [String, nil]
     # @return [Array] what was dumped; [] of nil
-    def self.load(bytes)
-      return [] if bytes.nil? || bytes.empty?
-      format.deserialize(JSON.parse(bytes.dup.force_encoding(Encoding::UTF_8)))
-    end
+    def self.load(bytes) = format.deserialize(parse(bytes))
+
+    # One of the values, without the others: a record among those may be gone.
+    # @param bytes [String, nil]
+    # @return [Object, nil]
+    def self.load_at(index, bytes) = format.deserialize(parse(bytes)[index, 1] || []).first
+
+    def self.parse(bytes) = bytes.nil? || bytes.empty? ? [] : JSON.parse(bytes.dup.force_encoding(Encoding::UTF_8))
+    private_class_method :parse
 
     def self.format = defined?(::ActiveJob::Arguments) ? ::ActiveJob::Arguments : BasicArguments
     private_class_method :format

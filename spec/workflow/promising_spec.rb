@@ -203,6 +203,27 @@ RSpec.describe "start and cancel with the application's transaction" do
         expect(order.workflow.step(:a)).to be_ready
       end
 
+      it "queues a method though a record among its arguments is gone when the transaction commits: the run fails, as it would outside of one" do
+        orders { await :confirm }
+        require "globalid"
+        GlobalID.app = "specs"
+        Order.include GlobalID::Identification
+        Order.class_eval { def greet(other) = other }
+        order, gone = %w[x y].map { |name| Order.create!(name: name) }
+        run = nil
+        Order.transaction do
+          run = order.later(:greet, gone, retries: 1, backoff: 0.01)
+          gone.delete
+        end
+        expect([ run.state, ReceiptsTable.tokens ]).to eq [ :running, [] ]
+        outside = order.later(:greet, gone, retries: 1, backoff: 0.01)
+        work
+        eventually("both failed") { [ run, outside ].all? { |one| one.reload.failed? } }
+
+        expect(run.error.message).to match(/Couldn't find Order/)
+        expect([ run, outside ].map { |one| [ one.error.class_name, one.step(:greet).attempts ] }.uniq.size).to eq 1
+      end
+
       it "cancels only if the transaction commits" do
         orders { await :confirm }
         run = Order.start(name: "x").workflow

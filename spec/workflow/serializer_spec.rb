@@ -38,6 +38,13 @@ RSpec.describe Workflow::Serializer do
         expect(described_class.load(nil)).to eq []
       end
 
+      it "reads one of the values without the others" do
+        bytes = JSON.generate([ { "_aj_globalid" => "nothing" }, 1, { "_aj_serialized" => "ActiveJob::Serializers::SymbolSerializer", "value" => "b" } ])
+
+        expect([ 1, 2, 3 ].map { |index| described_class.load_at(index, bytes) }).to eq [ 1, :b, nil ]
+        expect(described_class.load_at(0, nil)).to be_nil
+      end
+
       it "says what cannot be written" do
         [ Object.new, { 5 => 1 }, { "_aj_globalid" => 1 }, Float::NAN, "\xff", Class.new, -> { } ].each do |value|
           expect { described_class.dump([ value ], "the input of activate") }
