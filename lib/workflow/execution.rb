@@ -225,7 +225,7 @@ module Workflow
 
       def fail(wait)
         final = rejected? || step.nil? || !reason.nil? || step.final?(@error)
-        report(final || work.attempt > retries) unless rejected?
+        report(final || work.attempt > retries, subscribed: !work.remind?) unless rejected?
         @hand.fail(blueprint, @error.class.to_s, message, Report.where(@error), final, delay_ms, reason, wait)
       end
 
@@ -248,8 +248,8 @@ module Workflow
         nil
       end
 
-      def report(final)
-        Report.error(@error, handled: !final, context: Instrumentation.of_work(work))
+      def report(final, subscribed: false)
+        Report.error(@error, handled: !final, context: Instrumentation.of_work(work), subscribed: subscribed)
       end
   end
 end

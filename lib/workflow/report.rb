@@ -1,19 +1,22 @@
 # frozen_string_literal: true
 
 module Workflow
-  # Where errors go that nobody is there to rescue: Rails.error, else the configured logger. And where in the
-  # application one came from.
+  # Where errors go that nobody is there to rescue: Rails.error, which prints nothing itself, and a line in the log. And where
+  # in the application one came from.
   module Report
     # @param handled [Boolean] whether another attempt follows
     # @param context [Hash] ids and names only
+    # @param subscribed [Boolean] whether LogSubscriber has a line of it, which in Rails is the only one
     # @return [void]
-    def self.error(error, handled:, context: {})
-      if defined?(::Rails) && ::Rails.respond_to?(:error) && ::Rails.error
-        ::Rails.error.report(error, handled: handled, severity: handled ? :warning : :error, context: context, source: "workflow")
-      else
-        Workflow.configuration.logger&.public_send(handled ? :warn : :error) { "#{error.class}: #{error.message} #{context}" }
-      end
+    def self.error(error, handled:, context: {}, subscribed: false)
+      rails = ::Rails.error if defined?(::Rails) && ::Rails.respond_to?(:error)
+      rails&.report(error, handled: handled, severity: handled ? :warning : :error, context: context, source: "workflow")
+      return if rails && subscribed
+      Workflow.configuration.logger&.public_send(handled ? :warn : :error) { "workflow: #{text(error)}#{" #{context}" if context.any?}" }
     end
+
+    # @return [String] class and message in one line
+    def self.text(error) = "#{error.class}: #{error.message.to_s.scrub.strip.gsub(/\s*\n\s*/, " ")}"
 
     # @return [String, nil] "app/models/signup.rb:12", the first line of the backtrace that is the application's
     def self.where(error)

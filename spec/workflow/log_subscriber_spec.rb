@@ -27,7 +27,7 @@ RSpec.describe Workflow::LogSubscriber do
     run.now(:charge)
     run.submit(:confirm, code: 1)
 
-    lines = log.string.lines.reject { |line| line.include?("WARN IOError: secret") } # the report of the error
+    lines = log.string.lines.reject { |line| line.include?("WARN workflow: IOError: secret") } # the report of the error
     expect(lines.map { |line| line.sub(/ took [\d.]+ ms/, " took 1 ms").sub(/ at \S+ /, " at T ") }).to eq([
       "INFO [#{run.id}] Order workflow started",
       "DEBUG [#{run.id} reserve] Order#reserve attempt 1 took 1 ms",

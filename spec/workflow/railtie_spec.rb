@@ -37,6 +37,30 @@ RSpec.describe "Workflow::Railtie" do
     expect(said).to eq "true false workflow go\ntrue\n"
   end
 
+  it "has a line in its log of errors that are no step's, though nobody subscribes to them; and one of a step's" do
+    application("app/models/signup.rb" => <<~RUBY)
+      class Signup < ActiveRecord::Base
+        include Workflow
+        workflow { later :go }
+        def go = raise(IOError, "broken")
+      end
+    RUBY
+    said = in_application(<<~RUBY, LOG: "1")
+      failed = Queue.new
+      ActiveSupport::Notifications.subscribe("fail.workflow") { failed << true }
+      Signup.start(email: "a")
+      worker = Workflow::Worker.new(threads: 1).start
+      failed.pop
+      worker.stop
+      ActiveRecord::Schema.define { create_table(:workflow_receipts) { |t| t.string :token } }
+      Workflow::Receipts.forget
+      Workflow::Recovery.new(Workflow.configuration).sweep
+    RUBY
+
+    expect(said.scan(/^W, .*workflow: Workflow::ReceiptsInvalid: The table workflow_receipts of primary .* has no column/).size).to eq 1
+    expect(said.lines.grep(/IOError/)).to contain_exactly(/^E, .*Signup#go failed IOError/)
+  end
+
   it "refuses to share a database with the application" do
     application
     said = in_application('Workflow.configure { |c| c.store = "sqlite:storage/test.sqlite3" }; begin; Workflow.engine; rescue => e; puts e.class, e.message; end')
