@@ -96,8 +96,9 @@ module Workflow
     end
 
     # It was told, and need not be again.
+    # @yieldparam error [ActiveRecord::ActiveRecordError] why it cannot be forgotten now
     # @return [Boolean] whether nobody finds it any more
-    def told(receipts) = receipts.done(token)
+    def told(receipts, &) = receipts.done(token, &)
 
     # The run as it is until the log has it.
     # @return [Hash]

@@ -114,6 +114,9 @@ module Workflow
       @pool = pool
     end
 
+    # @return [String] what config/database.yml calls the database
+    def name = @pool.db_config.name
+
     # @return [Boolean]
     # @raise [ReceiptsInvalid] when it is not the table that the gem makes
     def there?
@@ -171,12 +174,14 @@ module Workflow
     end
 
     # What the row was for is in the log. A row that cannot be deleted now is found again, and counts once all the same.
+    # @yieldparam error [ActiveRecord::ActiveRecordError] why not
     # @return [Boolean] whether it is gone
     def done(token)
       with { |table| table.delete(token) }
       true
     rescue ::ActiveRecord::ActiveRecordError => error
       Report.error(error, handled: true, context: { token: token })
+      yield error if block_given?
       false
     end
 

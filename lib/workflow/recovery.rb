@@ -15,17 +15,19 @@ module Workflow
     PATIENCE_S = 1
 
     # Looks now, for a person: bin/workflow settle, rake workflow:settle.
-    # @param out [IO] for what was found, and what is in doubt still
-    # @return [Integer] the status to exit with
+    # @param out [IO] for what was found, and what is left or in doubt still, and why
+    # @return [Integer] the status to exit with: 1 if anything is
     def self.settle(out)
-      out.puts "workflow: the log was told of #{new(Workflow.configuration).sweep(age_s: 0)}."
-      left = Workflow.engine.doubts(PAGE)
-      left.each { |run_id, class_name, _, _, step| out.puts "in doubt: whether the input of #{step} was accepted (#{class_name}, run #{run_id})" }
+      recovery = new(Workflow.configuration)
+      out.puts "workflow: the log was told of #{recovery.sweep(age_s: 0)}."
+      left = recovery.left
+      out.puts left
       left.empty? ? 0 : 1
     end
 
     def initialize(configuration)
       @configuration = configuration
+      @left, @doubted = {}, {}
       @lock, @wake = Mutex.new, ConditionVariable.new
       @stopped = false
     end
@@ -51,10 +53,21 @@ module Workflow
     # @param age_s [Numeric] at what is at least so old
     # @return [Integer] how much the log was told of
     def sweep(age_s: AGE_S)
+      [ @left, @doubted ].each(&:clear)
       Pledge.sweep
       @configuration.wrapper.call do
         Receipts.all.sum { |receipts| tell_all(receipts, age_s) } + Workflow.engine.doubts(PAGE).count { |doubt| settle(doubt) }
       end
+    end
+
+    # @return [Array<String>] after {#sweep}: what it could not tell the log of, and what is in doubt still; and why
+    # @raise [StoreError]
+    def left
+      doubts = Workflow.engine.doubts(PAGE).map do |doubt|
+        run_id, class_name, _, _, step = doubt
+        [ "in doubt: whether the input of #{step} was accepted (#{class_name}, run #{run_id})", @doubted[doubt] ].compact.join(": ")
+      end
+      @left.map { |what, why| "left: #{what}: #{why}" } + doubts
     end
 
     private
@@ -77,7 +90,8 @@ module Workflow
       def tell_all(receipts, age_s)
         receipts.there? ? tell_pages(receipts, age_s) : 0
       rescue ReceiptsInvalid, ::ActiveRecord::ActiveRecordError => error
-        Report.error(error, handled: true)
+        @left["what is in the database #{receipts.name}"] = Report.text(error)
+        Report.error(error, handled: true, context: { database: receipts.name })
         0
       end
 
@@ -96,8 +110,9 @@ module Workflow
         intent = Intent.of(row)
         outcome, snapshot, events, = intent.tell
         Instrumentation.publish_all(events, Run.new(snapshot)) if outcome == :started
-        intent.told(receipts)
+        intent.told(receipts) { |error| @left["the row #{row.token}, of which the log was told"] = Report.text(error) }
       rescue StandardError => error
+        @left[(intent || "the row #{row.token}").to_s] = Report.text(error)
         Report.error(error, handled: true, context: { run_id: row.run_id })
         false
       end
@@ -105,6 +120,7 @@ module Workflow
       def settle(doubt)
         Pledge.settle(doubt) == :ok
       rescue StandardError => error
+        @doubted[doubt] = Report.text(error)
         Report.error(error, handled: true, context: { run_id: doubt.first })
         false
       end

@@ -20,6 +20,19 @@ module ReceiptsTable
     klass.transaction { intent.write(Workflow::Receipts.of(klass)) }
   end
 
+  # While the block runs, no row can be deleted.
+  def self.undeletable
+    connection = ActiveRecord::Base.connection
+    forbid, allow = {
+      "SQLite" => [ "CREATE TRIGGER never BEFORE DELETE ON workflow_receipts BEGIN SELECT RAISE(ABORT, 'never'); END", "DROP TRIGGER never" ],
+      "PostgreSQL" => [ "CREATE RULE never AS ON DELETE TO workflow_receipts DO INSTEAD SELECT 1 / 0", "DROP RULE never ON workflow_receipts" ]
+    }.fetch(connection.adapter_name)
+    connection.execute(forbid)
+    yield
+  ensure
+    connection.execute(allow)
+  end
+
   # @return [Array<String>] the tokens of what the log is still to be told
   def self.pending = ActiveRecord::Base.connection.select_values("SELECT token FROM workflow_receipts WHERE pending_since IS NOT NULL ORDER BY token")
 

@@ -103,18 +103,39 @@ RSpec.describe "the application's databases" do
         orders { await :confirm }
         order = Order.create!(name: "left")
         ReceiptsTable.leave(order)
-        out = StringIO.new
-        File.write(file = File.join(@directory, "application.rb"), "")
-        expect(Workflow::Command.new([ "settle", "-r", file ], out: out).run).to eq 0
+        expect(settle).to eq [ 0, "workflow: the log was told of 1." ]
         hand = Workflow.engine.hand
         hand.submit(order.workflow.id, "confirm", "spec", 0, true)
         hand.doubt
         ActiveRecord::Base.connection.rename_table(:workflow_receipts, :hidden)
         Workflow::Receipts.forget
-        expect(Workflow::Command.new([ "settle", "-r", file ], out: out).run).to eq 1
 
-        expect(out.string.lines.map(&:chomp)).to eq [ "workflow: the log was told of 1.", "workflow: the log was told of 0.",
-          "in doubt: whether the input of confirm was accepted (Order, run #{order.workflow.id})" ]
+        expect(settle).to match [ 1, "workflow: the log was told of 0.",
+          /\Ain doubt: whether the input of confirm was accepted \(Order, run #{order.workflow.id}\): Workflow::ReceiptsMissing: .* has no table/ ]
+      end
+
+      it "says what is left when a person asks, and why: rows that cannot be read, told or deleted" do
+        orders { await :confirm }
+        record = Order.create!(name: "left")
+        ReceiptsTable.leave(record)
+        receipts = Workflow::Receipts.of(Order)
+        receipts.intend("nonsense", "start", "1", "{")
+        receipts.intend("start/2", "start", "2", JSON.generate(class: "Gone", name: "workflow"))
+
+        status, *said = ReceiptsTable.undeletable { settle }
+        expect([ status, said.shift ]).to eq [ 1, "workflow: the log was told of 0." ]
+        expect(said).to contain_exactly(/\Aleft: the row nonsense: Workflow::ReceiptsInvalid: The row nonsense of workflow_receipts/,
+          /\Aleft: the start of run 2: Workflow::DefinitionError: .* of the class Gone, which this process does not know/,
+          /\Aleft: the row start\/#{record.workflow.id}, of which the log was told: ActiveRecord::/)
+        expect(settle.first(2)).to eq [ 1, "workflow: the log was told of 1." ]
+      end
+
+      # What `bin/workflow settle` exits with, and its lines.
+      def settle
+        File.write(file = File.join(@directory, "application.rb"), "")
+        out = StringIO.new
+        status = Workflow::Command.new([ "settle", "-r", file ], out: out).run
+        [ status, *out.string.lines(chomp: true) ]
       end
 
       # What `config.active_record` sets.
@@ -245,7 +266,7 @@ RSpec.describe "the application's databases" do
       end
 
       def elsewhere
-        { database: "/nowhere/there/is/such.sqlite3", host: "/nowhere" }
+        { database: "/dev/null/away", host: "/nowhere" }
       end
 
       describe "of several" do
@@ -308,7 +329,7 @@ RSpec.describe "the application's databases" do
         it "starts nothing while a record's database cannot be reached" do
           animals
           AnimalsRecord.remove_connection
-          AnimalsRecord.establish_connection(@other.configuration.merge(database: "/nowhere/away"))
+          AnimalsRecord.establish_connection(@other.configuration.merge(database: "/dev/null/away"))
           expect { Animal.start(name: "cat") }.to raise_error ActiveRecord::ActiveRecordError
 
           expect(Workflow.events).to be_empty
@@ -327,9 +348,9 @@ RSpec.describe "the application's databases" do
           record = Order.create!(name: "left")
           ReceiptsTable.leave(record)
           AnimalsRecord.remove_connection
-          AnimalsRecord.establish_connection(@other.configuration.merge(database: "/nowhere/away"))
+          AnimalsRecord.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "animals", @other.configuration.merge(database: "/dev/null/away")))
 
-          expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 1
+          expect(settle).to match [ 1, "workflow: the log was told of 1.", /\Aleft: what is in the database animals: ActiveRecord::/ ]
           expect(record.workflow).to be_waiting
         end
 

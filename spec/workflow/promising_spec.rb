@@ -323,7 +323,7 @@ RSpec.describe "start and cancel with the application's transaction" do
         records = Array.new(2) { |number| Order.create!(name: number.to_s) }
         records.each { |record| ReceiptsTable.leave(record) }
         recovery = Workflow::Recovery.new(Workflow.configuration)
-        undeletable(kind) do
+        ReceiptsTable.undeletable do
           expect(recovery.sweep(age_s: 0)).to eq 0
           expect(records.map { |record| record.workflow.state }).to eq %i[waiting waiting]
         end
@@ -348,17 +348,6 @@ RSpec.describe "start and cancel with the application's transaction" do
         expect(said.string).to match(/ReceiptsInvalid: The row later of workflow_receipts \(later_kind\) cannot be read by this version of the gem/)
       ensure
         Workflow.configure { |c| c.logger = nil }
-      end
-
-      def undeletable(kind)
-        forbid, allow = {
-          sqlite: [ "CREATE TRIGGER never BEFORE DELETE ON workflow_receipts BEGIN SELECT RAISE(ABORT, 'never'); END", "DROP TRIGGER never" ],
-          postgresql: [ "CREATE RULE never AS ON DELETE TO workflow_receipts DO INSTEAD SELECT 1 / 0", "DROP RULE never ON workflow_receipts" ]
-        }.fetch(kind)
-        ActiveRecord::Base.connection.execute(forbid)
-        yield
-      ensure
-        ActiveRecord::Base.connection.execute(allow)
       end
 
       describe "without the table" do
