@@ -138,6 +138,21 @@ RSpec.describe "the application's databases" do
         [ status, *out.string.lines(chomp: true) ]
       end
 
+      it "does not wait for a transaction for ever, by an adapter made of PostgreSQL's neither", if: kind == :postgresql do
+        stub_const("LikePostGIS", Class.new(ActiveRecord::ConnectionAdapters::PostgreSQLAdapter).tap { |adapter| adapter.const_set(:ADAPTER_NAME, "PostGIS") })
+        ActiveRecord::ConnectionAdapters.register("like_postgis", "LikePostGIS", "pg")
+        ActiveRecord::Base.establish_connection(**database.configuration, adapter: "like_postgis", variables: { statement_timeout: 3_000 })
+        stub_const("Workflow::Receipts::WAIT_MS", 50)
+        receipts, written, asked = Workflow::Receipts.at(ActiveRecord::Base), Queue.new, Queue.new
+        holder = Thread.new { receipts.within { receipts.intend("x", "start", "1", "") && written.push(true) && asked.pop } }
+        written.pop
+
+        expect { receipts.find_or_void("x", "1") }.to raise_error ActiveRecord::LockWaitTimeout
+      ensure
+        asked&.push(true)
+        holder&.join
+      end
+
       # What `config.active_record` sets.
       def with_names(prefix, suffix)
         base = ActiveRecord::Base

@@ -35,7 +35,7 @@ module Workflow
 
       # Of this transaction's statements. Elsewhere it is the connection's own setting.
       def wait_at_most(ms)
-        @connection.execute("SET LOCAL lock_timeout = #{ms}") if @connection.adapter_name == "PostgreSQL"
+        @connection.execute("SET LOCAL lock_timeout = #{ms}") if postgresql?
       end
 
       def update(token, payload)
@@ -56,6 +56,11 @@ module Workflow
       end
 
       private
+        # Or an adapter made of that one, such as PostGIS.
+        def postgresql?
+          defined?(::ActiveRecord::ConnectionAdapters::PostgreSQLAdapter) && @connection.is_a?(::ActiveRecord::ConnectionAdapters::PostgreSQLAdapter)
+        end
+
         def name = @name ||= Receipts.table_name
         def arel = @arel ||= Arel::Table.new(name)
         def quoted(value) = Arel::Nodes::Quoted.new(value)
