@@ -32,7 +32,7 @@ module Workflow
       # @raise [StoreError] when the log cannot be reached: the record is gone all the same
       # @api private
       def after_commit(record)
-        end_runs(record) unless Receipts.at(record.class)&.there?
+        end_runs(record) if ending(record).any? && !Receipts.at(record.class)&.there?
       end
 
       # Of any process: cancels what is open.
@@ -45,8 +45,8 @@ module Workflow
       end
 
       private
-        # The workflows whose runs end with it.
-        def ending(record) = Declarations.of(record.class).workflows.values.reject(&:outlives_record?)
+        # The workflows whose runs end with it. On a shard there are none: a run is about the record of that id on the default one.
+        def ending(record) = Receipts.sharded?(record.class) ? [] : Declarations.of(record.class).workflows.values.reject(&:outlives_record?)
 
         def end_runs(record)
           subject = Subject.of(record)

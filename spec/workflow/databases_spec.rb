@@ -341,6 +341,46 @@ RSpec.describe "the application's databases" do
           expect(animal.workflow).to be_done
         end
 
+        # Within another shard of the application's database, which has the same tables.
+        def on_shard(&)
+          base = ActiveRecord::Base
+          base.connection_handler.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "one", @other.configuration), owner_name: base, shard: :one)
+          base.connected_to(shard: :one, role: :writing, &)
+        ensure
+          base.connection_handler.remove_connection_pool("ActiveRecord::Base", role: :writing, shard: :one)
+        end
+
+        it "refuses records on shards, whose runs would be about others; destroying one there ends nobody's run" do
+          orders { await :confirm }
+          run = Order.start(name: "x").workflow
+          on_shard do
+            ReceiptsTable.create
+            ActiveRecord::Schema.define { create_table(:orders) { |t| t.string :name; t.integer :paid, default: 0, null: false } }
+            there = Order.create!(name: "there")
+            [ -> { Order.start(name: "y") }, -> { there.start }, -> { there.submit(:confirm) }, -> { there.workflow.cancel }, -> { there.later(:pay) },
+              -> { Order.transaction { there.submit(:confirm) } } ].each do |call|
+              expect(&call).to raise_error Workflow::Error, /\AOrder is on the shard :one here, and .* default one \(:default\) only.* outside of connected_to\(shard: :one\)/
+            end
+            expect([ Order.pluck(:name), there.id ]).to eq [ [ "there" ], Order.sole.id ]
+            there.destroy!
+          end
+
+          expect([ run.subject.id, Order.count, run.reload.state, Order.workflows.count ]).to eq [ 1, 1, :waiting, 1 ]
+        end
+
+        it "starts a plain object's run on a shard, with the default one's transaction" do
+          orders { await :confirm }
+          define("Plain") { include Workflow; workflow { await :confirm } }
+          run = nil
+          Order.transaction do
+            on_shard { expect(run = Plain.new.start).to be_scheduled }
+            rolled_back
+          end
+          expect(run).to be_none
+
+          on_shard { ActiveRecord::Base.transaction { expect(Plain.new.start).to be_waiting } }
+        end
+
         it "starts nothing while a record's database cannot be reached" do
           animals
           AnimalsRecord.remove_connection
