@@ -51,7 +51,11 @@ module Workflow
 
       # The same, where something is to count only with the transaction that is open.
       # @return [Receipts, nil] nil: there is no transaction, or no table
-      def in_transaction(klass) = at(klass)&.then { |receipts| receipts if receipts.open? && receipts.there? }
+      def in_transaction(klass)
+        receipts = at(klass)
+        return unless receipts&.open?
+        receipts.there? ? receipts : warn_of_absence(klass)
+      end
 
       # @return [Array<Receipts>] of all databases that this process writes to, whether or not they have the table
       def all
@@ -92,7 +96,8 @@ module Workflow
         return if @warned || Workflow.configuration.environment != "development"
         @warned = true
         Workflow.configuration.logger&.warn do
-          "workflow: a record and its run are two commits, and what is started in a transaction starts though that may be rolled back: #{absence(klass)}"
+          "workflow: a record and its run are two commits, and what is started, submitted or cancelled in a transaction counts though that may be " \
+            "rolled back: #{absence(klass)}"
         end
         nil
       end

@@ -367,18 +367,35 @@ RSpec.describe "start and cancel with the application's transaction" do
           expect(runs.last).to be_done
         end
 
-        it "says so once, in development" do
-          said = StringIO.new
+        # @return [String] what the log has of it
+        def said_in(environment)
+          said, before = StringIO.new, Workflow.configuration.environment
           Workflow.configure { |c| c.logger = Logger.new(said) }
-          %w[production development].each do |environment|
-            Workflow.configuration.adopt(root: Dir.pwd, environment: environment, wrapper: Workflow.configuration.wrapper)
-            2.times { |number| Order.start(name: "#{environment} #{number}") }
-          end
-
-          expect(said.string.scan("two commits").size).to eq 1
-          expect(said.string).to match(/no table workflow_receipts. Make it with: bin\/rails generate workflow:install/)
+          Workflow.configuration.adopt(root: Dir.pwd, environment: environment, wrapper: Workflow.configuration.wrapper)
+          Workflow::Receipts.forget
+          yield
+          said.string
         ensure
           Workflow.configure { |c| c.logger = nil }
+          Workflow.configuration.adopt(root: Dir.pwd, environment: before, wrapper: Workflow.configuration.wrapper)
+        end
+
+        it "says so once, in development" do
+          expect(said_in("production") { Order.start(name: "x") }).to eq ""
+          said = said_in("development") { 2.times { |number| Order.start(name: number.to_s) } }
+
+          expect(said.scan("two commits").size).to eq 1
+          expect(said).to match(/no table workflow_receipts. Make it with: bin\/rails generate workflow:install/)
+        end
+
+        it "says so of whatever counts though its transaction may be rolled back, and of nothing outside of one" do
+          words = [ ->(order) { order.later(:b) }, ->(order) { order.submit(:confirm) }, ->(order) { order.workflow.cancel }, :destroy!.to_proc ]
+          words.each do |word|
+            inside, outside = Order.start(name: "inside"), Order.start(name: "outside")
+            said = said_in("development") { Order.transaction { word.call(inside) && rolled_back } }
+            expect(said.scan("though that may be rolled back").size).to eq 1
+            expect(said_in("development") { word.call(outside) unless word == words.last }).to eq ""
+          end
         end
       end
 
