@@ -28,6 +28,7 @@ RSpec.describe "kill -9 at every statement", :processes do
     "start(key:) that was taken in a transaction" => [ "BEGIN, INSERT notes, SAVEPOINT, #{insert}, ROLLBACK TO, COMMIT", "" ],
     "later(:method) in a transaction" => [ "BEGIN, INSERT notes, #{insert}, #{told}", begun ],
     "cancel in a transaction" => [ "BEGIN, INSERT notes, #{insert}, #{told}", "BEGIN, APPEND, RUN_UPDATE, WAIT_DELETE, TIMER_DELETE" ],
+    "destroy of a record" => [ "BEGIN, INSERT notes, DELETE orders, #{insert}, #{told}", "BEGIN, APPEND, RUN_UPDATE, WAIT_DELETE, TIMER_DELETE" ],
     "submit on a record" => [ "BEGIN, #{insert}, UPDATE orders, #{told}", taken ],
     "submit in a transaction" => [ "BEGIN, INSERT notes, SAVEPOINT, #{insert}, UPDATE orders, RELEASE, #{told}", taken ],
     "submit that is rejected" => [ "BEGIN, #{insert}, UPDATE orders, ROLLBACK", "BEGIN, WAIT_CLAIM, APPEND, RUN_UPDATE, WAIT_RELEASE" ],
@@ -39,6 +40,7 @@ RSpec.describe "kill -9 at every statement", :processes do
     "an input that came early" => [ "BEGIN, #{insert}, UPDATE orders, COMMIT", "#{worked}, READY_PUT" ],
     "recovery of a start" => [ "DELETE workflow_receipts", begun ],
     "recovery of a cancel" => [ "DELETE workflow_receipts", "BEGIN, APPEND, RUN_UPDATE, WAIT_DELETE, TIMER_DELETE" ],
+    "recovery of a destroy" => [ "DELETE workflow_receipts", "BEGIN, APPEND, RUN_UPDATE, WAIT_DELETE, TIMER_DELETE" ],
     "recovery of a submit that is accepted" => [ "BEGIN, #{insert}, ROLLBACK", "BEGIN, WAIT_GET, APPEND, RUN_UPDATE, WAIT_DELETE, RUN_DOUBT" ],
     "recovery of a submit that is not accepted" => [ "BEGIN, #{insert}, COMMIT", "BEGIN, WAIT_GET, WAIT_RELEASE, RUN_DOUBT" ],
     "submit where another's is in doubt" => [ "BEGIN, #{insert}, UPDATE orders, #{told}", "#{taken}, WAIT_RELEASE, RUN_DOUBT" ]

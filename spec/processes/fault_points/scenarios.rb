@@ -23,6 +23,10 @@ end
 only_with = ->(facts) { "#{facts.notes} notes, but #{facts.runs.size} runs" unless facts.notes == facts.runs.size }
 accepted = ->(facts) { "#{facts.notes} notes, but #{facts.confirmed} inputs" unless facts.notes == facts.confirmed }
 cancelled = ->(facts) { "#{facts.notes} notes, but the run is #{facts.runs.first.state}" unless (facts.notes == 1) == facts.runs.first.cancelled? }
+destroyed = lambda do |facts|
+  gone = facts.notes == 1
+  "#{facts.notes} notes, #{facts.orders.size} records, but the run is #{facts.runs.first.state}" unless [ facts.orders.empty?, facts.runs.first.cancelled? ] == [ gone, gone ]
+end
 unaccepted = ->(facts) { "an input was accepted" unless facts.confirmed.zero? }
 certainly = ->(facts) { "no input was accepted" unless facts.confirmed == 1 }
 
@@ -68,6 +72,12 @@ Scenario.define("cancel in a transaction") do
   before { Steps.start }
   act { Steps.beside { Order.first.workflow.cancel(reason: "no") } }
   check(&cancelled)
+end
+
+Scenario.define("destroy of a record") do
+  before { Steps.start }
+  act { Steps.beside { Order.first.destroy! } }
+  check(&destroyed)
 end
 
 Scenario.define("submit on a record") do
@@ -145,6 +155,13 @@ Scenario.define("recovery of a cancel") do
   before(killed: "application after COMMIT#1") { Steps.beside { Order.first.workflow.cancel } }
   act { Steps.sweep }
   check(&cancelled)
+end
+
+Scenario.define("recovery of a destroy") do
+  before { Steps.start }
+  before(killed: "application after COMMIT#1") { Steps.beside { Order.first.destroy! } }
+  act { Steps.sweep }
+  check(&destroyed)
 end
 
 { "after" => [ "accepted", certainly ], "before" => [ "not accepted", unaccepted ] }.each do |moment, (verdict, check)|
