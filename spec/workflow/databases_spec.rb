@@ -18,13 +18,14 @@ RSpec.describe "the application's databases" do
         Order
       end
 
-      # What a test is wrapped in, as Rails' own transactional tests do it.
+      # What a test is wrapped in, as Rails' own transactional tests do it: one connection for all threads.
       def in_a_fixture
-        connection = ActiveRecord::Base.lease_connection
-        connection.begin_transaction(joinable: false, _lazy: false)
+        pool = ActiveRecord::Base.connection_pool
+        pool.pin_connection!(true)
+        pool.lease_connection
         yield
       ensure
-        connection.rollback_transaction
+        expect(pool.unpin_connection!).to be true # nothing has ended the transaction
       end
 
       def rolled_back = raise(ActiveRecord::Rollback)
@@ -50,6 +51,25 @@ RSpec.describe "the application's databases" do
           expect(Order.pluck(:name)).to eq [ "x" ]
           expect(Order.workflows.count).to eq 1
         end
+      end
+
+      it "shares the transaction of a test with workers and recovery" do
+        orders { later :pay, transaction: true; await :confirm }
+        in_a_fixture do
+          order = Order.start(name: "x")
+          ReceiptsTable.leave(left = Order.create!(name: "left"))
+          work
+          eventually("it waits") { order.workflow.waiting? }
+          expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 1
+          eventually("it waits too") { left.workflow.waiting? }
+          ActiveRecord::Base.connection_handler.clear_active_connections!
+          Order.transaction { left.reload.submit(:confirm) && rolled_back }
+          expect(left.workflow).to be_waiting
+          Order.transaction { left.reload.submit(:confirm) && order.destroy! }
+
+          expect([ left.reload.paid, left.workflow.state, order.workflow.state ]).to eq [ 11, :done, :cancelled ]
+        end
+        expect(ReceiptsTable.tokens + Order.all).to be_empty
       end
 
       it "starts after the commit of all, with after_all_transactions_commit" do
