@@ -18,6 +18,7 @@ require_relative "workflow/declarations"      # what one class declared, with it
 require_relative "workflow/dsl"               # reads the block
 require_relative "workflow/renamings"         # what steps were called in earlier code
 require_relative "workflow/definition"        # a frozen graph of steps
+require_relative "workflow/own_methods"       # which method a step means
 require_relative "workflow/step_definition"   # one step: retries, what an error means
 require_relative "workflow/options"           # which options there are, and good values
 require_relative "workflow/fields"            # the fields of an input, and their types

@@ -143,20 +143,10 @@ module Workflow
         path.drop(path.index(following)).map { |index| steps[index] }
       end
 
-      # A record's attributes get their methods when the first of them is needed.
-      def method?(klass, method)
-        return true if klass.method_defined?(method) || klass.private_method_defined?(method)
-        klass.respond_to?(:define_attribute_methods) && klass.define_attribute_methods
-        klass.method_defined?(method)
-      end
-
-      def verify_method(klass, location, step, method)
-        unless method?(klass, method)
-          raise DefinitionError, "#{location}: #{step} needs a method #{method} in #{klass}, which has none." \
-            "#{Suggestion.for(method, klass.instance_methods(false) + klass.private_instance_methods(false))}"
-        end
-        return if method_run? || klass.instance_method(method).parameters.none? { |type, _| %i[req keyreq].include?(type) }
-        raise DefinitionError, "#{location}: #{step} calls #{klass}##{method} without arguments, but it requires some."
+      def verify_method(klass, location, step, name)
+        method = OwnMethods.find(klass, name) or raise DefinitionError, "#{location}: #{step} #{OwnMethods.absence(klass, name)}"
+        return if method_run? || method.parameters.none? { |type, _| %i[req keyreq].include?(type) }
+        raise DefinitionError, "#{location}: #{step} calls #{klass}##{name} without arguments, but it requires some."
       end
   end
 end

@@ -198,8 +198,9 @@ module Workflow
 
       # An await may do without a method of its own. What it is to call besides may not be missing.
       def there?
-        return true if !step.await? || object.respond_to?(method_name, true)
-        raise DefinitionError, missing_method unless work.own?
+        return true unless step.await?
+        return OwnMethods.for_input?(object, method_name) if work.own?
+        object.respond_to?(method_name, true) or raise DefinitionError, missing_method
       end
 
       def missing_method

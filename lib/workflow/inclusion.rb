@@ -5,6 +5,9 @@ module Workflow
   # an Event or a Step of the application is never mistaken for ours; only the words go in, in such a way that each
   # steps aside for whatever else has its name.
   module Inclusion
+    # Marks the modules that hold copies of the words.
+    COPY = :@workflow_words
+
     class << self
       # @param base [Class]
       # @raise [DefinitionError] of a module
@@ -18,6 +21,9 @@ module Workflow
         base.include(attributes ? copy(Words, attributes.class, :public) : Words)
         (attributes || base).include(copy(InnerWords, attributes ? attributes.class : Module, :private, free(base)))
       end
+
+      # @return [Boolean] whether methods of that module are what `include Workflow` adds
+      def ours?(mod) = [ Words, Preset::Forgetting ].any? { |words| words.equal?(mod) } || mod.instance_variable_defined?(COPY)
 
       # @return [Module, nil] where a record's class keeps the methods of its attributes
       def attributes_of(klass)
@@ -38,7 +44,8 @@ module Workflow
         # The words in a module of the kind that a record's class keeps its attributes in: ActiveRecord makes no
         # attribute of a name that a parent has a method of, but for methods in such a module.
         def copy(words, kind, visibility, names = words.instance_methods)
-          names.each_with_object(kind.new) do |name, copy|
+          made = kind.new.tap { |mod| mod.instance_variable_set(COPY, true) }
+          names.each_with_object(made) do |name, copy|
             copy.define_method(name, words.instance_method(name))
             copy.__send__(visibility, name)
           end

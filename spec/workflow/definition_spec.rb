@@ -76,6 +76,57 @@ RSpec.describe Workflow::Definition do
       expect { verify(asking(if: :paid?) { def paid?(by = nil) = by }) }.not_to raise_error
     end
 
+    # The message with which the steps of the block are refused, which the class has only the methods of every object for.
+    def refusal_of(parent = Object, &block)
+      klass = Class.new(parent) { include Workflow; workflow(&block) }
+      verify(klass) && nil
+    rescue Workflow::DefinitionError => error
+      error.message
+    end
+
+    it "takes no method of every object's for a step's, a reminder's or a condition's" do
+      expect(refusal_of { now :print }).to start_with(here).and match(/now :print needs a method print in .*, which has none of its own: print is Kernel's\./)
+      expect(refusal_of { later :exit }).to include("later :exit needs a method exit")
+      expect(refusal_of { later :instance_eval }).to include("is BasicObject's")
+      expect(refusal_of { await :go, expires_in: 5, otherwise: :system }).to include("needs a method system")
+      expect(refusal_of { await :go, remind: { after: 5, with: :puts } }).to include("needs a method puts")
+      expect(refusal_of { await :go, if: :frozen? }).to include("needs a method frozen?")
+    end
+
+    it "begins no run that would call one" do
+      define("Leaving") { include Workflow; workflow { now :exit } }
+
+      expect { Leaving.start }.to raise_error(Workflow::DefinitionError, /exit is Kernel's/)
+      expect(Workflow.events).to eq []
+    end
+
+    it "takes none of its own words for one, but what is behind a word" do
+      expect(refusal_of { now :start }).to include("which has none of its own: start is Workflow's.")
+      expect(refusal_of { later :note }).to include("note is Workflow's.")
+      expect(refusal_of(Class.new { def start; end }) { now :start }).to be_nil
+    end
+
+    it "takes what the class, its parents and its modules define, whatever it is called" do
+      printing = Module.new { def print; end }
+      klass = Class.new(Class.new { def open; end }) do
+        include printing
+        include Workflow
+        workflow { now :print; now :open; now :exit }
+        private def exit; end
+      end
+
+      expect { verify(klass) }.not_to raise_error
+    end
+
+    it "takes a record's methods for steps, and its attributes for conditions, be they called like Kernel's", :records do
+      order = table(:orders) { |t| t.boolean :open }
+      order.class_eval { include Workflow; workflow { later :touch, if: :open; now :reload } }
+      wrong = Class.new(order) { workflow { now :reject } }
+
+      expect { verify(order) }.not_to raise_error
+      expect { verify(wrong) }.to raise_error(Workflow::DefinitionError, /reject is Workflow's/)
+    end
+
     it "knows that a record has methods for its attributes", :records do
       order = table(:orders) { |t| t.boolean :digital }
       order.class_eval { include Workflow; workflow { later :ship, unless: :digital? }; def ship; end }

@@ -12,7 +12,7 @@ module Workflow
           receipts = Receipts.in_transaction(klass)
           return receipts if receipts
           step = declarations.workflow(run.name)&.step(name)
-          return unless step&.commits?(klass) && (step.transaction? || object.respond_to?(step.name, true))
+          return unless step&.commits?(klass) && (step.transaction? || OwnMethods.for_input?(object, step.name))
           Receipts.of(klass) or step.transaction? && raise(ReceiptsMissing, "#{klass}: #{step} says transaction: true, and #{Receipts.absence(klass)}")
         end
 

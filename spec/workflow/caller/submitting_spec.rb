@@ -38,6 +38,31 @@ RSpec.describe Workflow::Caller::Submitting do
     expect(object.submit(:confirm, at: Date.new(2026), by: [ :me ]).run.input(:confirm)).to eq(at: Date.new(2026), by: [ :me ])
   end
 
+  it "calls no method of every object's, and none of its own words" do
+    bare = define("Bare") { include Workflow; workflow { await :select; await :print; await :start; await :test } }
+    object = bare.start
+
+    expect { %i[select print start test].each { |name| object.submit!(name, code: 1) } }.not_to output.to_stdout
+    expect(object.workflow).to be_done
+  end
+
+  it "calls what answers for the object: its own method, or one that it says it responds to" do
+    answering = define("Answering") do
+      include Workflow
+      attr_reader :seen
+      workflow { await :print; await :anything }
+      def respond_to_missing?(name, _all = false) = name == :anything
+      def method_missing(name, **input) = name == :anything ? @seen = input : super
+    end
+    object = answering.start
+    object.define_singleton_method(:print) { |code:| reject "no" unless code == 1 }
+
+    expect(object.submit(:print, code: 2)).not_to be_accepted
+    object.submit!(:print, code: 1)
+    object.submit!(:anything, by: "me")
+    expect(object.seen).to eq(by: "me")
+  end
+
   it "returns why it was rejected, and goes on waiting" do
     submission = object.submit(:activate, code: 2)
 
@@ -364,6 +389,15 @@ RSpec.describe Workflow::Caller::Submitting do
       expect(record.errors[:email]).to eq [ "can't be blank" ]
       expect(record.workflow.events.last).to have_attributes(kind: :input_rejected, reason: "Email can't be blank")
       expect { record.submit!(:activate, email: "") }.to raise_error(Workflow::Rejected, "Email can't be blank")
+    end
+
+    it "does not take an attribute or an association for the await's method" do
+      order = table(:orders) { |t| t.boolean :paid; t.integer :parent_id }
+      order.class_eval { include Workflow; workflow { await :paid, fields: { by: String }; await :parent }; belongs_to :parent, class_name: "Order", optional: true }
+      record = order.start
+
+      expect(record.submit!(:paid, by: "me").run.input(:paid)).to eq(by: "me")
+      expect(record.submit!(:parent, by: 1).run).to be_done
     end
 
     it "has no errors when it is accepted, whatever a step after it has run into" do
