@@ -6,6 +6,8 @@ module Workflow
   # What one class declares: its workflows, the options of single methods, and what its objects remember. A subclass
   # has its parent's and adds its own; one of the same name replaces the parent's.
   class Declarations
+    WANTED_NAME = "a name as methods have, of at most #{Options::NAME_LEN_MAX} bytes, as a symbol".freeze
+
     @names = {}
 
     class << self
@@ -58,16 +60,21 @@ module Workflow
         raise DefinitionError, "#{definition.location}: #{@klass} has a workflow #{definition.name.inspect} already, " \
           "at #{twin.location}. Give one of the two a name: workflow :fulfilment do … end."
       end
+      @methods.each { |name, method| refuse_step(name, method.location, definition.step(name), definition) if definition.step?(name) }
       @workflows[definition.name] = definition
     end
 
     # Options of a single method, outside a workflow.
     def declare_step(name, options, location)
-      @of_methods.delete(name.to_sym)
-      @methods[name.to_sym] = StepDefinition.new(name.to_sym, :later, options, location, type: :method)
+      with_step(name).each { |definition| refuse_step(name, location, definition.step(name), definition) }
+      @of_methods.delete(name)
+      @methods[name] = StepDefinition.new(name, :later, options, location, type: :method)
     end
 
-    def remember(names) = @remembered |= names.map(&:to_sym)
+    def remember(names, location)
+      raise DefinitionError, "#{location}: remembers takes the names of the readers to remember: remembers :name." if names.empty?
+      @remembered |= names.map { |name| Options.checked_name("remembers", name, location) }
+    end
 
     # @return [Array<Symbol>] the readers whose values rebuild an object
     def remembered = (parent ? parent.remembered : []) | @remembered
@@ -112,6 +119,12 @@ module Workflow
     end
 
     private
+      # What is a step of a workflow has its options there.
+      def refuse_step(name, location, step, definition)
+        raise DefinitionError, "#{location}: step #{name.inspect} gives options to a single method, and #{name} is a step of #{@klass}'s workflow " \
+          "#{definition.name.inspect}, at #{step.location}. Write them there."
+      end
+
       def parent
         superclass = @klass.superclass
         Declarations.of(superclass) if superclass.is_a?(Declaring)

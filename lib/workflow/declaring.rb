@@ -23,9 +23,11 @@ module Workflow
     #   workflow while: :active?, on_destroy: :keep, tags: -> { { plan: plan } } do
     #     later :charge, timeout: 30.seconds, retries: 3
     #   end
-    def workflow(name = nil, **options, &block)
+    def workflow(name = nil, *more, **options, &block)
       return Declarations.of(self).workflow!(name) unless block
-      definition = Dsl.read((name || :workflow).to_sym, options, Dsl.location, &block)
+      location = Dsl.location
+      name = Options.checked_name("workflow", name.nil? ? :workflow : name, location, more, wanted: Declarations::WANTED_NAME)
+      definition = Dsl.read(name, options, location, &block)
       Declarations.of(self).declare(definition)
       Destruction.watch(self) if Subject.record?(self)
       definition
@@ -40,16 +42,18 @@ module Workflow
     # @raise [DefinitionError]
     # @example
     #   step :call, retries: 3, timeout: 300
-    def step(name, **options)
-      Declarations.of(self).declare_step(name, options, Dsl.location)
+    def step(name = nil, *more, **options)
+      location = Dsl.location
+      Declarations.of(self).declare_step(Options.checked_name("step", name, location, more), options, location)
     end
 
     # The readers whose values rebuild a plain object through `new`, matched to its parameters by name.
     # @return [void]
+    # @raise [DefinitionError] of what is no name of a reader
     # @example
     #   remembers :index_name
     def remembers(*names)
-      Declarations.of(self).remember(names)
+      Declarations.of(self).remember(names, Dsl.location)
     end
 
     # Makes an object and starts its workflow. A record takes its attributes (a hash, permitted params or keywords)

@@ -41,7 +41,7 @@ module Workflow
     # @raise [DefinitionError]
     # @example
     #   now :reserve, unless: :digital?
-    def now(name = nil, **options) = add(:now, name, options, Dsl.location)
+    def now(name = nil, *more, **options) = add(:now, name, more, options, Dsl.location)
 
     # A step that is handed over to a worker.
     # @param name [Symbol] of the step and its method
@@ -51,7 +51,7 @@ module Workflow
     # @raise [DefinitionError]
     # @example
     #   later :charge, retries: 5, timeout: 30, give_up_on: CardDeclined
-    def later(name = nil, **options) = add(:later, name, options, Dsl.location)
+    def later(name = nil, *more, **options) = add(:later, name, more, options, Dsl.location)
 
     # A step that waits for a person or another system, until `submit` or expiry.
     # @param name [Symbol] of the step, and of its method if it has one
@@ -60,7 +60,7 @@ module Workflow
     # @raise [DefinitionError]
     # @example
     #   await :confirm, early: true, expires_in: 864_000, otherwise: :chase, remind: { after: 172_800, with: :nudge }
-    def await(name = nil, **options) = add(:await, name, options, Dsl.location)
+    def await(name = nil, *more, **options) = add(:await, name, more, options, Dsl.location)
 
     # Steps that run side by side. What follows the block comes after all of them.
     def together(*given, &block)
@@ -117,8 +117,8 @@ module Workflow
         false
       end
 
-      def add(kind, name, options, location)
-        name = checked(kind, name, location)
+      def add(kind, name, more, options, location)
+        name = Options.checked_name(kind, name, location, more)
         if (twin = @steps.find { |step| step.name == name })
           raise DefinitionError, "#{location}: there is a step #{name.inspect} already, at #{twin.location}. " \
             "Give one of the two another name."
@@ -133,13 +133,6 @@ module Workflow
         end
         @steps << step
         @branches ? @branches << step.name : @above = [ step.name ]
-      end
-
-      def checked(kind, name, location)
-        name = name.to_sym if name.is_a?(String)
-        wanted, good = Options::VALUES.fetch(:method)
-        return name if good.call(name)
-        raise DefinitionError, "#{location}: #{kind} takes #{wanted}, not #{name.inspect}."
       end
   end
 end

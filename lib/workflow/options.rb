@@ -12,6 +12,8 @@ module Workflow
     YEARS_10 = 10 * 365 * 86_400
     # WF_NAME_LEN_MAX of the core.
     NAME_LEN_MAX = 200
+    # Of a bad name, as a message has it.
+    SHOWN_LEN_MAX = 300
 
     VALUES = {
       count: [ "a whole number from 0 to 1000", ->(value) { value.is_a?(Integer) && value.between?(0, 1000) } ],
@@ -82,6 +84,28 @@ module Workflow
     def self.method_name?(value)
       value.is_a?(Symbol) && value.to_s.bytesize <= NAME_LEN_MAX && value.match?(/\A[[:alpha:]_][[:alnum:]_]*[?!]?\z/)
     end
+
+    # The one name that was written behind a word.
+    # @param word [String] "later"
+    # @param given [Object] String or Symbol
+    # @param more [Array] what was written behind it, where nothing belongs
+    # @param wanted [String] what it takes
+    # @return [Symbol]
+    # @raise [DefinitionError]
+    def self.checked_name(word, given, location, more = [], wanted: VALUES.fetch(:method).first)
+      unless more.empty?
+        hint = more.first.is_a?(Hash) ? "Write its options without braces." : "Write each on a line of its own."
+        raise DefinitionError, "#{location}: #{word} takes one name, not #{more.first.inspect} behind #{given.inspect} too. #{hint}"
+      end
+      name = given.is_a?(String) ? given.to_sym : given
+      return name if method_name?(name)
+      raise DefinitionError, "#{location}: #{word} takes #{wanted}, not #{shown(given)}."
+    rescue EncodingError
+      raise DefinitionError, "#{location}: #{word} takes #{wanted}, not #{given.inspect}, which is not valid text."
+    end
+
+    # @return [String] as much of it as a message should have
+    def self.shown(value) = value.inspect.then { |text| text.size > SHOWN_LEN_MAX ? "#{text[0, SHOWN_LEN_MAX]}…" : text }
 
     # @return [Boolean] whether it is a proc that can be called with the number of an attempt
     def self.of_attempt?(value)

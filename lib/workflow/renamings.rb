@@ -22,8 +22,8 @@ module Workflow
       raise DefinitionError, "#{location}: renamed takes no option #{others.first}:. It takes to:." if others.any?
       raise DefinitionError, "#{location}: renamed takes the old name of a step: renamed :old, to: :new." if names.empty?
       raise DefinitionError, "#{location}: renamed #{names.first.inspect} needs to:, the step's present name." unless options.key?(:to)
-      to = name(options[:to], "to:", location)
-      names.each { |old| keep Renaming.new(name(old, "renamed", location), to, location) }
+      to = Options.checked_name("to:", options[:to], location)
+      names.each { |old| keep Renaming.new(Options.checked_name("renamed", old, location), to, location) }
     end
 
     # @param steps [Array<StepDefinition>] all of the workflow
@@ -39,12 +39,6 @@ module Workflow
     end
 
     private
-      def name(given, what, location)
-        given = given.to_sym if given.is_a?(String)
-        wanted, good = Options::VALUES.fetch(:method)
-        good.call(given) ? given : raise(DefinitionError, "#{location}: #{what} takes #{wanted}, not #{given.inspect}.")
-      end
-
       def keep(renaming)
         raise DefinitionError, "#{renaming.location}: renamed #{renaming.old.inspect}: to: is the same name. Say the step's present one." if
           renaming.old == renaming.present

@@ -53,6 +53,34 @@ RSpec.describe Workflow::Declarations do
     expect { define("Bad") { include Workflow; step :call, retires: 3 } }.to raise_error(Workflow::DefinitionError, /declarations_spec.*retires.*retries/)
   end
 
+  # The message that the block, evaluated in a class that includes Workflow, is refused with.
+  def refusal_of(parent = Object, &block)
+    define("Refused", parent) { include Workflow }.class_eval(&block) && nil
+  rescue Workflow::DefinitionError => error
+    error.message
+  end
+
+  it "refuses what is no name of a single method or of a reader, and says where" do
+    [ nil, 3, :"a b", "", [ :a ], { a: 1 } ].each do |name|
+      expect(refusal_of { step name }).to start_with("#{__FILE__}:#{__LINE__}: step takes the name of a method").and include("not #{name.inspect}")
+      expect(refusal_of { remembers :a, name }).to start_with("#{__FILE__}:#{__LINE__}: remembers takes the name of a method").and include("not #{name.inspect}")
+    end
+    expect(refusal_of { remembers }).to start_with("#{__FILE__}:#{__LINE__}: remembers takes the names of the readers")
+    expect(refusal_of { step :call, :go }).to include("step takes one name")
+    expect(refusal_of { step :call, { retries: 3 } }).to include("step takes one name", "without braces")
+    expect(refusal_of { step }).to include("not nil")
+    expect(refusal_of { step "call", retries: 3; remembers "a" }).to be_nil
+  end
+
+  it "refuses options of a single method for what is a step, whichever is written first" do
+    said = /\A#{__FILE__}:\d+: step :go gives options to a single method, and go is a step of Refused's workflow :workflow, at #{__FILE__}:\d+. Write them there./
+
+    expect(refusal_of { workflow { now :go }; step :go, retries: 5 }).to match said
+    expect(refusal_of { step :go, retries: 5; workflow { now :go } }).to match said
+    expect(refusal_of(define("Parent") { include Workflow; workflow { now :go } }) { step :go, retries: 5 }).to match said
+    expect(refusal_of { workflow { now :go }; step :call, retries: 5 }).to be_nil
+  end
+
   it "says which method is missing, and where it is declared" do
     wrong = define("Wrong") { include Workflow; workflow { now :reserv }; def reserve; end }
 

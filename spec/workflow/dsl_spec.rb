@@ -136,6 +136,28 @@ RSpec.describe Workflow::Dsl do
     expect(error_of { now }.message).to include("not nil")
     expect(error_of { now :"not a name" }.message).to include("not a name")
     expect(error_of { now "create" }).to be_nil
+    expect(error_of { later "\xff" }.message).to start_with(here).and include("later takes the name of a method", "not valid text")
+  end
+
+  it "refuses several names in one line, and options in braces" do
+    expect(error_of { now :a, :b }.message).to start_with(here).and include("now takes one name, not :b behind :a too. Write each on a line of its own.")
+    expect(error_of { later :a, { retries: 3 } }.message).to start_with(here).and match(/later takes one name, .* behind :a too\. Write its options without braces\./)
+    expect(error_of { await :a, nil }.message).to start_with(here).and include("await takes one name")
+  end
+
+  [ "", "a b", "a#b", "a\0b", "\xff", "a" * 5000, :".call", 3, false, [ :a ], { a: 1 } ].each do |name|
+    it "refuses #{name.inspect[0, 30]} as the name of a workflow" do
+      expect { Class.new { include Workflow }.workflow(name) { now :a } }.to raise_error(Workflow::DefinitionError) do |error|
+        expect(error.message).to start_with(here(-1)).and include("workflow takes a name as methods have, of at most 200 bytes")
+        expect(error.message.size).to be < 700
+      end
+    end
+  end
+
+  it "takes a string as the name of a workflow, and no options in braces" do
+    expect(Class.new { include Workflow }.workflow("fulfilment") { now :a }.name).to eq :fulfilment
+    expect { Class.new { include Workflow }.workflow(:a, { unique: true }) { now :a } }
+      .to raise_error(Workflow::DefinitionError, /\A#{__FILE__}:#{__LINE__ - 1}: workflow takes one name, .*without braces/)
   end
 
   {
