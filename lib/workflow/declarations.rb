@@ -60,6 +60,7 @@ module Workflow
         raise DefinitionError, "#{definition.location}: #{@klass} has a workflow #{definition.name.inspect} already, " \
           "at #{twin.location}. Give one of the two a name: workflow :fulfilment do … end."
       end
+      refuse_on_destroy(definition) unless Subject.record?(@klass)
       @methods.each { |name, method| refuse_step(name, method.location, definition.step(name), definition) if definition.step?(name) }
       @workflows[definition.name] = definition
     end
@@ -123,6 +124,12 @@ module Workflow
       def refuse_step(name, location, step, definition)
         raise DefinitionError, "#{location}: step #{name.inspect} gives options to a single method, and #{name} is a step of #{@klass}'s workflow " \
           "#{definition.name.inspect}, at #{step.location}. Write them there."
+      end
+
+      def refuse_on_destroy(definition)
+        return unless definition.options.key?(:on_destroy)
+        raise DefinitionError, "#{definition.location}: workflow #{definition.name.inspect}: on_destroy: is about records, and #{@klass} is no class of " \
+          "records (ActiveRecord). Leave it out."
       end
 
       def parent

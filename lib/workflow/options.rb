@@ -19,8 +19,8 @@ module Workflow
       count: [ "a whole number from 0 to 1000", ->(value) { value.is_a?(Integer) && value.between?(0, 1000) } ],
       backoff: [ ":exponential, :constant, seconds (from 0 to 31 days) or a proc of the attempt",
         ->(value) { %i[exponential constant].include?(value) || of_attempt?(value) || seconds?(value, 0, 31 * 86_400) } ],
-      errors: [ "an error class or an array of them",
-        ->(value) { (list = Array(value)).any? && list.all?(Module) } ],
+      errors: [ "an error class or an array of them (what a step fails by is a StandardError, ScriptError or SystemStackError; a module is one that not " \
+        "every object has)", ->(value) { (list = Array(value)).any? && list.all? { |type| matcher?(type) } } ],
       duration: [ "a duration in seconds, more than 0 and at most ten years",
         ->(value) { seconds?(value, 0.001, YEARS_10) } ],
       method: [ "the name of a method of at most #{NAME_LEN_MAX} bytes, as a symbol", ->(value) { method_name?(value) } ],
@@ -110,8 +110,16 @@ module Workflow
     # @return [Boolean] whether it is a proc that can be called with the number of an attempt
     def self.of_attempt?(value)
       return false unless value.is_a?(Proc)
-      return true unless value.lambda?
-      value.arity.between?(-2, 1) && value.arity != 0 && value.parameters.none? { |type, _| type == :keyreq }
+      types = value.parameters.map(&:first)
+      value.arity.between?(-2, 1) && !types.include?(:keyreq) && (!value.lambda? || %i[req opt rest].any? { |type| types.include?(type) })
+    end
+
+    # @return [Boolean] whether it matches some of the errors that a step fails by, and a module not all of them by accident
+    def self.matcher?(type)
+      return false unless type.is_a?(Module)
+      return true unless type.method(:===).owner.equal?(Module) # it says itself what it matches
+      return !(Exception <= type) unless type.is_a?(Class)
+      type == Exception || Execution::FAILURES.any? { |failure| type <= failure }
     end
 
     # @return [Boolean] whether it says after which time which method reminds
@@ -140,10 +148,17 @@ module Workflow
             raise DefinitionError, "#{what}: transaction: true has the changes made once, however often the step is started; once: true has it started " \
               "once, and nobody knows what became of it if that was interrupted. Leave out one of the two."
           end
+          refuse_both(given, what)
           again = AGAIN.find { |name| given.key?(name) } if given[:once]
           return unless again
           raise DefinitionError, "#{what}: once: true says that it is never started twice, and #{again}: when it is started again. " \
             "Leave out one of the two; a person can always retry."
+        end
+
+        def refuse_both(given, what)
+          both = (Array(given[:retry_on]) & Array(given[:give_up_on])).first
+          return unless both
+          raise DefinitionError, "#{what}: retry_on: says that #{both} is tried again, and give_up_on: that it is not. Leave it out of one of the two."
         end
 
         def pair(given, what)

@@ -14,7 +14,7 @@ module Workflow
       # @return [Boolean] whether it can be declared
       def declarable?(given)
         return Condition.askable?(given) && !given.is_a?(Symbol) if given.is_a?(Proc)
-        given.is_a?(Hash) && !!read(given)
+        given.is_a?(Hash) && read(given).compact.size <= MAX
       rescue NotSerializable, PayloadTooLarge
         false
       end

@@ -72,6 +72,12 @@ RSpec.describe Workflow::Declarations do
     expect(refusal_of { step "call", retries: 3; remembers "a" }).to be_nil
   end
 
+  it "refuses on_destroy: of what is no record" do
+    expect(refusal_of { workflow(on_destroy: :keep) { now :go } })
+      .to match(/\A#{__FILE__}:#{__LINE__ - 1}: workflow :workflow: on_destroy: is about records, and Refused is no class of records/)
+    expect(refusal_of { workflow(on_destroy: :cancel) { now :go } }).to include("on_destroy:")
+  end
+
   it "refuses options of a single method for what is a step, whichever is written first" do
     said = /\A#{__FILE__}:\d+: step :go gives options to a single method, and go is a step of Refused's workflow :workflow, at #{__FILE__}:\d+. Write them there./
 

@@ -162,7 +162,8 @@ RSpec.describe Workflow::Dsl do
 
   {
     retries: [ -1, 1001, 2.5, "3", nil ], backoff: [ :quickly, -1, Float::NAN, 32 * 86_400, "3" ],
-    retry_on: [ "Timeout", [], [ 5 ] ], give_up_on: [ nil, :error ]
+    retry_on: [ "Timeout", [], [ 5 ], Object, String, Interrupt, NoMemoryError, SystemExit, [ IOError, SignalException ], Kernel, Class.new ],
+    give_up_on: [ nil, :error, BasicObject, Kernel ]
   }.each do |option, values|
     values.each do |value|
       it "refuses #{option}: #{value.inspect}" do

@@ -54,14 +54,16 @@ RSpec.describe Workflow::Options do
     %i[timeout once].each { |option| expect { check(:await, option => 1) }.to raise_error(Workflow::DefinitionError, /takes no option #{option}:/) }
   end
 
-  { "of none": -> { 1 }, "of two": ->(_a, _b) { 1 }, "of a keyword": ->(attempt, by:) { attempt + by } }.each do |what, value|
-    it "refuses a backoff: lambda #{what}, before an attempt has failed" do
+  { "lambda of none": -> { 1 }, "lambda of two": ->(_a, _b) { 1 }, "lambda of a keyword": ->(attempt, by:) { attempt + by },
+    "lambda of no more than a keyword": ->(by: 1) { by }, "proc of two": proc { |_a, _b| 1 }, "proc of two and more": proc { |_a, _b, *| 1 },
+    "proc of a keyword": proc { |attempt, by:| attempt + by } }.each do |what, value|
+    it "refuses a backoff: #{what}, before an attempt has failed" do
       expect { check(:step, backoff: value) }.to raise_error(Workflow::DefinitionError, /\Aorder.rb:5: a step: backoff: must be .* a proc of the attempt, not/)
     end
   end
 
   it "takes a backoff: proc that can be called with the attempt" do
-    [ ->(attempt) { attempt }, ->(*attempts) { attempts.sum }, ->(attempt, most = 9) { [ attempt, most ].min }, proc { 1 }, :itself.to_proc ].each do |value|
+    [ ->(attempt) { attempt }, ->(*attempts) { attempts.sum }, ->(attempt, most = 9) { [ attempt, most ].min }, proc { 1 }, proc { |attempt, most = 9| [ attempt, most ].min }, :itself.to_proc ].each do |value|
       expect(check(:step, backoff: value)).to eq(backoff: value)
     end
   end
@@ -71,6 +73,33 @@ RSpec.describe Workflow::Options do
       expect { check(:step, once: true, option => value) }
         .to raise_error(Workflow::DefinitionError, /\Aorder.rb:5: a step: once: true says that it is never started twice, and #{option}: .* a person can always retry/)
     end
+  end
+
+  it "takes for retry_on: and give_up_on: what a step can fail by" do
+    own = Class.new { def self.===(error) = error.message == "again" }
+    good = [ Exception, StandardError, IOError, Errno::ENOENT, NotImplementedError, ScriptError, SystemStackError, Module.new, own, [ IOError, KeyError ] ]
+
+    expect(good.map { |value| check(:step, retry_on: value) && check(:method, give_up_on: value) }).to eq(good.map { |value| { give_up_on: value } })
+  end
+
+  it "says that a class in retry_on: is no error, or that every object has the module" do
+    said = /retry_on: must be an error class .*StandardError, ScriptError or SystemStackError; a module is one that not every object has/
+
+    expect { check(:step, retry_on: Interrupt) }.to raise_error(Workflow::DefinitionError, /#{said}.* not Interrupt/)
+    expect { check(:step, retry_on: Kernel) }.to raise_error(Workflow::DefinitionError, /#{said}.* not Kernel/)
+  end
+
+  it "refuses an error that is both retried and given up on, but not a part of one" do
+    expect { check(:step, retry_on: [ IOError, KeyError ], give_up_on: KeyError) }
+      .to raise_error(Workflow::DefinitionError, /\Aorder.rb:5: a step: retry_on: says that KeyError is tried again, and give_up_on: that it is not/)
+    expect(check(:step, retry_on: IOError, give_up_on: EOFError)).to include(give_up_on: EOFError)
+  end
+
+  it "refuses more tags than a run has" do
+    tags = ->(count) { (1..count).to_h { |number| [ :"tag_#{number}", number ] } }
+
+    expect(check(:workflow, tags: { **tags.call(20), left_out: nil })).to include(:tags)
+    expect { check(:workflow, tags: tags.call(21)) }.to raise_error(Workflow::DefinitionError, /tags: must be .* \(at most 20/)
   end
 
   it "has no graph for single methods" do
