@@ -44,6 +44,7 @@ require_relative "workflow/progress"          # how far a step says it is
 # Who runs steps.
 require_relative "workflow/words"             # the words of an object: start, submit, now, later, workflow
 require_relative "workflow/inner_words"       # the words inside a step: reject, progress, note, checkpoint
+require_relative "workflow/names"             # the names that these are given
 require_relative "workflow/inclusion"         # how they get into a class
 require_relative "workflow/caller"            # start, submit, now, later, for one object
 require_relative "workflow/breath"            # the `now` steps that follow from one call

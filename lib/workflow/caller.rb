@@ -31,6 +31,7 @@ module Workflow
     # Runs a step of the run, or a method, here.
     # @return [Run, Object]
     def now(name, *arguments, **keywords, &block)
+      name = Names.read("now", name, "a step or a method")
       raise ArgumentError, "now(#{name.inspect}) takes no block: it could not be written to the log" if block
       return call_now(name, arguments, keywords) unless step?(name)
       raise ArgumentError, "#{name} is a step: it takes no arguments" if arguments.any? || keywords.any?
@@ -40,7 +41,8 @@ module Workflow
     # Hands a step of the run, or a method, to the workers.
     # @return [Run, Decorator]
     def later(name = nil, *arguments, with: {}, **options)
-      return Decorator.for(@object, self, options) unless name
+      return Decorator.for(@object, self, options) if name.nil?
+      name = Names.read("later", name, "a step or a method")
       return call_later(name, arguments, with, options) unless step?(name)
       given = arguments.any? || with.any? || options.any?
       raise ArgumentError, "#{name} is a step: it takes no arguments, and its options are declared" if given
@@ -59,13 +61,15 @@ module Workflow
 
       # The run of the workflow that has a step: where several have it, the one that can use it.
       def run_for(step)
-        return @run if @run
+        return run_given(step) if @run
         definitions = declarations.with_step(step)
         return run_from_earlier(step) if definitions.empty?
         runs = definitions.map { |definition| Run.current(subject, definition.name) }
         runs.find { |run| run.step?(step) && MOVABLE.include?(run.step(step).state) } ||
           runs.find { |run| run.id && !run.ended? } || runs.find(&:id) || runs.first
       end
+
+      def run_given(step) = step?(step) ? @run : raise(DefinitionError, unknown(step))
 
       # The open run that began with a step which the code has no more.
       def run_from_earlier(step)
@@ -83,7 +87,6 @@ module Workflow
         return "no run of it has started" unless run.id
         return "the run is paused#{": #{run.reason}" if run.reason}. Resume it first" if run.paused?
         step = run.step(name) if run.step?(name)
-        return "its turn comes at #{step.due_at}" if step&.pending? && step.due_at
         step ? "it is #{step.state}#{" (the run is #{run.state})" unless run.running?}" : "run #{run.id} has no such step"
       end
   end

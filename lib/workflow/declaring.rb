@@ -24,7 +24,7 @@ module Workflow
     #     later :charge, timeout: 30.seconds, retries: 3
     #   end
     def workflow(name = nil, *more, **options, &block)
-      return Declarations.of(self).workflow!(name) unless block
+      return Declarations.of(self).workflow!(Names.read_any("workflow", name, "a workflow")) unless block
       location = Dsl.location
       name = Options.checked_name("workflow", name.nil? ? :workflow : name, location, more, wanted: Declarations::WANTED_NAME)
       definition = Dsl.read(name, options, location, &block)

@@ -19,6 +19,7 @@ module Workflow
 
     # @return [Preloading]
     def self.of(klass, name)
+      name = Names.read_any("preload_workflows", name, "a workflow")
       declarations = Declarations.of(klass)
       declarations.workflow!(name) if name || declarations.workflows.empty?
       new(name)

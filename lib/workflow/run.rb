@@ -65,6 +65,7 @@ module Workflow
     # @example
     #   run.step(:charge).attempts
     def step(name)
+      name = Names.read("step", name, "a step")
       find_step(name) or
         raise ArgumentError, "run #{id} has no step #{name.inspect}.#{Suggestion.for(name, steps.map(&:name))}"
     end

@@ -74,6 +74,7 @@ module Workflow
     # @example
     #   order.workflows.named(:fulfilment)
     def named(name)
+      name = Names.read("named", name, "a workflow or a method")
       declarations = Declarations.of(@klass)
       found = declarations.workflow(name)&.name || (:".#{name}" if own_method?(name)) || declarations.workflow!(name)
       with(name: found.to_s)

@@ -54,6 +54,7 @@ RSpec.describe Workflow::Preloading, :records do
 
     expect(reads { signup.workflow(:survey).state }).to eq 0
     expect(reads { signup.workflow(:workflow).state }).to eq 1
+    expect { Signup.preload_workflows(3) }.to raise_error(ArgumentError, /preload_workflows takes the name of a workflow, as a symbol, not 3/)
     expect { Signup.preload_workflows(:survay) }.to raise_error(Workflow::DefinitionError, /Did you mean survey/)
   end
 

@@ -143,6 +143,7 @@ RSpec.describe Workflow::Runs do
       expect(numbers(Order.workflows.named(:workflow).first(2))).to eq [ 5, 4 ]
       expect(Order.workflows.expired.first).to be_nil
       expect { Order.workflows.first(-1) }.to raise_error(ArgumentError, /negative/)
+      [ "x", 2.5, :all ].each { |count| expect { Order.workflows.first(count) }.to raise_error(ArgumentError, /\Afirst takes how many, a whole number, not #{count.inspect}/) }
     end
 
     it "goes on below where it was while runs come and go" do

@@ -10,6 +10,7 @@ module Workflow
 
       # @return [Run, false]
       def start(name = nil, place: nil, key: nil, tags: {}, **others)
+        name = Names.read_any("start", name, "a workflow")
         refuse(others) if others.any?
         raise ArgumentError, "place: must be :now or :later, not #{place.inspect}" unless PLACES.include?(place)
         tags, key = Tags.read(tags), key_of(key)

@@ -10,6 +10,7 @@ module Workflow
 
       # @return [Submission]
       def submit(step, **input)
+        step = Names.read("submit", step, "an await")
         run = run_for(step)
         Messages.clear(object)
         return refused(run, step) unless run.id

@@ -8,6 +8,7 @@ module Workflow
       # @return [Run]
       # @api private
       def of(object, name = nil)
+        name = Names.read_any("workflow", name, "a workflow or a method")
         execution = Execution.current
         return execution.run if execution&.object.equal?(object) && (name.nil? || execution.named?(name))
         subject = Subject.of(object)

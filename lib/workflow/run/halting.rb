@@ -56,6 +56,7 @@ module Workflow
       # @example
       #   order.workflow.skip(:ask_for_review, reason: "a test order")
       def skip(name, reason: nil)
+        name = Names.read("skip", name, "a step")
         id = running_id(:skip)
         step(name)
         reason = kept_reason(reason) || "skipped by #{Role.by}"

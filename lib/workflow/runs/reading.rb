@@ -25,7 +25,8 @@ module Workflow
       # @example
       #   Order.workflows.failed.first(10)
       def first(count = nil)
-        return newest(1).first unless count
+        return newest(1).first if count.nil?
+        raise ArgumentError, "first takes how many, a whole number, not #{Options.shown(count)}" unless count.is_a?(Integer)
         raise ArgumentError, "first: #{count} is negative" if count.negative?
         newest(count)
       end

@@ -33,10 +33,45 @@ RSpec.describe Workflow::Caller::Stepping do
   it "says why a step is not pending" do
     expect { order.new.now(:pack) }.to raise_error(Workflow::NotPending, /pack is not pending: no run of it has started/)
     order.start
-    expect { order.new.now(:ship) }.to raise_error(Workflow::NotPending, /ship is not pending: it is pending|ship.*it is/)
+    expect { order.new.now(:ship) }
+      .to raise_error(Workflow::NotPending, "Order: the turn of the step ship has not come: it comes after confirm, which is pending.")
+    expect { order.new.later(:label) }.to raise_error(Workflow::NotPending, /the step label has not come: it comes after pack, which is ready\./)
     order.new.now(:pack)
     expect { order.new.now(:pack) }.to raise_error(Workflow::NotPending, /pack is not pending: it is completed \(the run is waiting\)/)
     expect { order.new.later(:confirm) }.to raise_error(Workflow::NotPending, /confirm.*it is waiting.*submit/)
+  end
+
+  it "says when the turn of a step comes, and names all that it comes after" do
+    define("Parcel") { include Workflow; workflow { together { later :a; await :b; now :c }; await :d, wait: 60; later :e }; def a; end; def c; end; def e; end }
+    Parcel.start
+
+    expect { Parcel.new.now(:d) }
+      .to raise_error(Workflow::NotPending, "Parcel: the turn of the step d has not come: it comes after a, which is ready, and b, which is waiting.")
+    Parcel.new.now(:a)
+    Parcel.new.submit(:b)
+    expect { Parcel.new.later(:e) }.to raise_error(Workflow::NotPending, /the turn of the step e has not come: it comes after d, which is pending/)
+    expect { Parcel.new.now(:d) }.to raise_error(Workflow::NotPending, "Parcel: the turn of the step d comes at #{Parcel.new.workflow.step(:d).due_at}.")
+  end
+
+  [ nil, 3, [ :pack ], Object ].each do |name|
+    it "says what it takes, and that #{name.inspect} is no name" do
+      object = order.start
+      run = object.workflow
+      said = ->(word) { raise_error(ArgumentError, /\A#{Regexp.escape(word)} takes the name of .*, as a symbol, not #{Regexp.escape(name.inspect)}/) }
+
+      %i[now now! submit submit!].each { |word| expect { object.public_send(word, name) }.to said.call(word.to_s.delete("!")) }
+      %i[now submit skip step input].each { |word| expect { run.public_send(word, name) }.to said.call(word == :input ? "step" : word.to_s) }
+      expect { object.workflows.named(name) }.to said.call("named")
+      next if name.nil?
+      %i[start later workflow].each { |word| expect { object.public_send(word, name) }.to said.call(word.to_s) }
+      expect { run.retry(from: name) }.to said.call("retry(from:)")
+      expect { order.workflow(name) }.to said.call("workflow")
+      expect(run.reload.version).to eq run.version
+    end
+  end
+
+  it "says that a name is no text" do
+    expect { order.start.submit("\xff") }.to raise_error(ArgumentError, /submit takes the name of an await, as a symbol, not "\\xFF", which is not valid text/)
   end
 
   it "hands a pending step to the workers" do

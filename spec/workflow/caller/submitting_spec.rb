@@ -116,6 +116,7 @@ RSpec.describe Workflow::Caller::Submitting do
 
   it "refuses a step that the class does not have" do
     expect { object.submit(:activat, code: 1) }.to raise_error(Workflow::DefinitionError, /no step :activat.*Did you mean activate\?/)
+    expect { object.workflow.submit(:activat, code: 1) }.to raise_error(Workflow::DefinitionError, /no step :activat.*Did you mean activate\?/)
   end
 
   it "writes nothing when the input cannot be written" do

@@ -25,7 +25,7 @@ RSpec.describe Workflow::Run::Attendance do
     expect(later(Order.new.start)).to have_attributes(state: :retrying, reason: "no worker is running")
 
     order { await :go, expires_in: 60 }
-    expect(later(Class.new(Order) { remembers }.tap { |klass| stub_const("Other", klass) }.new.start).step(:go).reason).to eq "no worker is running"
+    expect(later(Class.new(Order).tap { |klass| stub_const("Other", klass) }.new.start).step(:go).reason).to eq "no worker is running"
   end
 
   it "says nothing while a worker is alive, in this process or in another" do
