@@ -88,6 +88,7 @@ module Workflow
     # @raise [DefinitionError] naming file and line of the step
     def verify(klass)
       steps.each { |step| step.needed_methods.each { |method| verify_method(klass, step.location, step, method) } }
+      steps.each { |step| verify_input(klass, step) if step.fields }
       conditions.filter_map(&:method_name).each { |method| verify_method(klass, location, "while:", method) }
     end
 
@@ -147,6 +148,13 @@ module Workflow
         method = OwnMethods.find(klass, name) or raise DefinitionError, "#{location}: #{step} #{OwnMethods.absence(klass, name)}"
         return if method_run? || method.parameters.none? { |type, _| %i[req keyreq].include?(type) }
         raise DefinitionError, "#{location}: #{step} calls #{klass}##{name} without arguments, but it requires some."
+      end
+
+      def verify_input(klass, await)
+        method = OwnMethods.find_for_input(klass, await.name) or return
+        misfit = await.fields.misfit(method.parameters)
+        return unless misfit
+        raise DefinitionError, "#{await.location}: #{await} calls #{klass}##{await.name} with its fields as keywords, and the method #{misfit}"
       end
   end
 end

@@ -127,6 +127,34 @@ RSpec.describe Workflow::Definition do
       expect { verify(wrong) }.to raise_error(Workflow::DefinitionError, /reject is Workflow's/)
     end
 
+    # A class whose await has fields, with the method of the block.
+    def awaiting(&block)
+      Class.new do
+        include Workflow
+        workflow { await :confirm, fields: { code: String, note: [ String, nil ] } }
+        class_eval(&block) if block
+      end
+    end
+
+    it "wants an await's method to take its fields, and to require nothing else" do
+      { "requires cod:, which is no field. Did you mean code?" => ->(*) { def confirm(cod:, note:); end },
+        "requires by:, which is no field." => ->(*) { def confirm(by:, **); end },
+        "does not take the field note:. Add it to the method, or **rest." => ->(*) { def confirm(code:); end },
+        "does not take the field code:." => ->(*) { def confirm; end },
+        "requires order without a keyword." => ->(*) { def confirm(order, code:, note:); end } }.each do |said, block|
+        expect { verify(awaiting(&block)) }
+          .to raise_error(Workflow::DefinitionError, /\A#{__FILE__}:\d+: await :confirm calls .*#confirm with its fields as keywords, and the method #{Regexp.escape(said)}/)
+      end
+      expect { verify(awaiting { attr_reader :confirm }) }.to raise_error(Workflow::DefinitionError, /does not take the field code:/)
+    end
+
+    it "takes every method that can be called with them, and none" do
+      [ ->(*) { def confirm(code:, note: nil); end }, ->(*) { def confirm(code: 1, **rest) = rest }, ->(*) { def confirm(**); end }, ->(*) { def confirm(...) = to_s(...) },
+        ->(*) { def confirm(input) = input }, ->(*) { def confirm(*input) = input }, ->(*) { private def confirm(code:, note:, by: nil); end }, nil ].each do |block|
+        expect { verify(awaiting(&block)) }.not_to raise_error
+      end
+    end
+
     it "knows that a record has methods for its attributes", :records do
       order = table(:orders) { |t| t.boolean :digital }
       order.class_eval { include Workflow; workflow { later :ship, unless: :digital? }; def ship; end }
