@@ -19,6 +19,9 @@ RSpec.describe "timeout: of a step" do
     end
   end
 
+  # Threads are written off once the failure is in the log, where it may be seen before.
+  def written_off(count) = eventually("#{count} threads are written off") { Workflow.engine.written_off(-1, 0) == count }
+
   def failure(run) = run.events.find { |event| event.kind == :step_failed }
   def threads = Thread.list.filter_map(&:name).grep(/\Aworkflow-worker/)
 
@@ -95,7 +98,7 @@ RSpec.describe "timeout: of a step" do
     2.times { entered.pop }
 
     eventually("both have timed out, one after another") { runs.all? { |run| run.reload.failed? } }
-    expect(Workflow.engine.written_off(-1, 0)).to eq 2
+    written_off(2)
     expect(threads.size).to eq 2
     2.times { gate << 1 }
     eventually("one thread is left") { threads.size == 1 && Workflow.engine.written_off(-1, 0).zero? }
@@ -111,7 +114,7 @@ RSpec.describe "timeout: of a step" do
     runs = Array.new(3) { |number| Hanging.new(number).start }
     eventually("two have timed out") { runs.count { |run| run.reload.failed? } == 2 }
 
-    expect(Workflow.engine.written_off(-1, 0)).to eq 2
+    written_off(2)
     eventually("it is said") { log.string.include?("2 steps run on beyond their timeouts; only 1 threads are replaced") }
     expect(threads.size).to eq 2
     eventually("both are in it") { entered.size == 2 } # the time of a slow one is up before
