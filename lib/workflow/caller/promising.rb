@@ -42,8 +42,8 @@ module Workflow
 
         def unheard_of(intent, error)
           "Whether the #{klass} was saved and run #{intent.run_id} starts is not known: the database could not be reached as the transaction committed " \
-            "(#{error&.message.to_s.lines.first&.chomp}). If it was, the run starts by itself. Look for it with #{klass}.workflows, or start with a " \
-            "key:, which can be repeated."
+            "(#{error&.message.to_s.lines.first&.chomp}). If it was, the run starts by itself, within half a minute or by bin/workflow settle (rake " \
+            "workflow:settle). Look for it with #{klass}.workflows then, or start with a key:, which can be repeated."
         end
 
         # By another, whose transaction has committed; it may not have told the log yet.
