@@ -96,7 +96,14 @@ module NativeHelper
     thread.join(seconds) or raise Late, "a thread is still at #{thread.backtrace&.first(5)&.join("\n")}"
   end
 
-  def asleep?(thread) = thread.status == "sleep"
+  # Ruby says so as soon as the thread has left its lock; it may be on its way to what it is to wait for.
+  def asleep?(thread) = thread.status == "sleep" && waits_in_kernel?(thread)
+
+  def waits_in_kernel?(thread)
+    File.read("/proc/self/task/#{thread.native_thread_id}/stat").split(") ").last.start_with?("S")
+  rescue SystemCallError
+    true # there is no /proc here
+  end
 
   def wait_asleep(thread) = wait_until("the thread waits") { asleep?(thread) }
 
