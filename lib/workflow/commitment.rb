@@ -23,17 +23,18 @@ module Workflow
       commitment
     end
 
-    # Cancels a run that way.
+    # Cancels a run that way. A savepoint that is rolled back takes along what was cancelled in it, and nothing else.
     def self.cancel(receipts, intent, run, &keeping)
-      @lock.synchronize { @to_cancel.add([ Thread.current, intent.run_id ]) }
       make(receipts, intent, run, &keeping)
-      forget = -> { @lock.synchronize { @to_cancel.delete([ Thread.current, intent.run_id ]) } }
+      promised = [ Thread.current, intent.run_id, intent.token ]
+      @lock.synchronize { @to_cancel.add(promised) }
+      forget = -> { @lock.synchronize { @to_cancel.delete(promised) } }
       receipts.transaction.after_commit(&forget)
       receipts.transaction.after_rollback(&forget)
     end
 
     # @return [Boolean] whether the transaction that this thread is in cancels the run when it commits
-    def self.to_cancel?(run_id) = @lock.synchronize { @to_cancel.include?([ Thread.current, run_id ]) }
+    def self.to_cancel?(run_id) = @lock.synchronize { @to_cancel.any? { |thread, of,| thread.equal?(Thread.current) && of == run_id } }
 
     def initialize(receipts, intent, keeping)
       @receipts, @intent, @keeping = receipts, intent, keeping

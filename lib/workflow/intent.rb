@@ -117,7 +117,8 @@ module Workflow
     # @param object [Object] the subject
     # @return [Array(Symbol, Hash, Array)] as {#tell}
     def deliver(object)
-      submission = Caller.new(object).submit(@facts[:step].to_sym, **(Serializer.load(@facts[:input]).first || {}))
+      run = Run.new(Workflow.engine.find(run_id), id: run_id, subject: object)
+      submission = Caller.new(object, run: run).submit(@facts[:step].to_sym, **(Serializer.load(@facts[:input]).first || {}))
       Report.error(Rejected.new(refusal(submission)), handled: true, context: { run_id: run_id }) unless submission.accepted?
       [ :submitted, submission.run.snapshot, [] ]
     end

@@ -308,6 +308,17 @@ RSpec.describe "submit with the application's transaction" do
           expect([ run.step(:confirm).kept?, ReceiptsTable.tokens ]).to eq [ true, [] ]
         end
 
+        it "is of the run that it was submitted to, and of no later one" do
+          Order.transaction do
+            Order.last.submit(:confirm, paid: 6)
+            Workflow.engine.cancel(run.id, nil, nil, "spec")
+            @first = run.id
+            Workflow.engine.start(nil, Order.workflow.blueprint(Order), *Workflow::Subject.of(Order.last).then { |of| [ of.bytes, of.key(:workflow) ] }, nil, nil, "spec", [])
+          end
+
+          expect([ run.id == @first, run.step(:confirm).kept?, ReceiptsTable.tokens ]).to eq [ false, false, [] ]
+        end
+
         it "is judged where its turn has come by then" do
           Order.transaction do
             Order.last.submit(:confirm, paid: 5)

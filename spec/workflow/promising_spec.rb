@@ -249,7 +249,11 @@ RSpec.describe "start and cancel with the application's transaction" do
           rolled_back
         end
         expect(order.start).to have_attributes(id: first.id, existing?: true)
-        Order.transaction { first.cancel && order.start }
+        Order.transaction do
+          first.cancel
+          Order.transaction(requires_new: true) { Workflow::Run.new(Workflow.engine.find(first.id), subject: order).cancel && rolled_back }
+          order.start
+        end
 
         expect(runs.map(&:state)).to eq %i[waiting cancelled]
         expect(order.workflow).to be_waiting
@@ -268,6 +272,17 @@ RSpec.describe "start and cancel with the application's transaction" do
 
         expect(run.reload).to have_attributes(state: :cancelled, reason: "no \uFFFD more")
         expect(ReceiptsTable.tokens).to be_empty
+      end
+
+      it "finds the run that is open after a cancel that could not be promised" do
+        orders { await :confirm }
+        order = Order.start(name: "x")
+        Order.transaction do
+          ActiveRecord::Base.while_preventing_writes { expect { order.workflow.cancel }.to raise_error ActiveRecord::ReadOnlyError }
+        end
+
+        expect(order.start).to be_existing
+        Order.transaction { expect(order.start).to be_existing }
       end
 
       it "cancels what was started in the same transaction; other words say that it has not begun" do

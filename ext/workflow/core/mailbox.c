@@ -283,10 +283,11 @@ void wf_mailbox_hold(struct wf_mailbox *mailbox, struct wf_slot *slot)
 
 void wf_mailbox_goes_on(struct wf_mailbox *mailbox, struct wf_slot *slot)
 {
-    pthread_mutex_lock(&mailbox->mutex);
-    if (slot->worker) {
-        alone_locked(mailbox, slot);
+    if (!slot->worker) {
+        return;
     }
+    pthread_mutex_lock(&mailbox->mutex);
+    alone_locked(mailbox, slot);
     pthread_mutex_unlock(&mailbox->mutex);
 }
 

@@ -52,8 +52,10 @@ module Workflow
         # the same; if it has not, it is not to any more.
         def tokens
           return [ "judge/#{work.run_id}/#{work.step}/#{work.round}/#{work.kept_version}" ] if work.judge?
-          [ work.round, *unfinished_rounds ].map { |round| "step/#{work.run_id}/#{work.step}/#{round}" }
+          [ work.round, *unfinished_rounds ].map { |round| token(round) }
         end
+
+        def token(round = work.round) = "step/#{work.run_id}/#{work.step}/#{round}"
 
         def unfinished_rounds
           return [] if work.round == 1
@@ -75,7 +77,7 @@ module Workflow
         # @return [Receipts::Row, nil]
         def receipt_for(klass)
           @definition = Declarations.of(klass).workflow(work.name)
-          Receipts.of(klass)&.find("step/#{work.run_id}/#{work.step}/#{work.round}") if step&.transaction?
+          Receipts.of(klass)&.find(token) if step&.transaction?
         end
     end
   end
