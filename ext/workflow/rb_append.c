@@ -9,25 +9,6 @@ static VALUE engine_reserve(VALUE self)
     return rb_wf_run_id(wf_engine_reserve(rb_wf_engine(self)));
 }
 
-static VALUE refusal(enum wf_status status)
-{
-    switch (status) {
-    case WF_OK:
-        return ID2SYM(rb_intern("ok"));
-    case WF_BUSY:
-        return ID2SYM(rb_intern("busy"));
-    case WF_NOT_PENDING:
-    case WF_STALE:
-        return ID2SYM(rb_intern("not_pending"));
-    case WF_NOT_WAITING:
-        return ID2SYM(rb_intern("not_waiting"));
-    case WF_NOT_FOUND:
-        return ID2SYM(rb_intern("not_found"));
-    default:
-        return Qnil;
-    }
-}
-
 struct told {
     struct wf_op *op;
     VALUE snapshot, events;
@@ -64,10 +45,15 @@ static enum wf_status answer(VALUE self, struct told *told)
     if (raised) {
         rb_jump_tag(raised);
     }
-    if (NIL_P(refusal(status))) {
+    if (NIL_P(rb_wf_refusal(status))) {
         rb_wf_check(status, &error);
     }
     return status;
+}
+
+static VALUE outcome(enum wf_status status)
+{
+    return status ? rb_wf_refusal(status) : ID2SYM(rb_intern("ok"));
 }
 
 static VALUE change(VALUE self, struct wf_op *op)
@@ -75,7 +61,7 @@ static VALUE change(VALUE self, struct wf_op *op)
     struct told told = {.op = op, .snapshot = Qnil, .events = Qnil};
     enum wf_status status = answer(self, &told);
 
-    return rb_ary_new_from_args(3, refusal(status), told.snapshot, told.events);
+    return rb_ary_new_from_args(3, outcome(status), told.snapshot, told.events);
 }
 
 static struct wf_op *prepare_change(VALUE self, VALUE run_id, VALUE step, enum wf_command_kind kind)
@@ -149,29 +135,34 @@ static VALUE engine_skip(VALUE self, VALUE run_id, VALUE step, VALUE definition,
     return halt(self, run_id, step, WF_COMMAND_OMIT, definition, reason, by);
 }
 
-static VALUE engine_keep(VALUE self, VALUE run_id, VALUE step, VALUE definition, VALUE input,
-                         VALUE by)
+/* A change that comes with an input. */
+static struct wf_op *prepare_input(VALUE self, VALUE run_id, VALUE step, enum wf_command_kind kind,
+                                   VALUE definition, VALUE input, VALUE by)
 {
     struct wf_definition *options = rb_wf_definition(definition);
     struct wf_bytes name = rb_wf_bytes(by), payload = rb_wf_bytes(input);
     struct wf_op *op;
 
-    rb_wf_bytes(step);
     rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
     rb_wf_check_len(input, WF_PAYLOAD_LEN_MAX, "an input");
-    op = prepare_change(self, run_id, step, WF_COMMAND_KEEP);
+    op = prepare_change(self, run_id, step, kind);
     op->definition = wf_definition_retain(options);
     op->command.by = wf_op_keep(op, name);
     op->command.payload = wf_op_keep(op, payload);
-    return change(self, op);
+    return op;
+}
+
+static VALUE engine_keep(VALUE self, VALUE run_id, VALUE step, VALUE definition, VALUE input,
+                         VALUE by)
+{
+    return change(self, prepare_input(self, run_id, step, WF_COMMAND_KEEP, definition, input, by));
 }
 
 /* (run_id, step, round, fence, definition, accepted, input, by) */
 static VALUE engine_settle(VALUE self, VALUE run_id, VALUE step, VALUE round, VALUE fence,
                            VALUE definition, VALUE accepted, VALUE input, VALUE by)
 {
-    struct wf_definition *options = rb_wf_definition(definition);
-    struct wf_bytes name = rb_wf_bytes(by), payload = rb_wf_bytes(input);
+    enum wf_command_kind kind = RTEST(accepted) ? WF_COMMAND_ACCEPT : WF_COMMAND_LET_GO;
     uint32_t of_round = NUM2UINT(round);
     int64_t of_fence = NUM2LL(fence);
     struct told told = {.snapshot = Qnil, .events = Qnil};
@@ -180,23 +171,16 @@ static VALUE engine_settle(VALUE self, VALUE run_id, VALUE step, VALUE round, VA
     if (!rb_wf_bytes(step).len) {
         rb_wf_refuse("which step is to be settled has to be said");
     }
-    if (RTEST(accepted) && !options) {
+    if (RTEST(accepted) && !rb_wf_definition(definition)) {
         rb_wf_refuse("an input that is accepted needs a definition");
     }
-    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
-    rb_wf_check_len(input, WF_PAYLOAD_LEN_MAX, "an input");
-    told.op =
-        prepare_change(self, run_id, step, RTEST(accepted) ? WF_COMMAND_ACCEPT : WF_COMMAND_LET_GO);
+    told.op = prepare_input(self, run_id, step, kind, definition, input, by);
     told.op->kind = WF_OP_SETTLE;
     told.op->round = of_round;
     told.op->fence = of_fence;
-    told.op->definition = wf_definition_retain(options);
-    told.op->command.by = wf_op_keep(told.op, name);
-    told.op->command.payload = wf_op_keep(told.op, payload);
     status = answer(self, &told);
-    RB_GC_GUARD(definition);
     return rb_ary_new_from_args(
-        3, status == WF_OK || status == WF_NOT_FOUND ? refusal(status) : ID2SYM(rb_intern("stale")),
+        3, status == WF_OK || status == WF_NOT_FOUND ? outcome(status) : ID2SYM(rb_intern("stale")),
         told.snapshot, told.events);
 }
 

@@ -512,20 +512,9 @@ static VALUE hand_reject(int argc, VALUE *argv, VALUE self)
 
 static VALUE verdict(enum wf_status status)
 {
-    switch (status) {
-    case WF_BUSY:
-        return ID2SYM(rb_intern("busy"));
-    case WF_DOUBTFUL:
-        return ID2SYM(rb_intern("doubtful"));
-    case WF_NOT_PENDING:
-        return ID2SYM(rb_intern("not_pending"));
-    case WF_NOT_WAITING:
-        return ID2SYM(rb_intern("not_waiting"));
-    case WF_NOT_FOUND:
-        return ID2SYM(rb_intern("not_found"));
-    default:
-        return ID2SYM(rb_intern("claimed"));
-    }
+    VALUE refusal = rb_wf_refusal(status);
+
+    return NIL_P(refusal) ? ID2SYM(rb_intern("claimed")) : refusal;
 }
 
 static enum wf_status claim(VALUE self, enum wf_op_kind kind, VALUE run_id, VALUE step, VALUE by,

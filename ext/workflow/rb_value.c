@@ -276,3 +276,22 @@ VALUE rb_wf_work(const struct wf_claim *claim)
         return rb_ary_new_from_values(sizeof(values) / sizeof(values[0]), values);
     }
 }
+
+VALUE rb_wf_refusal(enum wf_status status)
+{
+    switch (status) {
+    case WF_BUSY:
+        return ID2SYM(rb_intern("busy"));
+    case WF_DOUBTFUL:
+        return ID2SYM(rb_intern("doubtful"));
+    case WF_NOT_PENDING:
+    case WF_STALE:
+        return ID2SYM(rb_intern("not_pending"));
+    case WF_NOT_WAITING:
+        return ID2SYM(rb_intern("not_waiting"));
+    case WF_NOT_FOUND:
+        return ID2SYM(rb_intern("not_found"));
+    default:
+        return Qnil;
+    }
+}
