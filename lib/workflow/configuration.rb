@@ -51,6 +51,8 @@ module Workflow
       raise StoreError, "store must be an address such as \"sqlite:storage/x.sqlite3\", not #{address.inspect}." unless
         address.is_a?(String) && !address.strip.empty?
       raise StoreError, "The PostgreSQL store is not built yet. Use \"sqlite:PATH\"." if address.match?(/\Apostgres(ql)?:/)
+      scheme = address[/\A[a-z][a-z0-9+.-]+(?=:)/i]
+      raise StoreError, "There is no store #{scheme}: (#{address.inspect}). Use \"sqlite:PATH\"." unless scheme.nil? || scheme == "sqlite"
       @store = address
     end
 

@@ -26,6 +26,8 @@ RSpec.describe Workflow::Configuration do
     expect { configuration.lease = 0.1 }.to raise_error(Workflow::DefinitionError, /lease must be seconds/)
     expect { configuration.transport = :active_job }.to raise_error(Workflow::DefinitionError, /not built yet/)
     expect { configuration.store = "postgres://localhost/x" }.to raise_error(Workflow::StoreError, /not built yet/)
+    expect { configuration.store = "redis://localhost/1" }.to raise_error(Workflow::StoreError, 'There is no store redis: ("redis://localhost/1"). Use "sqlite:PATH".')
+    expect { configuration.store = "SQLite:x" }.to raise_error(Workflow::StoreError, /no store SQLite:/)
     expect { configuration.store = "" }.to raise_error(Workflow::StoreError, /address/)
   end
 
