@@ -33,6 +33,20 @@ module StoreOfItsOwn
   def workers = @workers ||= []
 end
 
+# What an example started is over with it: a thread that went on would work on the stores of those that follow.
+module Leftovers
+  class Left < StandardError; end
+
+  PATIENCE_S = 10
+
+  def self.check
+    threads.each { |thread| thread.join(PATIENCE_S) }
+    raise Left, "left running: #{threads.map { |thread| [ thread.name, *thread.backtrace&.first(3) ].join("\n  ") }.join("\n")}" if threads.any?
+  end
+
+  def self.threads = Thread.list.select { |thread| thread.name&.start_with?("workflow-") }
+end
+
 # ActiveRecord on a SQLite file of its own, for the examples that say `:records`.
 module Records
   def self.connect
@@ -78,6 +92,7 @@ RSpec.configure do |config|
     ensure
       workers.each { |worker| worker.stop(timeout: 5) }
       Workflow.runtime.stop(timeout: 5)
+      Leftovers.check
       Replay.check(directory) if Replay.of?(example)
     end
   end

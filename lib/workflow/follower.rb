@@ -62,22 +62,21 @@ module Workflow
       end
 
       def follow
-        until @stopping
-          begin
-            read_on(@runtime.engine)
-          rescue StandardError => error
-            pause(error) unless @stopping
-          end
-        end
+        read_on until @stopping
       end
 
-      def read_on(engine)
-        return unless engine.wait_log(@position, WAIT_MS)
+      def read_on
+        return unless (engine = engine_to_follow)&.wait_log(@position, WAIT_MS)
         until @stopping || (rows = engine.log(@position, BATCH)).empty?
           rows.each { |row| hand_over(Event.new(row)) }
           @position = rows.last.first
         end
+      rescue StandardError => error
+        pause(error) unless @stopping
       end
+
+      # None is opened once this is to stop: it would be left behind.
+      def engine_to_follow = @lock.synchronize { @runtime.engine unless @stopping }
 
       def hand_over(event)
         listeners = @lock.synchronize { @listeners.fetch(event.run_id, []) + @listeners.fetch(nil, []) }

@@ -11,7 +11,7 @@ module Workflow
     AGE_S = 5
     # At most so many doubts at a time.
     PAGE = 1_000
-    # How long the end of a process waits for a look that is going on.
+    # How long the end of a process waits for a look that is going on, and then for its thread, which is killed.
     PATIENCE_S = 1
 
     # Looks now, for a person: bin/workflow settle, rake workflow:settle.
@@ -46,8 +46,11 @@ module Workflow
         @wake.broadcast
       end
       return if @thread.nil? || @thread.equal?(Thread.current)
-      @thread.join(PATIENCE_S) || @thread.kill
+      @thread.join(PATIENCE_S) || @thread.kill.join(PATIENCE_S)
     end
+
+    # @return [Boolean] whether it is at work in this process
+    def alive? = !@stopped && !!@thread&.alive?
 
     # Looks once, in all databases.
     # @param age_s [Numeric] at what is at least so old

@@ -37,7 +37,7 @@ module Workflow
     # @param timeout [Numeric] seconds for steps in hand to end
     # @return [Boolean] whether all ended in time
     def stop(timeout: EXIT_S)
-      return true unless open?
+      return true unless @pid == Process.pid
       deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + timeout
       drained = @workers.map { |worker| worker.stop(timeout: timeout) }.all?
       dismiss_followers
@@ -46,6 +46,7 @@ module Workflow
     end
 
     private
+      # Before the engine, since what still looked at it would open another.
       def dismiss_followers
         [ @follower, @recovery ].each { |one| one&.stop }
         @follower = @recovery = nil
@@ -55,7 +56,7 @@ module Workflow
         @engine = Store.new(configuration).open
         @workers = [] unless @pid == Process.pid
         at_exit_of(@pid = Process.pid)
-        @recovery = Recovery.new(configuration).start if defined?(::ActiveRecord::Base)
+        @recovery = Recovery.new(configuration).start if defined?(::ActiveRecord::Base) && !@recovery&.alive?
         @engine
       end
 

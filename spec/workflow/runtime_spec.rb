@@ -38,6 +38,23 @@ RSpec.describe Workflow::Runtime do
     expect(run.reload).to be_running
   end
 
+  it "has one thread that looks after the application's databases, whatever becomes of its engine", :records do
+    Workflow.events
+    Workflow.engine.stop(1_000)
+    Workflow.events
+
+    expect(Leftovers.threads.map(&:name)).to eq [ "workflow-recovery" ]
+  end
+
+  it "leaves nothing at work when it stops after its engine", :records do
+    Workflow.follower.listen { }
+    Workflow.engine.stop(1_000)
+    Workflow.runtime.stop
+
+    Leftovers.check
+    expect(Workflow.runtime).not_to be_open
+  end
+
   it "opens another store when that is configured" do
     Child.start
     Workflow.configure { |c| c.store = "sqlite:#{@directory}/other.sqlite3" }
