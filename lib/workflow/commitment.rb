@@ -6,7 +6,10 @@ module Workflow
   # What a caller promises within a transaction of the application, and keeps if and only if that commits: an intent is
   # written with it, and the log is told right after the commit, on this thread. Whatever dies in between, Recovery tells it.
   class Commitment
-    @to_cancel = Set.new
+    ToCancel = Struct.new(:thread, :run_id, :transaction)
+    private_constant :ToCancel
+
+    @to_cancel = Set.new.compare_by_identity
     @lock = Mutex.new
 
     # @param receipts [Receipts] with a transaction that is open
@@ -26,15 +29,21 @@ module Workflow
     # Cancels a run that way. A savepoint that is rolled back takes along what was cancelled in it, and nothing else.
     def self.cancel(receipts, intent, run, &keeping)
       make(receipts, intent, run, &keeping)
-      promised = [ Thread.current, intent.run_id, intent.token ]
+      transaction = receipts.transaction
+      promised = ToCancel.new(Thread.current, intent.run_id, transaction)
       @lock.synchronize { @to_cancel.add(promised) }
       forget = -> { @lock.synchronize { @to_cancel.delete(promised) } }
-      receipts.transaction.after_commit(&forget)
-      receipts.transaction.after_rollback(&forget)
+      transaction.after_commit(&forget)
+      transaction.after_rollback(&forget)
     end
 
     # @return [Boolean] whether the transaction that this thread is in cancels the run when it commits
-    def self.to_cancel?(run_id) = @lock.synchronize { @to_cancel.any? { |thread, of,| thread.equal?(Thread.current) && of == run_id } }
+    def self.to_cancel?(run_id)
+      @lock.synchronize do
+        @to_cancel.delete_if { |promised| promised.transaction.abandoned? }
+        @to_cancel.any? { |promised| promised.thread.equal?(Thread.current) && promised.run_id == run_id }
+      end
+    end
 
     def initialize(receipts, intent, keeping)
       @receipts, @intent, @keeping = receipts, intent, keeping

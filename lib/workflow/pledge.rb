@@ -114,7 +114,7 @@ module Workflow
     end
 
     # @api private
-    def forsake = (hand.doubt if @transaction.closed? && Pledge.remove(self))
+    def forsake = (hand.doubt if @transaction.over? && Pledge.remove(self))
 
     private
       def hand = @breath.hand

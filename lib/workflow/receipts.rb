@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "receipts/table"
+require_relative "receipts/transaction"
 
 module Workflow
   # The table `workflow_receipts` of one application database, which ties it to the log. In it are intents: what the log
@@ -145,8 +146,8 @@ module Workflow
     end
 
     # The application's transaction that this thread is in; not the one that a test is wrapped in.
-    # @return [ActiveRecord::Transaction]
-    def transaction = @pool.active_connection&.current_transaction&.user_transaction || ::ActiveRecord::Transaction::NULL_TRANSACTION
+    # @return [Transaction]
+    def transaction = Transaction.new(@pool)
 
     # @return [Boolean] whether this thread is in a transaction of the application
     def open? = transaction.open?

@@ -137,3 +137,51 @@ RSpec.describe "a COMMIT that nobody heard of", application_database: :postgresq
     end
   end
 end
+
+# As it does when its disk is full; Active Record then calls nobody back.
+RSpec.describe "a transaction that the database ends by itself", application_database: :sqlite do
+  before do
+    ReceiptsTable.create
+    table(:orders) { |t| t.string :name; t.integer :paid, default: 0, null: false }.class_eval do
+      include Workflow
+      workflow { await :confirm; later :thank }
+      def confirm(paid: 1) = update!(paid: self.paid + paid)
+      def thank = nil
+    end
+    Order.start(name: "x")
+  end
+
+  def order = Order.last
+
+  def ended_by_the_database
+    Order.transaction do
+      yield
+      Order.connection.execute("INSERT OR ROLLBACK INTO orders (id) VALUES (#{Order.maximum(:id)})")
+    end
+  rescue ActiveRecord::StatementInvalid
+    nil
+  end
+
+  it "leaves no await claimed" do
+    ended_by_the_database { order.submit(:confirm, paid: 2) }
+    expect(order.paid).to eq 0
+    expect(Workflow::Recovery.new(Workflow.configuration).sweep).to eq 1
+
+    expect(order.submit(:confirm, paid: 3)).to be_accepted
+    expect(order.paid).to eq 3
+  end
+
+  it "cancels nothing, then and later" do
+    ended_by_the_database { order.workflow.cancel }
+    expect(order.workflow).to be_waiting
+
+    Order.transaction { expect(order.start).to be_existing }
+    expect(order.workflow).to be_waiting
+  end
+
+  it "starts nothing" do
+    ended_by_the_database { Order.start(name: "y") }
+
+    expect([ Order.count, Order.workflows.count, ReceiptsTable.tokens ]).to eq [ 1, 1, [] ]
+  end
+end
