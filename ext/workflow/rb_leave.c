@@ -2,19 +2,22 @@
  * The only place that leaves the interpreter's lock. RB_NOGVL_INTR_FAIL: the call does not raise inside,
  * so what C has done is never lost; whatever was taken is in a slot by then, and an `ensure` gives it
  * back. Interrupts are looked at between two calls. While they are masked (Thread.handle_interrupt) the
- * call is refused at once; then the wait is done in slices, or this would spin.
+ * call is refused at once; then the wait is done in slices, or this would spin. In a process with one
+ * Ruby thread the interpreter starts another for each call that it could interrupt, which costs more than
+ * most calls; so those that are brief, or end by themselves, cannot be.
  */
 #include <ruby/thread.h>
 
 #include "workflow.h"
 
 #define SLICE_MS 10
+#define BRIEF_MS 10 /* a commit */
 #define FOREVER_MS (1000LL * 60 * 60 * 24)
 
 struct call {
     struct rb_wf_wait *wait;
     int64_t wait_ms;
-    bool called, done;
+    bool called, done, brief;
 };
 
 static void *run(void *context)
@@ -30,9 +33,7 @@ static void unblock(void *context)
 {
     struct call *call = context;
 
-    if (call->wait->interrupt) {
-        call->wait->interrupt(call->wait->context);
-    }
+    call->wait->interrupt(call->wait->context);
 }
 
 static VALUE check_interrupts(VALUE unused)
@@ -53,7 +54,12 @@ static void go(struct call *call, bool sliced)
     if (sliced && call->wait_ms > SLICE_MS) {
         call->wait_ms = SLICE_MS;
     }
-    rb_nogvl(run, call, unblock, call, sliced ? 0 : RB_NOGVL_INTR_FAIL);
+    if (call->brief && call->wait_ms > call->wait->brief_ms) {
+        call->wait_ms = call->wait->brief_ms;
+    }
+    rb_nogvl(run, call, call->brief || !call->wait->interrupt ? NULL : unblock, call,
+             sliced ? 0 : RB_NOGVL_INTR_FAIL);
+    call->brief = false;
 }
 
 static VALUE loop(VALUE context)
@@ -73,7 +79,7 @@ static VALUE loop(VALUE context)
 
 void rb_wf_leave(struct rb_wf_wait *wait)
 {
-    struct call call = {.wait = wait};
+    struct call call = {.wait = wait, .brief = wait->brief_ms > 0};
     int raised = 0;
 
     if (wait->away) {
@@ -179,7 +185,8 @@ void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *
                               .ensure = answer_ensure,
                               .context = &answer,
                               .away = away,
-                              .until_ms = wf_clock_mono_ms() + FOREVER_MS};
+                              .until_ms = wf_clock_mono_ms() + FOREVER_MS,
+                              .brief_ms = BRIEF_MS};
 
     rb_wf_leave(&wait);
     if (answer.status) {

@@ -23,7 +23,8 @@ void rb_wf_check(enum wf_status status, const struct wf_error *error); /* raises
 
 /* `run` is called without the lock, again and again until it returns true; in between, Ruby's interrupts
  * are looked at, which may raise. `interrupt` makes a running `run` return early; `reset` is called before
- * each call; both are NULL where it ends by itself. If something is raised, `ensure` (may be NULL) is called with the lock before it goes on. */
+ * each call; both are NULL where it ends by itself. If something is raised, `ensure` (may be NULL) is called with the
+ * lock before it goes on. */
 struct rb_wf_wait {
     bool (*run)(void *context, int64_t wait_ms);
     void (*interrupt)(void *context);
@@ -31,7 +32,9 @@ struct rb_wf_wait {
     void (*ensure)(void *context);
     void *context;
     int64_t until_ms; /* monotonic; after it, `run` is not called again */
-    bool *away;       /* true meanwhile: whose hand it is, if any */
+    int64_t
+        brief_ms; /* so long the first call cannot be interrupted: what nearly always ends within it */
+    bool *away; /* true meanwhile: whose hand it is, if any */
 };
 
 void rb_wf_leave(struct rb_wf_wait *wait);
