@@ -46,7 +46,7 @@ module Workflow
 
       private
         # The workflows whose runs end with it. On a shard there are none: a run is about the record of that id on the default one.
-        def ending(record) = Receipts.sharded?(record.class) ? [] : Declarations.of(record.class).workflows.values.reject(&:outlives_record?)
+        def ending(record) = Subject.sharded?(record.class) ? [] : Declarations.of(record.class).workflows.values.reject(&:outlives_record?)
 
         def end_runs(record)
           subject = Subject.of(record)

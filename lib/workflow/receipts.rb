@@ -74,14 +74,10 @@ module Workflow
       def at(klass)
         return unless defined?(::ActiveRecord::Base)
         record = Subject.record?(klass)
-        refuse_shard(klass) if record && sharded?(klass)
+        Subject.refuse_shard(klass) if record
         pool = writing_pool(record ? klass : ::ActiveRecord::Base) || (klass.connection_pool if record)
         new(pool) if pool
       end
-
-      # @param klass [Class] of Active Record
-      # @return [Boolean] whether its records are just now those of another shard than the default one
-      def sharded?(klass) = klass.current_shard != klass.default_shard
 
       # @return [String] for errors: that there is none, and what to do
       def absence(klass)
@@ -118,12 +114,6 @@ module Workflow
         # Also where it is read from a replica just now: what counts is the transaction that may write.
         def writing_pool(klass)
           klass.connection_handler.retrieve_connection_pool(klass.connection_specification_name, role: ::ActiveRecord.writing_role, shard: klass.default_shard)
-        end
-
-        def refuse_shard(klass)
-          raise Error, "#{klass} is on the shard #{klass.current_shard.inspect} here, and runs are about records of the default one " \
-            "(#{klass.default_shard.inspect}) only: workers look there, and would take another record for this one. Start, submit and cancel outside of " \
-            "connected_to(shard: #{klass.current_shard.inspect}), for records of the default shard."
         end
     end
 

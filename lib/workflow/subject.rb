@@ -35,6 +35,19 @@ module Workflow
       # @return [String] another one for each
       def text_of(id) = Array(id).map { |part| part.is_a?(String) ? part.gsub(SEPARATORS) { |found| "\\#{found}" } : part }.join(",")
 
+      # @param klass [Class] of Active Record
+      # @return [Boolean] whether its records are just now those of another shard than the default one
+      def sharded?(klass) = klass.current_shard != klass.default_shard
+
+      # @param klass [Class] of Active Record
+      # @raise [Error] on another shard than the class's default one, where a worker would look
+      def refuse_shard(klass)
+        return unless sharded?(klass)
+        raise Error, "#{klass} is on the shard #{klass.current_shard.inspect} here, and runs are about records of the default one " \
+          "(#{klass.default_shard.inspect}) only: workers look there, and would take another record for this one. Use workflows outside of " \
+          "connected_to(shard: #{klass.current_shard.inspect}), for records of the default shard."
+      end
+
       # Finds a record afresh, or rebuilds a plain object.
       # @param class_name [String]
       # @param bytes [String] what {#bytes} returned
@@ -97,6 +110,7 @@ module Workflow
 
     private
       def id
+        Subject.refuse_shard(klass)
         return object.id if object.persisted? || destroyed?
         raise NotSerializable, "This #{klass} is not saved, so that no run can be about it. Save it first."
       end

@@ -377,7 +377,8 @@ RSpec.describe "the application's databases" do
             ReceiptsTable.create
             ActiveRecord::Schema.define { create_table(:orders) { |t| t.string :name; t.integer :paid, default: 0, null: false } }
             there = Order.create!(name: "there")
-            [ -> { Order.start(name: "y") }, -> { there.start }, -> { there.submit(:confirm) }, -> { there.workflow.cancel }, -> { there.later(:pay) },
+            [ -> { Order.start(name: "y") }, -> { there.start }, -> { there.submit(:confirm) }, -> { there.workflow }, -> { there.workflows.first }, -> { there.now(:pay) }, -> { there.later(:pay) },
+              -> { there.later.pay },
               -> { Order.transaction { there.submit(:confirm) } } ].each do |call|
               expect(&call).to raise_error Workflow::Error, /\AOrder is on the shard :one here, and .* default one \(:default\) only.* outside of connected_to\(shard: :one\)/
             end
