@@ -440,6 +440,7 @@ module Differential
         claim = @world.take(Holder::NAME) or return
         claim.entered = entered || claim.step.await?
         holder = Holder.new(@path, @natives, lease_ms, @travelled)
+        @perhaps = true
         hold(nil, claim, holder.take)
         holder.enter if claim.entered
         begun_by(holder, claim) if claim.entered && once?(claim)
@@ -546,7 +547,7 @@ module Differential
 
       # ---- Workers: claims are made only while the core is allowed to, and what nobody took is given back ----
 
-      # What it claims beyond that (nobody tells which) is claimed again where it had been another's.
+      # What it claims beyond that (nobody tells which) is claimed again where it had been another's; so it is with a holder.
       def working(threads)
         @perhaps = true
         @engine.work(threads, WORKER)
