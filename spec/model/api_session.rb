@@ -504,7 +504,7 @@ module Differential
         @seats.delete_at(at)
         seat.arrival.reply << reply
         message = seat.call ? hear_of(seat.call) : hear_left(seat)
-        settle
+        settle(:first)
         seat.claim.step.told = told?(seat.claim) unless seat.claim.superseded?
         following = yield seat, seat.claim, design(seat.code, seat.places)
         return landed(following, message, seat.call) || true if seat.call
@@ -610,11 +610,12 @@ module Differential
       # What was recorded in this operation. That an attempt has begun is told at any time.
       def fresh = Workflow.events(after: @position).reject { |event| event.kind == :step_started }
 
-      # An answer from the committer: whatever was handed in before is recorded; the moment is when.
-      def settle
+      # An answer from the committer: whatever was handed in before is recorded; the moment is when. What follows by itself may
+      # be recorded moments later, and by then is the last.
+      def settle(which = :last)
         engine.later("0000000000000", "none")
-        last = fresh.reverse.find { |event| event.kind != :run_paused } # which may come of what follows, moments later
-        @world.now = milliseconds(last.at) if last
+        event = fresh.reject { |told| told.kind == :run_paused }.public_send(which)
+        @world.now = milliseconds(event.at) if event
       end
 
       def moment = Process.clock_gettime(Process::CLOCK_REALTIME, :millisecond) + @travelled

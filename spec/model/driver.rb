@@ -238,15 +238,15 @@ module Differential
         same("begin", @world.begin(claim), hand.native.begin(native_now)) if once?(claim)
         hand.native.enter(LIMIT_MS, native_now, delay, final)
         claim.entered = true
-        wait_for("a time-out") { failed_in_time?(claim) }
+        wait_for("a time-out") { timed_out(claim) }
         barrier
-        moment_of(peek)
+        @world.now = timed_out(claim)[7] # what the claim had kept is released moments later
         @world.overrun(claim, model_now, "the step #{claim.step.name} took longer than its timeout of 0.00#{LIMIT_MS} s", final: final, delay: delay)
         true
       end
 
-      def failed_in_time?(claim)
-        peek.any? { |event| event[3] == :step_failed && event[1] == @ids[claim.run.number] && event[4] == claim.step.name.to_sym && event[10] == "timeout" }
+      def timed_out(claim)
+        peek.find { |event| event[3] == :step_failed && event[1] == @ids[claim.run.number] && event[4] == claim.step.name.to_sym && event[10] == "timeout" }
       end
 
       def do_skip(at, wait)
