@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "yaml"
+require_relative "api_failures"
 
 module Differential
   # Where the code of steps stops and asks how to go on, and where whoever drives it hears of that: every body, every
@@ -65,11 +66,7 @@ module Differential
   # the code does. What a design says of places is said by the file.
   class ApiCode
     CLASS = :ModelOrder
-    # An error that is tried again, and one that is given up on.
-    Broken = Class.new(StandardError)
-    Hopeless = Class.new(StandardError)
-
-    KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind once].freeze
+    KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind once pace again].freeze
 
     # What the public words can say of a design: an either is written as one block, an otherwise has an expiry, a reminder
     # comes before it, and conditions stay as they were, so that what asks is known beforehand. The file has places only of
@@ -159,8 +156,7 @@ module Differential
       def seconds(milliseconds) = milliseconds && milliseconds / 1000
 
       def of_step(part)
-        return { once: true, result: ApiCode.result?(part[:name]) } if part[:once]
-        { retries: part[:retries], backoff: seconds(part[:backoff]), give_up_on: Hopeless, result: ApiCode.result?(part[:name]) }
+        (part[:once] ? { once: true } : ApiFailures.options(part)).merge(result: ApiCode.result?(part[:name]))
       end
 
       def of_await(part)

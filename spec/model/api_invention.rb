@@ -8,7 +8,13 @@ module Differential
     # All that can be done; model_spec.rb wants each to have had an effect.
     KINDS = %i[start now later submit rival retry redefine travel work complete raise reject answer kill
       cancel pause resume skip keep judge remind vanish renamed
-      progress note checkpoint leave list interrupt].freeze
+      progress note checkpoint leave list interrupt
+      unlisted again_as_said again_constant again_doubled again_by_attempt again_out_of_order].freeze
+
+    def initialize(random)
+      super
+      @manner = Random.new(random.seed + 5) # of options that are Ruby's alone, so that they do not move the rest
+    end
 
     # @param session [ApiSession]
     # @return [Array]
@@ -23,6 +29,16 @@ module Differential
       def later_versions(first) = Array.new(1 + @random.rand(2)) { chance(50) ? renamed(first) : reshape(first) }
       def renamed(first) = first.map(&:dup).tap { |parts| parts.each { |part| call_otherwise(parts, part) if chance(60) } }
       def shape(index) = super.then { |part| part[:kind] == :later && chance(40) ? part.merge(kind: :await) : part }
+
+      def step_options
+        super.then { |said| said[:once] ? said : said.merge(failing(said[:retries])).compact }
+      end
+
+      def failing(retries)
+        { retries: any([ retries, 1, 2, 4 ]), pace: any(ApiFailures::PACES), again: any(ApiFailures::AGAIN.keys) }
+      end
+
+      def any(list) = list[@manner.rand(list.size)]
 
       def ending(session)
         at = @random.rand(session.seats.size)
@@ -41,7 +57,7 @@ module Differential
       def answer(at) = one([ [ :answer, at, true ], [ :answer, at, true ], [ :answer, at, chance(40) ], unhappy(at) ])
 
       def unhappy(at)
-        one([ [ :raise, at, :broken ], [ :raise, at, :broken ], [ :raise, at, :hopeless ], [ :raise, at, :script ], [ :reject, at ] ])
+        one([ [ :raise, at, :broken ], [ :raise, at, :worse ], [ :raise, at, :hopeless ], [ :raise, at, :script ], [ :reject, at ] ])
       end
 
       def sensible(session)

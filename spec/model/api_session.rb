@@ -14,6 +14,7 @@ module Differential
     WORKERS = 40       # as many bodies as can ever wait at once
     ALL = 16           # threads told to the core when it is to claim whatever is ready
     CALLS_MAX = 4
+    SOON_MS = 60_000
 
     # A call of a public word, on a thread of its own: what it is to end with.
     Call = Struct.new(:kind, :raising, :run, :existing, :thread, :code, :error, :verdict, :input, :kept)
@@ -205,6 +206,7 @@ module Differential
       def do_travel(hours)
         engine.travel(hours * Invention::HOUR_MS)
         @travelled += hours * Invention::HOUR_MS
+        @world.now = moment
         true
       end
 
@@ -212,6 +214,7 @@ module Differential
 
       # The core fires what is due and claims for its threads: twice as many steps as it is told of, less what they hold.
       def do_work(threads)
+        do_travel(1) if due_soon?
         due = @world.due.any?
         threads = ALL if due || silent(@world.queue).any?
         return if undecided?(due, room = room_of(threads))
@@ -228,6 +231,11 @@ module Differential
         end
         claimed_before(early)
         true
+      end
+
+      # What is due within moments is due at once: while somebody looks, it may become so.
+      def due_soon?
+        @world.runs.any? { |run| run.steps.any? { |step| step.due&.between?(@world.now, @world.now + SOON_MS) } }
       end
 
       def room_of(threads) = [ threads * 2, WORKERS ].min - @seats.count { |seat| seat.call.nil? }
@@ -277,14 +285,37 @@ module Differential
 
       def do_raise(at, kind)
         @counter += 1
-        error = { broken: ApiCode::Broken, hopeless: ApiCode::Hopeless, script: NotImplementedError }.fetch(kind)
+        error = ApiFailures::ERRORS.fetch(kind)
         message = "#{kind} #{@counter}"
         ended(at, nil, [ :raise, [ error, message ] ]) do |seat, claim, design|
           blame(seat, error, claim.handed == :await ? :fault : nil)
           next @world.reject(claim, design, message, fault: true) if judging?(claim)
           next unreminded(claim, design, message) if claim.errand?
-          @world.fail(claim, design, message, final: kind == :hopeless && claim.step.kind != :await)
+          failed(seat, design, kind, message)
         end
+      end
+
+      # Whether and when it is tried again, the code says that the attempt was begun with.
+      def failed(seat, design, kind, message)
+        claim, part = seat.claim, part(seat.claim.step, seat.code)
+        return @world.fail(claim, design, message) if claim.step.await? || part[:once]
+        final = ApiFailures.final?(part, kind)
+        @succeeded[:unlisted] += 1 if final && kind != :hopeless && claim.step.failures < part[:retries]
+        @world.fail(claim, design, message, final: final, delay: delay(claim, part))
+      end
+
+      # As the log has it, which chance may have a say in.
+      def delay(claim, part)
+        due = due_again(claim) or return
+        range = ApiFailures.wait(part, claim.attempt, claim.step.failures)
+        same("when #{claim.step.name} is tried again", range, (due - @world.now).then { |wait| range.cover?(wait) ? range : wait })
+        @succeeded[:"again_#{part[:pace] || "as_said"}"] += 1
+        due - @world.now
+      end
+
+      def due_again(claim)
+        said = [ :step_retried, @ids[claim.run.number], claim.step.name.to_sym ]
+        milliseconds(fresh.reverse.find { |event| [ event.kind, event.run_id, event.step ] == said }&.due_at)
       end
 
       def do_reject(at)
@@ -635,7 +666,9 @@ module Differential
       end
 
       def placed(parts, others)
-        parts.map { |part| part.merge(place: others.find { |other| other[:name] == part[:name] }&.dig(:place)).compact }
+        parts.map do |part|
+          part.merge(place: others.find { |other| other[:name] == part[:name] }&.dig(:place)).compact.slice(*Reference::Design::Part.members)
+        end
       end
 
       # ---- Comparing ----
