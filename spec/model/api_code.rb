@@ -2,6 +2,7 @@
 
 require "yaml"
 require_relative "api_failures"
+require_relative "api_fields"
 
 module Differential
   # Where the code of steps stops and asks how to go on, and where whoever drives it hears of that: every body, every
@@ -10,8 +11,8 @@ module Differential
     HEAR_S = 20
     LOOK_S = 0.1
 
-    # Somebody's code is at the door: `where` is :body, :condition, :otherwise or :remind.
-    Arrival = Struct.new(:thread, :run_id, :step, :attempt, :cursor, :where, :reply)
+    # Somebody's code is at the door: `where` is :body, :condition, :otherwise or :remind. The input is what its method was given.
+    Arrival = Struct.new(:thread, :run_id, :step, :attempt, :cursor, :where, :input, :reply)
     # A call of a public word is over. The error is what it raised.
     Outcome = Struct.new(:thread, :value, :error)
     # A worker's thread has handed in how a step ended.
@@ -25,9 +26,9 @@ module Differential
 
     # Called by steps.
     # @return [Array] how to go on
-    def knock(run, step, where)
+    def knock(run, step, where, input)
       reply = Thread::Queue.new
-      tell(Arrival.new(Thread.current, run.id, step, run.attempt, run.cursor, where, reply))
+      tell(Arrival.new(Thread.current, run.id, step, run.attempt, run.cursor, where, input, reply))
       reply.pop
     end
 
@@ -66,7 +67,7 @@ module Differential
   # the code does. What a design says of places is said by the file.
   class ApiCode
     CLASS = :ModelOrder
-    KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind once pace again].freeze
+    KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind once pace again fields].freeze
 
     # What the public words can say of a design: an either is written as one block, an otherwise has an expiry, a reminder
     # comes before it, and conditions stay as they were, so that what asks is known beforehand. The file has places only of
@@ -140,9 +141,9 @@ module Differential
     end
 
     # A body or a condition, until it is told how it ends; it may say how far it is before that.
-    def stop(object, step, where)
+    def stop(object, step, where, input = {})
       loop do
-        how, what = @door.knock(object.workflow, step, where)
+        how, what = @door.knock(object.workflow, step, where, input)
         case how
         when :return then return what
         when :raise then raise(*what)
@@ -160,7 +161,7 @@ module Differential
       end
 
       def of_await(part)
-        { expires_in: seconds(part[:expires]), otherwise: part[:otherwise]&.to_sym, early: part[:early],
+        { expires_in: seconds(part[:expires]), otherwise: part[:otherwise]&.to_sym, early: part[:early], fields: ApiFields::FIELDS[part[:fields]],
           remind: part[:remind] && { after: seconds(part[:remind]), with: :"remind_#{ApiCode.number(part[:name])}" } }
       end
 
@@ -191,7 +192,7 @@ module Differential
       # By number: a step keeps them under another name.
       def write_methods(klass, name)
         code, number = self, ApiCode.number(name)
-        klass.define_method(name) { |**| code.stop(self, name, :body) }
+        klass.define_method(name) { |**input| code.stop(self, name, :body, input) }
         klass.define_method(:"asked_#{number}") { code.stop(self, name, :condition) }
         klass.define_method(:"expired_#{number}") { code.stop(self, name, :otherwise) }
         klass.define_method(:"remind_#{number}") { code.stop(self, name, :remind) }

@@ -9,7 +9,8 @@ module Differential
     KINDS = %i[start now later submit rival retry redefine travel work complete raise reject answer kill
       cancel pause resume skip keep judge remind vanish renamed
       progress note checkpoint leave list interrupt
-      unlisted again_as_said again_constant again_doubled again_by_attempt again_out_of_order].freeze
+      unlisted again_as_said again_constant again_doubled again_by_attempt again_out_of_order
+      misfit cast].freeze
 
     def initialize(random)
       super
@@ -33,6 +34,11 @@ module Differential
       def step_options
         super.then { |said| said[:once] ? said : said.merge(failing(said[:retries])).compact }
       end
+
+      def await_options = super.merge(fields: any([ nil, *ApiFields::FIELDS.keys ])).compact
+
+      # However it is sent.
+      def submission(number, name) = [ :submit, number, name, any([ nil, nil, *ApiFields::SENT.keys ]) ]
 
       def failing(retries)
         { retries: any([ retries, 1, 2, 4 ]), pace: any(ApiFailures::PACES), again: any(ApiFailures::AGAIN.keys) }
@@ -69,9 +75,9 @@ module Differential
         kept = steps.select { |_, step| step.kept }
         return reaching(session, *one(kept)) if kept.any? && chance(50)
         waiting = steps.select { |_, step| step.waiting? && step.claim.nil? }
-        return [ :submit, *named(one(waiting)) ] if waiting.any? && chance(50)
+        return submission(*named(one(waiting))) if waiting.any? && chance(50)
         ahead = steps.select { |_, step| step.ahead? && !step.judged? }
-        return [ :submit, *named(one(ahead)) ] if ahead.any? && chance(25)
+        return submission(*named(one(ahead))) if ahead.any? && chance(25)
         failed = steps.select { |_, step| step.failed? }
         return again(one(failed)) if failed.any? && chance(40)
         return [ :work, one([ 1, 2, 16 ]) ] if session.world.queue.any? && chance(50)
@@ -93,7 +99,7 @@ module Differential
         before = session.world.runs[number].steps.select { |other| step.after.include?(other.name) && !other.settled? }
         return [ :work, 16 ] if before.empty?
         name = one(before).name
-        one([ [ :skip, number, name, "not wanted" ], [ :now, number, name, chance(30) ], [ :submit, number, name ] ])
+        one([ [ :skip, number, name, "not wanted" ], [ :now, number, name, chance(30) ], submission(number, name) ])
       end
 
       # A paused run goes on more often than not.
@@ -115,7 +121,7 @@ module Differential
       def anything(session)
         number = @random.rand([ session.world.runs.size, 1 ].max)
         name = session.world.runs.empty? ? "s0" : one(session.world.runs[number].steps).name
-        one([ [ :now, number, name, chance(30) ], [ :later, number, name ], [ :submit, number, name ],
+        one([ [ :now, number, name, chance(30) ], [ :later, number, name ], submission(number, name),
           [ :retry, number, one([ nil, name ]) ], [ :pause, number, "hold on" ], [ :resume, number ], [ :resume, number ],
           [ :skip, number, name, nil ], chance(40) ? [ :cancel, number, nil ] : [ :resume, number ], [ :work, one([ 1, 3, 16 ]) ], passing, passing,
           [ :start, @random.rand(KEYS), nil, chance(30) ] ])

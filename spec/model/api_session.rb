@@ -119,13 +119,33 @@ module Differential
         expected == :ok
       end
 
-      def do_submit(number, name)
+      # @param how [Symbol, nil] the input is sent, which may not fit what the await takes
+      def do_submit(number, name, how = nil)
         return unless (run = run(number, name)) && calls < CALLS_MAX
+        wrong = read(run.step(name), sent(how)).last
+        return misfit(run, run.step(name), sent(how), wrong) if wrong.any?
         return if run.step(name).judged? || run.step(name).claim&.handed == :await # see do_rival
-        call = submission(number, name)
+        call = submission(number, name, how)
         message = hear_of(call)
         judged(run, name, call, message)
         !call.verdict || call.kept
+      end
+
+      # Refused by whoever looks at it first, whatever becomes of the run, which is as it was. Somebody who waits for an input
+      # is told what is wrong, field by field.
+      def misfit(run, step, input, wrong)
+        submission = theirs(run.number).submit(step.name, **input)
+        settle
+        same("a misfit was accepted", [ false, false ], [ submission.accepted?, submission.kept? ])
+        awaited = step.waiting? ? !step.over?(@world.now) : step.ahead? && design[step.name].early
+        return false unless awaited && run.open? && !run.halted
+        errors = submission.errors.to_hash
+        same("what is wrong with #{input}", wrong.keys.to_set, errors.keys.to_set)
+        wrong.compact.each { |field, texts| same("what is wrong with #{field}", texts, errors[field]) }
+        raised = refusal { theirs(run.number).submit!(step.name, **input) }
+        same("a misfit raised", Workflow::Rejected, raised)
+        @succeeded[:misfit] += 1
+        true
       end
 
       # Two people at once: the second one hears when the first one's verdict is there, and is judged then.
@@ -423,11 +443,17 @@ module Differential
       # Its first sign of life: code of it at the door, or its end.
       def hear_of(call) = @door.hear(call.kind.to_s) { |message| message.thread.equal?(call.thread) }
 
-      def submission(number, name)
+      def submission(number, name, how = nil)
+        input = sent(how)
         @counter += 1
-        input = { code: @counter }
-        call(:submit, false, run(number), input: input) { theirs(number).submit(name, **input) }
+        made = read(run(number).step(name), input).first
+        @succeeded[:cast] += 1 if made != input
+        call(:submit, false, run(number), input: made) { theirs(number).submit(name, **input) }
       end
+
+      def sent(how) = ApiFields::SENT.fetch(how).call(@counter)
+      # As the present code reads it, if it has such an await.
+      def read(step, input) = ApiFields.read((part(step, @present) || {})[:fields], input)
 
       def judged(run, name, call, message)
         settle
@@ -472,6 +498,7 @@ module Differential
         same("what runs next", expected, actual)
         attempt = claim.errand? ? claim.step.reminder&.tries || message.attempt : claim.step.attempts
         same("attempt of #{claim.step.name}", attempt, message.attempt) unless claim.handed == :await
+        same("what #{claim.step.name} was given", given(claim, call), message.input) if message.where == :body
         same("cursor of #{claim.step.name}", claim.step.progress&.last, message.cursor) if claim.handed == :step
         claim.entered = true
         @world.begin(claim) if message.where == :body && once?(claim, code)
@@ -487,6 +514,9 @@ module Differential
         following = @world.open(claim, design) || @world.take(@worker)
         following ? landed(following, hear_arrival(following), nil) : true
       end
+
+      # What came early is as it was read then, whatever the code says by now.
+      def given(claim, call) = claim.handed == :judge ? @kept[[ claim.run.number, claim.step.name ]] : claim.handed == :await ? call.input : {}
 
       def where(claim, code)
         return :remind if claim.errand?
@@ -741,7 +771,8 @@ module Differential
       def compare_values(run, step, theirs)
         key = [ run.number, step.name ]
         same("result of #{step.name}", @results[key], theirs.result(step.name)) unless step.await?
-        same("input of #{step.name}", @inputs[key], theirs.input(step.name)&.transform_keys(&:to_sym)) if step.await?
+        given = @inputs[key]&.then { |input| input unless input.empty? } # that nothing was sent, is nothing to keep
+        same("input of #{step.name}", given, theirs.input(step.name)) if step.await?
       end
 
       # ---- The configuration, as Rails gives it: with what worker threads run steps in ----
