@@ -11,7 +11,7 @@ module Differential
     HEAR_S = 20
     LOOK_S = 0.1
 
-    # Somebody's code is at the door: `where` is :body, :condition, :otherwise or :remind. The input is what its method was given.
+    # Somebody's code is at the door: `where` is :while, :condition, :body, :otherwise or :remind. The input is what its method was given.
     Arrival = Struct.new(:thread, :run_id, :step, :attempt, :cursor, :where, :input, :reply)
     # A call of a public word is over. The error is what it raised.
     Outcome = Struct.new(:thread, :value, :error)
@@ -78,7 +78,7 @@ module Differential
       asking = (delayed + designs.first[:parts].select { |part| part[:asks] }).map { |part| number(part[:name]) }
       placed = designs.map { |design| design[:parts].reject { |part| part[:kind] == :await }.map { |part| part[:name] } }.reduce(:&)
       designs.map do |design|
-        { unique: design[:unique], parts: in_blocks(design[:parts].map { |part| sayable_part(part, asking, placed) }) }
+        design.merge(parts: in_blocks(design[:parts].map { |part| sayable_part(part, asking, placed) }))
       end
     end
 
@@ -153,6 +153,9 @@ module Differential
       end
     end
 
+    # @return [Symbol] the step that asks whether the run is to go on, as the code calls it
+    def current_step(klass) = klass.workflow.step(Workflow::Execution.current.work.step).name
+
     private
       def seconds(milliseconds) = milliseconds && milliseconds / 1000
 
@@ -176,7 +179,9 @@ module Differential
           remembers :key
           attr_reader :key
           define_method(:initialize) { |key| @key = key }
-          workflow(unique: design[:unique]) { code.__send__(:declare_all, self, design[:parts]) }
+          options = { unique: design[:unique], while: (:active? if design[:while]) }.compact
+          workflow(**options) { code.__send__(:declare_all, self, design[:parts]) }
+          define_method(:active?) { code.stop(self, code.current_step(self.class), :while) }
         end
         design[:parts].each { |part| write_methods(klass, part[:name].to_sym) }
       end

@@ -10,12 +10,14 @@ module Differential
       cancel pause resume skip keep judge remind vanish renamed
       progress note checkpoint leave list interrupt
       unlisted again_as_said again_constant again_doubled again_by_attempt again_out_of_order
-      misfit cast].freeze
+      misfit cast allow forbid].freeze
 
     def initialize(random)
       super
       @manner = Random.new(random.seed + 5) # of options that are Ruby's alone, so that they do not move the rest
     end
+
+    def designs = super.map { |design| design.merge({ while: any([ true, nil, nil ]) }.compact) }
 
     # @param session [ApiSession]
     # @return [Array]
@@ -52,6 +54,7 @@ module Differential
         return [ :kill, at ] if chance(seat.claim.step.begun ? 25 : 8)
         return [ :rival, at, chance(60) ] if %i[await judge].include?(seat.claim.handed) && chance(35)
         return answer(at) if seat.arrival.where == :condition
+        return any([ *[ [ :allow, at, true ] ] * 7, [ :allow, at, false ], unhappy(at) ]) if seat.arrival.where == :while
         return [ :cancel, seat.claim.run.number, "no more" ] if chance(4)
         return one([ [ :progress, at, chance(50) ], [ :progress, at, chance(50) ], [ :note, at ], [ :checkpoint, at ] ]) if chance(telling(seat))
         chance(%i[judge remind].include?(seat.claim.handed) ? 80 : 65) ? [ :complete, at ] : unhappy(at)

@@ -15,6 +15,7 @@ module Differential
     ALL = 16           # threads told to the core when it is to claim whatever is ready
     CALLS_MAX = 4
     SOON_MS = 60_000
+    ASKING = %i[while condition].freeze
 
     # A call of a public word, on a thread of its own: what it is to end with.
     Call = Struct.new(:kind, :raising, :run, :existing, :thread, :code, :error, :verdict, :input, :kept)
@@ -151,7 +152,7 @@ module Differential
       # Two people at once: the second one hears when the first one's verdict is there, and is judged then.
       def do_rival(at, accept)
         seat = @seats[at]
-        return unless seat && %i[await judge].include?(seat.claim.handed) && !seat.claim.superseded? && calls < CALLS_MAX
+        return unless seat && judging?(seat.claim) && seat.arrival.where == :body && !seat.claim.superseded? && calls < CALLS_MAX
         run, name = seat.claim.run, seat.claim.step.name
         rival = submission(run.number, name)
         accept ? do_complete(at) : do_reject(at)
@@ -268,7 +269,7 @@ module Differential
 
       # Steps that no code is called of: they are gone, or awaits that asked when they were gone and have nothing to ask now.
       def silent(found) = found.select { |_, step| !carried?(step, @present) || unasking?(step) }
-      def unasking?(step) = step.mode == :ask && carried?(step, @present) && !ApiCode.asks?(part(step, @present))
+      def unasking?(step) = step.mode == :ask && carried?(step, @present) && !asks?(step, @present)
 
       # Steps of runs in which something is due may be claimed before that, or after: the order is not promised.
       def ready_in_time
@@ -371,6 +372,23 @@ module Differential
         end
       end
 
+      # What `while:` asks answers.
+      def do_allow(at, allowed)
+        seat = @seats[at]
+        return unless seat && seat.arrival.where == :while
+        return go_in(seat, [ :return, true ]) if allowed && stages(seat.claim, seat.code).size > 1
+        ended(at, :while, [ :return, allowed ]) do |_, claim, design|
+          allowed ? @world.open(claim, design) : forbidden(seat, claim)
+        end
+      end
+
+      # Whoever has the turn cancels the run.
+      def forbidden(seat, claim)
+        seat.call.verdict = :refused if claim.handed == :await
+        @succeeded[:forbid] += 1 unless claim.superseded?
+        @world.halt(claim, :cancel, "while: active?")
+      end
+
       # A body says how far it is: a durable event, and a checkpoint.
       def do_progress(at, with_cursor)
         seat = @seats[at]
@@ -392,7 +410,7 @@ module Differential
       # its questions says so is a matter of moments: a checkpoint asks the store five times a second at most.
       def says(at, reply)
         seat = @seats[at]
-        return unless seat && %i[step otherwise].include?(seat.claim.handed) && seat.arrival.where != :condition
+        return unless seat && %i[step otherwise].include?(seat.claim.handed) && !ASKING.include?(seat.arrival.where)
         seat.arrival.reply << reply
         message = @door.hear("what comes of #{reply.first}") { |heard| heard.thread.equal?(seat.arrival.thread) }
         settle
@@ -498,11 +516,11 @@ module Differential
         same("what runs next", expected, actual)
         attempt = claim.errand? ? claim.step.reminder&.tries || message.attempt : claim.step.attempts
         same("attempt of #{claim.step.name}", attempt, message.attempt) unless claim.handed == :await
-        same("what #{claim.step.name} was given", given(claim, call), message.input) if message.where == :body
         same("cursor of #{claim.step.name}", claim.step.progress&.last, message.cursor) if claim.handed == :step
         claim.entered = true
         @world.begin(claim) if message.where == :body && once?(claim, code)
         @seats << Seat.new(claim, message, call, code, @present)
+        look_at_input(@seats.last)
         @succeeded[:renamed] += 1 if message.step != claim.step.name.to_sym
         true
       end
@@ -516,14 +534,28 @@ module Differential
       end
 
       # What came early is as it was read then, whatever the code says by now.
-      def given(claim, call) = claim.handed == :judge ? @kept[[ claim.run.number, claim.step.name ]] : claim.handed == :await ? call.input : {}
-
-      def where(claim, code)
-        return :remind if claim.errand?
-        return :otherwise if claim.handed == :otherwise
-        return :body if judging?(claim) || claim.met
-        ApiCode.asks?(part(claim.step, code)) ? :condition : :body
+      def look_at_input(seat)
+        claim = seat.claim
+        given = { await: seat.call&.input, judge: @kept[[ claim.run.number, claim.step.name ]] }.fetch(claim.handed, {})
+        same("what #{claim.step.name} was given", given, seat.arrival.input) if seat.arrival.where == :body
       end
+
+      def where(claim, code) = stages(claim, code).first
+
+      # Whom it asks before what.
+      def stages(claim, code)
+        [ (:while if @designs[code][:while]), *own_stages(claim, code) ].compact
+      end
+
+      def own_stages(claim, code)
+        return [ :remind ] if claim.errand?
+        return [ :otherwise ] if claim.handed == :otherwise
+        asked = !judging?(claim) && !claim.met && ApiCode.asks?(part(claim.step, code))
+        [ (:condition if asked), (:body unless claim.handed == :ask) ]
+      end
+
+      # Whether an await has somebody to ask before it opens.
+      def asks?(step, code) = !!@designs[code][:while] || ApiCode.asks?(part(step, code))
 
       # The code has no such step: whoever holds it puts the run down, and says what there was and what there is.
       def vanished(claim, message, call)
@@ -561,7 +593,7 @@ module Differential
       # Code that waited is told how it ends; then the model, with the code that it was begun with.
       def ended(at, where, reply)
         seat = @seats[at]
-        return unless seat && (where.nil? || seat.arrival.where == where || where == :body && seat.arrival.where != :condition)
+        return unless seat && (where.nil? || seat.arrival.where == where || where == :body && !ASKING.include?(seat.arrival.where))
         @seats.delete_at(at)
         seat.arrival.reply << reply
         message = seat.call ? hear_of(seat.call) : hear_left(seat)
@@ -616,16 +648,19 @@ module Differential
         end
       end
 
-      # The condition is met, the body begins: the same attempt.
+      # Who was asked says yes, what follows begins: the same attempt.
       def go_in(seat, reply)
-        claim = seat.claim
+        claim, asked = seat.claim, seat.arrival.where
+        following = stages(claim, seat.code).then { |stages| stages[stages.index(asked) + 1] }
         seat.arrival.reply << reply
-        message = @door.hear("the body of #{claim.step.name}") { |heard| heard.thread.equal?(seat.arrival.thread) }
+        message = @door.hear("#{following} of #{claim.step.name}") { |heard| heard.thread.equal?(seat.arrival.thread) }
         settle
-        return leave(seat, message) || true if once?(claim, seat.code) && @world.begin(claim) == :stale
+        return leave(seat, message) || true if following == :body && once?(claim, seat.code) && @world.begin(claim) == :stale
+        same("after #{asked}", following, message.is_a?(Door::Arrival) ? message.where : message)
         seat.arrival = message
-        same("after the condition", :body, seat.arrival.where)
-        claim.met = true
+        look_at_input(seat)
+        claim.met = true if asked == :condition
+        true
       end
 
       # Whether that its method is entered is in the log before: then it is entered once only.
@@ -692,12 +727,14 @@ module Differential
       # The model's design of a class as it was loaded, with the places that the file gives now: that is how they are read.
       def design(code = @present, places = @present)
         @models ||= {}
-        @models[[ code, places ]] ||= Reference::Design.new(placed(@designs[code][:parts], @designs[places][:parts]), @designs[code][:unique])
+        @models[[ code, places ]] ||= Reference::Design.new(modelled(@designs[code], @designs[places][:parts]), @designs[code][:unique])
       end
 
-      def placed(parts, others)
-        parts.map do |part|
-          part.merge(place: others.find { |other| other[:name] == part[:name] }&.dig(:place)).compact.slice(*Reference::Design::Part.members)
+      # With a place that another version's file gives; and an await that has to ask the workflow first, asks.
+      def modelled(design, others)
+        design[:parts].map do |part|
+          place = others.find { |other| other[:name] == part[:name] }&.dig(:place)
+          part.merge(place: place, asks: part[:asks] || design[:while]).compact.slice(*Reference::Design::Part.members)
         end
       end
 

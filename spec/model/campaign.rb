@@ -111,7 +111,7 @@ module Differential
       end
 
       def written(design)
-        [ design[:unique] ? "  unique" : "  not unique", *design[:parts].map { |part| "    #{part}" } ].join("\n")
+        [ "  #{design.except(:parts)}", *design[:parts].map { |part| "    #{part}" } ].join("\n")
       end
   end
 end
