@@ -75,15 +75,11 @@ module Workflow
     # Asks the conditions and runs the method, and records nothing.
     # @return [Exception, nil] {#error}
     def attempt
-      @hand.enter
-      prepare
-      limit
-      message = catch(self) { during { act }; return }
-      @error = @rejection = Rejected.new(message)
-    rescue SubjectMissing => error
-      missing(error)
-    rescue *FAILURES => error
-      @error = error
+      try
+      ended = !left?
+      @error
+    ensure
+      cancel_parting unless ended
     end
 
     # @return [Exception, nil] {#error}, unless it is what the application says against an input
@@ -95,7 +91,10 @@ module Workflow
 
     # The run is not to go on after this step; it is cancelled then, unless it ends by it.
     # @param reason [String]
-    def part(reason) = @hand.part(reason)
+    def part(reason)
+      @parting = reason
+      @hand.part(reason) if @hand.held?
+    end
 
     # @return [Boolean] after {#attempt}: whether the method came to its end, and the hand still has the step
     def well? = @error.nil? && @over.nil? && @hand.held?
@@ -125,6 +124,25 @@ module Workflow
     end
 
     private
+      def try
+        @hand.enter
+        prepare
+        limit
+        message = catch(self) { during { act }; return }
+        @error = @rejection = Rejected.new(message)
+      rescue SubjectMissing => error
+        missing(error)
+      rescue *FAILURES => error
+        @error = error
+      end
+
+      # The attempt does not come to an end with which the run could be cancelled: it is interrupted, or nobody's any more.
+      def cancel_parting
+        Run.new(nil, id: work.run_id).cancel(reason: @parting) if @parting
+      rescue NotPending
+        nil # it ended meanwhile
+      end
+
       # Before the method is called, so that nothing that can be wrong with the code or the configuration is found
       # out after the step has had its effect.
       def prepare

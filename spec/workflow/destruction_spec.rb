@@ -141,6 +141,26 @@ RSpec.describe Workflow::Destruction, :records do
         .to eq [ :cancelled, 1, %i[step_failed cancel_requested run_cancelled] ]
     end
 
+    it "cancels the run though the step, or the await's method, is interrupted after it" do
+      begun = Queue.new
+      klass = notes { await :confirm; later :a }
+      klass.define_method(:confirm) { destroy! && begun << true && sleep }
+      override(klass, :a) { destroy! && begun << true && sleep }
+      record = klass.start(text: "x")
+      submitting = Thread.new { record.submit(:confirm) }
+      begun.pop
+      submitting.kill.join
+      expect(until_state(record.workflow, :cancelled)).to have_attributes(reason: "destroyed")
+
+      other = klass.start(text: "y").workflow.skip(:confirm)
+      worker = work
+      begun.pop
+      worker.stop(timeout: 0)
+
+      expect([ until_state(other, :cancelled).reason, states(other) ]).to eq [ "destroyed", { confirm: :skipped, a: :cancelled } ]
+      expect(differences).to be_empty
+    end
+
     it "waits for what other branches have in hand" do
       begun, gate = Queue.new, Queue.new
       klass = notes { together { later :a; now :leave } }
