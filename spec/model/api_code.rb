@@ -3,6 +3,7 @@
 require "yaml"
 require_relative "api_failures"
 require_relative "api_fields"
+require_relative "api_records"
 
 module Differential
   # Where the code of steps stops and asks how to go on, and where whoever drives it hears of that: every body, every
@@ -12,7 +13,7 @@ module Differential
     LOOK_S = 0.1
 
     # Somebody's code is at the door: `where` is :while, :condition, :body, :otherwise or :remind. The input is what its method was given.
-    Arrival = Struct.new(:thread, :run_id, :step, :attempt, :cursor, :where, :input, :reply)
+    Arrival = Struct.new(:thread, :run_id, :step, :attempt, :cursor, :where, :reminder, :input, :reply)
     # A call of a public word is over. The error is what it raised.
     Outcome = Struct.new(:thread, :value, :error)
     # A worker's thread has handed in how a step ended.
@@ -28,7 +29,7 @@ module Differential
     # @return [Array] how to go on
     def knock(run, step, where, input)
       reply = Thread::Queue.new
-      tell(Arrival.new(Thread.current, run.id, step, run.attempt, run.cursor, where, input, reply))
+      tell(Arrival.new(Thread.current, run.id, step, run.attempt, run.cursor, where, Workflow::Execution.current.work.remind?, input, reply))
       reply.pop
     end
 
@@ -67,6 +68,7 @@ module Differential
   # the code does. What a design says of places is said by the file.
   class ApiCode
     CLASS = :ModelOrder
+    TABLE = "model_orders"
     KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind once pace again fields].freeze
 
     # What the public words can say of a design: an either is written as one block, an otherwise has an expiry, a reminder
@@ -111,15 +113,19 @@ module Differential
     def self.result?(name) = number(name) % 3 == 1
 
     # @param designs [Array<Hash>] that are {sayable}
-    # @param file [String] where places are written
-    def initialize(designs, file, door)
-      @designs, @file, @door = designs, file, door
+    # @param directory [String] for the file where places are written, and the records if they are what runs are about
+    def initialize(designs, directory, door)
+      @designs, @file, @door = designs, File.join(directory, "workflow.yml"), door
+      @records = ApiRecords.new(directory, TABLE) if designs.first[:on_destroy]
     end
+
+    # @return [ApiRecords, nil] nil: runs are about plain objects
+    attr_reader :records
 
     # What runs from now on.
     def deploy(index)
       withdraw
-      klass = Object.const_set(CLASS, Class.new)
+      klass = Object.const_set(CLASS, Class.new(@records&.parent || Object))
       write(klass, @designs[index])
       File.write(@file, YAML.dump("model" => { "steps" => { CLASS.to_s => places(@designs[index]) } }))
       Workflow.configuration.reload
@@ -129,7 +135,14 @@ module Differential
       Object.__send__(:remove_const, CLASS) if Object.const_defined?(CLASS)
     end
 
-    def order(key) = Object.const_get(CLASS).new(key)
+    # Everything is over.
+    def close
+      withdraw
+      @records&.close
+    end
+
+    def klass = Object.const_get(CLASS)
+    def order(key) = @records ? @records.found(klass, key) : klass.new(key)
 
     # One line of the workflow's block.
     def declare(dsl, part)
@@ -173,17 +186,23 @@ module Differential
       end
 
       def write(klass, design)
-        code = self
+        code, plain = self, @records.nil?
+        options = { unique: design[:unique], while: (:active? if design[:while]), on_destroy: design[:on_destroy] }.compact
         klass.class_eval do
           include Workflow
-          remembers :key
-          attr_reader :key
-          define_method(:initialize) { |key| @key = key }
-          options = { unique: design[:unique], while: (:active? if design[:while]) }.compact
+          plain ? code.__send__(:remember, self) : self.table_name = TABLE
           workflow(**options) { code.__send__(:declare_all, self, design[:parts]) }
           define_method(:active?) { code.stop(self, code.current_step(self.class), :while) }
         end
         design[:parts].each { |part| write_methods(klass, part[:name].to_sym) }
+      end
+
+      def remember(klass)
+        klass.class_eval do
+          remembers :key
+          attr_reader :key
+          define_method(:initialize) { |key| @key = key }
+        end
       end
 
       def declare_all(dsl, parts)

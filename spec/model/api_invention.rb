@@ -10,19 +10,24 @@ module Differential
       cancel pause resume skip keep judge remind vanish renamed
       progress note checkpoint leave list interrupt
       unlisted again_as_said again_constant again_doubled again_by_attempt again_out_of_order
-      misfit cast allow forbid].freeze
+      misfit cast allow forbid destroy destroy_within destroy_open destroy_kept delete restore unfound].freeze
 
     def initialize(random)
       super
       @manner = Random.new(random.seed + 5) # of options that are Ruby's alone, so that they do not move the rest
     end
 
-    def designs = super.map { |design| design.merge({ while: any([ true, nil, nil ]) }.compact) }
+    # What runs are about stays a record, or a plain object.
+    def designs
+      records = any([ true, false ])
+      super.map { |design| design.merge({ while: any([ true, nil, nil ]), on_destroy: (any(%i[cancel keep]) if records) }.compact) }
+    end
 
     # @param session [ApiSession]
     # @return [Array]
     def operation(session)
       return list if chance(6)
+      return one_of_records(session) if session.records? && @manner.rand(12).zero?
       return ending(session) if session.seats.any? && chance(50)
       chance(85) && sensible(session) || anything(session)
     end
@@ -48,12 +53,19 @@ module Differential
 
       def any(list) = list[@manner.rand(list.size)]
 
+      # What is gone comes back soon.
+      def one_of_records(session)
+        key = @manner.rand(KEYS)
+        session.there?(key) ? any([ [ :destroy, key ], [ :delete, key ] ]) : [ :restore, key ]
+      end
+
       def ending(session)
         at = @random.rand(session.seats.size)
         seat = session.seats[at]
         return [ :kill, at ] if chance(seat.claim.step.begun ? 25 : 8)
         return [ :rival, at, chance(60) ] if %i[await judge].include?(seat.claim.handed) && chance(35)
         return answer(at) if seat.arrival.where == :condition
+        return [ :destroy_within, at ] if session.there?(seat.claim.run.key) && @manner.rand(15).zero?
         return any([ *[ [ :allow, at, true ] ] * 7, [ :allow, at, false ], unhappy(at) ]) if seat.arrival.where == :while
         return [ :cancel, seat.claim.run.number, "no more" ] if chance(4)
         return one([ [ :progress, at, chance(50) ], [ :progress, at, chance(50) ], [ :note, at ], [ :checkpoint, at ] ]) if chance(telling(seat))

@@ -42,7 +42,7 @@ module Differential
       @designs, @directory = designs, directory
       @door = Door.new
       configure(directory)
-      @code = ApiCode.new(designs, File.join(directory, "workflow.yml"), @door)
+      @code = ApiCode.new(designs, directory, @door)
       @world, @seats, @succeeded, @performed = Reference::World.new, [], Hash.new(0), 0
       @ids, @versions, @results, @inputs, @kept = [], Hash.new(0), {}, {}, {}
       @present, @position, @travelled, @counter = 0, 0, 0, 0
@@ -59,9 +59,13 @@ module Differential
       @seats.each { |seat| seat.arrival.thread.kill }
       @workers.stop(timeout: 0)
       Workflow.runtime.stop
-      @code.withdraw
+      @code.close
       restore
     end
+
+    # @return [Boolean] whether runs are about records, and whether that of a key is there
+    def records? = !@code.records.nil?
+    def there?(key) = !!@code.records&.there?(key)
 
     def inspect = "#<#{self.class}>"
 
@@ -102,6 +106,7 @@ module Differential
         return unless (run = run(number, name)) && calls < CALLS_MAX
         order = @code.order(run.key)
         raising &&= order.workflow.id == @ids[number] && design[name] != Reference::Design::GONE # the object's own word means its current run
+        return barred(run) { theirs(number).now(name) } if missing?(run) && !raising
         call = call(:now, raising, run) { raising ? order.now!(name) : theirs(number).now(name) }
         message = hear_of(call)
         settle
@@ -113,6 +118,7 @@ module Differential
 
       def do_later(number, name)
         return unless (run = run(number, name))
+        return barred(run) { theirs(number).later(name) } if missing?(run)
         refused = refusal { theirs(number).later(name) }
         settle
         expected = @world.later(run, name)
@@ -123,6 +129,7 @@ module Differential
       # @param how [Symbol, nil] the input is sent, which may not fit what the await takes
       def do_submit(number, name, how = nil)
         return unless (run = run(number, name)) && calls < CALLS_MAX
+        return barred(run) { theirs(number).submit(name, **sent(how)) } if missing?(run)
         wrong = read(run.step(name), sent(how)).last
         return misfit(run, run.step(name), sent(how), wrong) if wrong.any?
         return if run.step(name).judged? || run.step(name).claim&.handed == :await # see do_rival
@@ -152,7 +159,7 @@ module Differential
       # Two people at once: the second one hears when the first one's verdict is there, and is judged then.
       def do_rival(at, accept)
         seat = @seats[at]
-        return unless seat && judging?(seat.claim) && seat.arrival.where == :body && !seat.claim.superseded? && calls < CALLS_MAX
+        return unless seat && judging?(seat.claim) && seat.arrival.where == :body && !seat.claim.superseded? && calls < CALLS_MAX && !missing?(seat.claim.run)
         run, name = seat.claim.run, seat.claim.step.name
         rival = submission(run.number, name)
         accept ? do_complete(at) : do_reject(at)
@@ -163,6 +170,7 @@ module Differential
 
       def do_retry(number, name)
         return unless (run = run(number, name))
+        return barred(run) { theirs(number).retry(from: name&.to_sym) } if missing?(run)
         refused = refusal { theirs(number).retry(from: name&.to_sym) }
         settle
         expected = @world.retry(run, name, design, @caller)
@@ -204,7 +212,7 @@ module Differential
         return if step && part.nil?
         names = part && [ part[:name], *part[:was] ]
         expected = (names || [ nil ]).flat_map { |name| @world.list(key: key, state: state, step: name, tags: tags) }.uniq
-        query = queried(@code.order(key), key, state, part, tags)
+        query = queried(@code.order(key || 0), key, state, part, tags)
         same("list of #{query.inspect}", expected.map { |run| @ids[run.number] }.sort.reverse, query.map(&:id))
         same("count of #{query.inspect}", expected.size, query.count)
         expected.any?
@@ -222,6 +230,55 @@ module Differential
         return if index == @present || index >= @designs.size
         @code.deploy(@present = index)
         true
+      end
+
+      # ---- Operations: records ----
+
+      # With its callbacks: what the code of today says becomes of its open runs.
+      def do_destroy(key)
+        return unless there?(key)
+        record = @code.records.destroy(@code.klass, key)
+        settle
+        cancelled = @designs[@present][:on_destroy] == :cancel ? @world.runs.select { |run| run.key == key && run.open? } : []
+        cancelled.each { |run| @world.cancel(run, "destroyed", @caller) }
+        same("the runs that a destroyed record answers for", @world.list(key: key).map { |run| @ids[run.number] }, record.workflows.map(&:id))
+        @succeeded[cancelled.any? ? :destroy_open : :destroy_kept] += 1
+        true
+      end
+
+      # By a step of a run about it, which goes on.
+      def do_destroy_within(at)
+        seat = @seats[at]
+        return unless seat && %i[body otherwise].include?(seat.arrival.where) && there?(key = seat.claim.run.key)
+        seat.arrival.reply << [ :destroy!, {} ]
+        seat.arrival = @door.hear("what comes of destroy!") { |heard| heard.thread.equal?(seat.arrival.thread) }
+        @code.records.forget(key)
+        settle
+        return true unless @designs[seat.code][:on_destroy] == :cancel
+        @world.runs.each { |run| @world.cancel(run, "destroyed", seat.claim.by) if run.key == key && run.open? && run != seat.claim.run }
+        seat.claim.parting = "destroyed"
+        true
+      end
+
+      def do_delete(key)
+        return unless there?(key)
+        @code.records.delete(@code.klass, key)
+        true
+      end
+
+      def do_restore(key)
+        return if !records? || there?(key)
+        @code.records.restore(key)
+        true
+      end
+
+      def missing?(run) = records? && !there?(run.key)
+
+      # Of a run alone nothing can be asked that takes its record.
+      # @return [false]
+      def barred(run)
+        same("what is asked of run #{run.number}, whose record is gone", Workflow::SubjectMissing, refusal { yield })
+        false
       end
 
       def do_travel(hours)
@@ -264,11 +321,16 @@ module Differential
       # What ends without a word of its own makes room for more at any moment; it is done when all that is ready has room.
       def undecided?(due, room)
         silent = silent(due ? @world.due + @world.queue : @world.queue)
-        silent.any? && (due || @world.queue.size > room || silent.size > 1)
+        silent.any? && (due || @world.queue.size > room || !apart?(silent))
       end
 
-      # Steps that no code is called of: they are gone, or awaits that asked when they were gone and have nothing to ask now.
-      def silent(found) = found.select { |_, step| !carried?(step, @present) || unasking?(step) }
+      # Whether each of them ends without a word for any other.
+      def apart?(silent)
+        silent.size == 1 || silent.all? { |run,| missing?(run) } && silent.map(&:first).uniq.size == silent.size
+      end
+
+      # Steps that no code is called of: they are gone, or their records, or awaits that asked when they were gone and have nothing to ask now.
+      def silent(found) = found.select { |run, step| missing?(run) || !carried?(step, @present) || unasking?(step) }
       def unasking?(step) = step.mode == :ask && carried?(step, @present) && !asks?(step, @present)
 
       # Steps of runs in which something is due may be claimed before that, or after: the order is not promised.
@@ -279,10 +341,10 @@ module Differential
         end
       end
 
-      # What was, though the run was over then, is in hand for nothing. A step that runs once is not begun then: its thread
-      # leaves without a word, at some moment.
+      # What was, though the run was over then, or the await that a reminder is about, is in hand for nothing. A step that runs
+      # once is not begun then: its thread leaves without a word, at some moment.
       def claimed_before(early)
-        early.select! { |claim| claim.run.ended? }
+        early.select! { |claim| claim.run.ended? || claim.errand? && claim.step.reminder.nil? }
         @unbegun ||= early.any? { |claim| !claim.errand? && part(claim.step, @present)[:once] }
         all_heard = -> { engine.in_hand <= @seats.size }
         until all_heard.call
@@ -426,8 +488,15 @@ module Differential
         @seats.delete(seat)
         @succeeded[:leave] += 1
         seat.call.error ||= seat.claim.superseded? ? Workflow::Interrupted : Workflow::Cancelled if seat.call
-        @world.give_back(seat.claim)
+        interrupted(seat.claim)
         conclude(seat.call, message) if seat.call
+      end
+
+      # What it has made pointless is cancelled all the same.
+      def interrupted(claim)
+        @world.cancel(claim.run, claim.parting, claim.by) if claim.parting
+        claim.parting = nil
+        @world.give_back(claim)
       end
 
       # The thread is killed, a worker's or a caller's.
@@ -439,7 +508,7 @@ module Differential
         @door.forget { |message| message.thread.equal?(seat.arrival.thread) }
         settle
         @succeeded[:interrupt] += 1 if seat.claim.step.begun && !seat.claim.superseded?
-        @world.give_back(seat.claim)
+        interrupted(seat.claim)
         true
       end
 
@@ -509,6 +578,7 @@ module Differential
       def landed(claim, message, call)
         return conclude(call, message) unless claim
         code = call ? call.code : @present
+        return unfound(claim, message) if call.nil? && missing?(claim.run)
         return vanished(claim, message, call) unless carried?(claim.step, code)
         return opened(claim, message) if call.nil? && claim.handed == :ask && unasking?(claim.step)
         expected = [ @ids[claim.run.number], named(claim.step, code), where(claim, code) ]
@@ -556,6 +626,16 @@ module Differential
 
       # Whether an await has somebody to ask before it opens.
       def asks?(step, code) = !!@designs[code][:while] || ApiCode.asks?(part(step, code))
+
+      # There is nothing to call a method of.
+      def unfound(claim, message)
+        same("what comes of a step whose record is gone", Door::Left, message.class)
+        settle
+        error = "#{ApiCode::CLASS} #{@code.records.id(claim.run.key)} is not in the database any more."
+        @world.fail(claim, design, error, final: true, reason: "subject_missing")
+        @succeeded[:unfound] += 1
+        true
+      end
 
       # The code has no such step: whoever holds it puts the run down, and says what there was and what there is.
       def vanished(claim, message, call)
@@ -632,6 +712,7 @@ module Differential
         settle
         told = @world.runs.sum { |run| run.journal.size }
         return @world.give_back(claim) if fresh.size == told
+        return unfound(claim, hear_gone) if missing?(claim.run)
         return vanished(claim, hear_gone, nil) unless carried?(claim.step, @present)
         hear_gone
         @world.open(claim, design)&.then { |following| goes_on(following) }
@@ -644,7 +725,7 @@ module Differential
         step = named(claim.step, @present)
 
         @door.hear("#{claim.step.name} by a worker", vain: vain) do |message|
-          message.is_a?(Door::Arrival) && message.run_id == @ids[claim.run.number] && message.step == step
+          message.is_a?(Door::Arrival) && message.run_id == @ids[claim.run.number] && message.step == step && message.reminder == claim.errand?
         end
       end
 
@@ -710,7 +791,7 @@ module Differential
       # be recorded moments later, and by then is the last.
       def settle(which = :last)
         engine.later("0000000000000", "none")
-        event = fresh.reject { |told| told.kind == :run_paused }.public_send(which)
+        event = fresh.reject { |told| told.kind == :run_paused || told.reason == "subject_missing" }.public_send(which)
         @world.now = milliseconds(event.at) if event
       end
 

@@ -13,7 +13,8 @@ module Reference
   # A caller's has a breath: what became ready by its own call and is kept for it; a worker's has none.
   # One whose lease ran out is not superseded by that alone.
   # A pledged one, of an await, does not lapse: it can be in doubt, and is somebody's until that is settled.
-  Claim = Struct.new(:run, :step, :by, :breath, :handed, :entered, :met, :attempt, :alone, :pledged, :doubtful) do
+  # Parting: why the run is not to go on after it.
+  Claim = Struct.new(:run, :step, :by, :breath, :handed, :entered, :met, :attempt, :alone, :pledged, :doubtful, :parting) do
     def superseded? = [ step.claim, step.lapsed, step.doubt ].none? { |stands| stands.equal?(self) }
     def worker? = breath.nil?
     def work = [ run.number, step.name, step.way, step.attempts, step.round, handed, met ]
@@ -158,7 +159,7 @@ module Reference
   class Run
     attr_reader :number, :key, :unique, :place, :steps, :journal, :ending
     # Halted: nothing begins. Why: who paused or cancelled it said so. Stuck: it was told that nothing can move.
-    attr_accessor :halted, :why, :stuck, :tags
+    attr_accessor :halted, :why, :stuck, :tags, :parting
     # The id, as whoever drives this has it, if it does; and the token that it was begun with.
     attr_accessor :id, :token
 
@@ -405,7 +406,7 @@ module Reference
       ending(claim) do |run, step, by|
         run.tell(:input_rejected, step, attempt: nil, reason: fault ? nil : message, by: by)
         step.reason, step.error = fault ? [ nil, message ] : [ message, nil ]
-        if run.cancelling? || !step.judged?
+        if run.cancelling? || run.parting || !step.judged?
           run.cancelling? ? step.become(:cancelled) : step.claim = nil
           next
         end
@@ -625,9 +626,18 @@ module Reference
       end
 
       def ending(claim)
-        following = claim.superseded? ? exhale(claim) : yield(claim.run, claim.step, claim.by)
+        return exhale(claim).tap { wind_up(claim.run, claim.by) } if claim.superseded?
+        claim.run.parting = claim.parting
+        following = yield(claim.run, claim.step, claim.by)
+        part(claim.run, claim.by)
         wind_up(claim.run, claim.by)
         following
+      end
+
+      # What a step has made pointless ends as it would with that step, or is cancelled.
+      def part(run, by)
+        reason, run.parting = run.parting, nil
+        cancel(run, reason, by) if reason && run.open?
       end
 
       # A run that is being cancelled is over when nobody holds anything of it.
@@ -701,7 +711,7 @@ module Reference
       # @return [Array<Step>] what became ready
       def go_on(run, design, by, reason: nil)
         return [] if run.cancelling?
-        return run.steps.all?(&:settled?) ? run.finish(:done, by) && [] : [] if run.paused?
+        return run.steps.all?(&:settled?) ? run.finish(:done, by) && [] : [] if run.paused? || run.parting
         fresh = turns(run).each { |step| turn(run, step, design[step.name], by) }
         if run.steps.all?(&:settled?)
           run.finish(:done, by)
@@ -778,7 +788,7 @@ module Reference
         step.error, step.reason, step.failed_at = message, reason, @now
         step.met ||= claim.met
         step.failures += 1 # an attempt that was interrupted uses up no retry
-        again = !final && !run.cancelling? && step.mode.nil? && !begun && step.failures <= design[step.name].retries
+        again = !final && !run.cancelling? && !run.parting && step.mode.nil? && !begun && step.failures <= design[step.name].retries
         again ? retry_later(run, step, @now + (delay || design[step.name].backoff), claim.by) : step.become(:failed, reason: reason)
       end
 
@@ -799,7 +809,7 @@ module Reference
       end
 
       def follow(claim, design, fresh)
-        return exhale(claim) if claim.run.halted
+        return exhale(claim) if claim.run.halted || claim.run.parting
         return breathe(claim.run, claim.breath, fresh, design, claim.by) if claim.breath
         step = fresh.find { |candidate| place(claim.run, candidate, design) == :now }
         step && claim(claim.run, step, claim.by, nil)

@@ -1,0 +1,55 @@
+# frozen_string_literal: true
+
+require "active_record"
+require_relative "invention"
+
+module Differential
+  # Records for subjects, in a database of a session's own: of each key there is one, until it is gone.
+  class ApiRecords
+    POOL = 100
+
+    # What the classes that are made have in common: the connection.
+    class Record < ActiveRecord::Base
+      self.abstract_class = true
+    end
+
+    # @return [Class] whose subclasses have the records
+    def parent = Record
+
+    def initialize(directory, table)
+      @table, @there = table, []
+      Record.establish_connection(adapter: "sqlite3", database: File.join(directory, "application.sqlite3"), pool: POOL, timeout: 5000)
+      Record.connection_pool.with_connection { |connection| connection.create_table(table, force: true) { |t| t.string :type } }
+      Invention::KEYS.times { |key| restore(key) }
+    end
+
+    def close = Record.remove_connection
+
+    # An object as somebody has it who has found it when it was there.
+    def found(klass, key) = klass.instantiate("id" => id(key), "type" => nil)
+
+    def there?(key) = @there.include?(key)
+
+    def restore(key)
+      Record.connection_pool.with_connection { |connection| connection.execute("INSERT INTO #{@table} (id) VALUES (#{id(key)})") }
+      @there << key
+    end
+
+    # Somebody has destroyed it.
+    def forget(key) = @there.delete(key)
+
+    # @return [ActiveRecord::Base] gone with its callbacks
+    def destroy(klass, key)
+      forget(key)
+      klass.find(id(key)).destroy!
+    end
+
+    # Past all callbacks.
+    def delete(klass, key)
+      forget(key)
+      klass.where(id: id(key)).delete_all
+    end
+
+    def id(key) = key + 1
+  end
+end
