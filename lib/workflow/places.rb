@@ -74,10 +74,10 @@ module Workflow
 
       def check(klass, name)
         definitions = Declarations.of(klass).workflows.values
-        step = definitions.filter_map { |definition| definition.step(name) }.first
+        steps = definitions.filter_map { |definition| definition.step(name) }
         raise DefinitionError, "#{@file}: #{klass} has no step #{name}." \
-          "#{Suggestion.for(name, definitions.flat_map { |definition| definition.steps.map(&:name) })}" unless step
-        raise DefinitionError, "#{@file}: #{klass}: #{name} is awaited, it has no place." if step.await?
+          "#{Suggestion.for(name, definitions.flat_map { |definition| definition.steps.map(&:name) })}" if steps.empty?
+        raise DefinitionError, "#{@file}: #{klass}: #{name} is awaited, it has no place." if steps.all?(&:await?)
       end
   end
 end

@@ -32,6 +32,13 @@ RSpec.describe Workflow::Places do
     expect(read(text).of(child)).to eq(create: :now, send: :now)
   end
 
+  it "is that of a step, though another workflow of the class awaits one of its name" do
+    signup.workflow(:renewal) { later :activate }
+    text = "test: {steps: {Signup: {activate: now}}}\n"
+
+    expect(read(text).of(signup)).to eq(activate: :now)
+  end
+
   {
     "test: {steps: {Signup: {crete: later}}}" => /places.yml: Signup has no step crete. Did you mean create\?/,
     "test: {steps: {Signup: {create: latr}}}" => /places.yml: Signup: create: must be now or later, not "latr". Did you mean later\?/,
