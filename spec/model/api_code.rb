@@ -69,6 +69,9 @@ module Differential
   class ApiCode
     CLASS = :ModelOrder
     TABLE = "model_orders"
+    # The workflows of the class: what is one key to the model is one object's runs of one of them.
+    NAMES = %i[workflow beside].freeze
+    BESIDE = 10
     KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind once pace again fields].freeze
 
     # What the public words can say of a design: an either is written as one block, an otherwise has an expiry, a reminder
@@ -76,12 +79,16 @@ module Differential
     # what all versions run. What this file does not know of yet is left out.
     # @return [Array<Hash>]
     def self.sayable(designs)
+      besides = sayable_versions(designs.filter_map { |design| design[:beside] })
+      sayable_versions(designs).zip(besides).map { |design, beside| design.merge({ beside: beside }.compact) }
+    end
+
+    def self.sayable_versions(designs)
+      return [] if designs.empty?
       delayed = designs.flat_map { |design| design[:parts] }.select { |part| part[:wait] }
       asking = (delayed + designs.first[:parts].select { |part| part[:asks] }).map { |part| number(part[:name]) }
       placed = designs.map { |design| design[:parts].reject { |part| part[:kind] == :await }.map { |part| part[:name] } }.reduce(:&)
-      designs.map do |design|
-        design.merge(parts: in_blocks(design[:parts].map { |part| sayable_part(part, asking, placed) }))
-      end
+      designs.map { |design| design.merge(parts: in_blocks(design[:parts].map { |part| sayable_part(part, asking, placed) })) }
     end
 
     # A delayed await is asked when its time has come, conditions or none: it has some here.
@@ -99,7 +106,21 @@ module Differential
       group = parts.select { |part| part[:either] }
       parts.flat_map { |part| part[:either] ? (part.equal?(group.first) ? group : []) : [ part ] }
     end
-    private_class_method :sayable_part, :in_blocks
+    private_class_method :sayable_versions, :sayable_part, :in_blocks
+
+    # @param key [Integer] of runs in the model
+    # @return [Symbol] of their workflow
+    def self.workflow(key) = NAMES[key / BESIDE]
+
+    # @return [Integer] the key of the object that they are about
+    def self.object(key) = key % BESIDE
+
+    # @param design [Hash] a version of the code
+    # @return [Hash, nil] what it says of the workflow of these runs
+    def self.said(design, key) = key < BESIDE ? design : design[:beside]
+
+    # @return [Array<Hash>] the parts of all workflows
+    def self.parts(design) = [ *design[:parts], *design.dig(:beside, :parts) ]
 
     def self.number(name) = Integer(name.to_s[/\d+/])
 
@@ -142,7 +163,7 @@ module Differential
     end
 
     def klass = Object.const_get(CLASS)
-    def order(key) = @records ? @records.found(klass, key) : klass.new(key)
+    def order(key) = ApiCode.object(key).then { |key| @records ? @records.found(klass, key) : klass.new(key) }
 
     # One line of the workflow's block.
     def declare(dsl, part)
@@ -154,9 +175,9 @@ module Differential
     end
 
     # A body or a condition, until it is told how it ends; it may say how far it is before that.
-    def stop(object, step, where, input = {})
+    def stop(object, where, input = {})
       loop do
-        how, what = @door.knock(object.workflow, step, where, input)
+        how, what = @door.knock(object.workflow, current_step(object.class), where, input)
         case how
         when :return then return what
         when :raise then raise(*what)
@@ -166,8 +187,8 @@ module Differential
       end
     end
 
-    # @return [Symbol] the step that asks whether the run is to go on, as the code calls it
-    def current_step(klass) = klass.workflow.step(Workflow::Execution.current.work.step).name
+    # @return [Symbol] the step that is at it, as the code calls it
+    def current_step(klass) = Workflow::Execution.current.work.then { |work| klass.workflow(work.name.to_sym).step(work.step).name }
 
     private
       def seconds(milliseconds) = milliseconds && milliseconds / 1000
@@ -182,19 +203,24 @@ module Differential
       end
 
       def places(design)
-        design[:parts].select { |part| part[:place] }.to_h { |part| [ part[:name], part[:place].to_s ] }
+        ApiCode.parts(design).reverse.select { |part| part[:place] }.to_h { |part| [ part[:name], part[:place].to_s ] }
       end
 
       def write(klass, design)
         code, plain = self, @records.nil?
-        options = { unique: design[:unique], while: (:active? if design[:while]), on_destroy: design[:on_destroy] }.compact
         klass.class_eval do
           include Workflow
           plain ? code.__send__(:remember, self) : self.table_name = TABLE
-          workflow(**options) { code.__send__(:declare_all, self, design[:parts]) }
-          define_method(:active?) { code.stop(self, code.current_step(self.class), :while) }
+          define_method(:active?) { code.stop(self, :while) }
         end
-        design[:parts].each { |part| write_methods(klass, part[:name].to_sym) }
+        NAMES.zip([ design, design[:beside] ]) { |name, said| declare_workflow(klass, name, said) if said }
+        ApiCode.parts(design).each { |part| write_methods(klass, part[:name].to_sym) }
+      end
+
+      def declare_workflow(klass, name, said)
+        code = self
+        options = { unique: said[:unique], while: (:active? if said[:while]), on_destroy: said[:on_destroy] }.compact
+        klass.workflow(name, **options) { code.__send__(:declare_all, self, said[:parts]) }
       end
 
       def remember(klass)
@@ -213,13 +239,13 @@ module Differential
         end
       end
 
-      # By number: a step keeps them under another name.
+      # Those besides its own by number: a step keeps them under another name.
       def write_methods(klass, name)
         code, number = self, ApiCode.number(name)
-        klass.define_method(name) { |**input| code.stop(self, name, :body, input) }
-        klass.define_method(:"asked_#{number}") { code.stop(self, name, :condition) }
-        klass.define_method(:"expired_#{number}") { code.stop(self, name, :otherwise) }
-        klass.define_method(:"remind_#{number}") { code.stop(self, name, :remind) }
+        klass.define_method(name) { |**input| code.stop(self, :body, input) }
+        klass.define_method(:"asked_#{number}") { code.stop(self, :condition) }
+        klass.define_method(:"expired_#{number}") { code.stop(self, :otherwise) }
+        klass.define_method(:"remind_#{number}") { code.stop(self, :remind) }
       end
   end
 end

@@ -10,17 +10,21 @@ module Differential
       cancel pause resume skip keep judge remind vanish renamed
       progress note checkpoint leave list interrupt
       unlisted again_as_said again_constant again_doubled again_by_attempt again_out_of_order
-      misfit cast allow forbid destroy destroy_within destroy_open destroy_kept delete restore unfound].freeze
+      misfit cast allow forbid named destroy destroy_within destroy_open destroy_kept delete restore unfound].freeze
 
     def initialize(random)
       super
       @manner = Random.new(random.seed + 5) # of options that are Ruby's alone, so that they do not move the rest
     end
 
-    # What runs are about stays a record, or a plain object.
+    # What runs are about stays a record, or a plain object; and whether there is another workflow besides.
     def designs
-      records = any([ true, false ])
-      super.map { |design| design.merge({ while: any([ true, nil, nil ]), on_destroy: (any(%i[cancel keep]) if records) }.compact) }
+      records, first = any([ true, false ]), super
+      besides = any([ true, false ]) ? Invention.instance_method(:designs).bind_call(self.class.new(Random.new(@manner.rand(1 << 30)))) : []
+      first.each_with_index.map do |design, version|
+        beside = besides[version % besides.size] if besides.any?
+        with_options(design, records).merge({ beside: beside && with_options(beside, records) }.compact)
+      end
     end
 
     # @param session [ApiSession]
@@ -50,6 +54,15 @@ module Differential
       def failing(retries)
         { retries: any([ retries, 1, 2, 4 ]), pace: any(ApiFailures::PACES), again: any(ApiFailures::AGAIN.keys) }
       end
+
+      def with_options(design, records)
+        design.merge({ while: any([ true, nil, nil ]), on_destroy: (any(%i[cancel keep]) if records) }.compact)
+      end
+
+      # Of the object's runs of one of its workflows.
+      def key(session) = @random.rand(KEYS) + (session.beside? && @manner.rand(3).zero? ? ApiCode::BESIDE : 0)
+
+      def list = super.push(any([ nil, nil, 0, 1 ]))
 
       def any(list) = list[@manner.rand(list.size)]
 
@@ -130,7 +143,7 @@ module Differential
 
       def beginning(session)
         return one([ passing, [ :work, 16 ] ]) if session.world.runs.size >= RUNS_MAX
-        [ :start, @random.rand(KEYS), one([ nil, nil, nil, :now, :later ]), chance(30), one(TAGS) ]
+        [ :start, key(session), one([ nil, nil, nil, :now, :later ]), chance(30), one(TAGS) ]
       end
 
       def anything(session)
@@ -139,7 +152,7 @@ module Differential
         one([ [ :now, number, name, chance(30) ], [ :later, number, name ], submission(number, name),
           [ :retry, number, one([ nil, name ]) ], [ :pause, number, "hold on" ], [ :resume, number ], [ :resume, number ],
           [ :skip, number, name, nil ], chance(40) ? [ :cancel, number, nil ] : [ :resume, number ], [ :work, one([ 1, 3, 16 ]) ], passing, passing,
-          [ :start, @random.rand(KEYS), nil, chance(30) ] ])
+          [ :start, key(session), nil, chance(30) ] ])
       end
   end
 end

@@ -63,9 +63,10 @@ module Differential
       restore
     end
 
-    # @return [Boolean] whether runs are about records, and whether that of a key is there
+    # @return [Boolean] whether runs are about records, whether there are two workflows, and whether the record of a key is there
     def records? = !@code.records.nil?
-    def there?(key) = !!@code.records&.there?(key)
+    def beside? = @designs.first.key?(:beside)
+    def there?(key) = !!@code.records&.there?(ApiCode.object(key))
 
     def inspect = "#<#{self.class}>"
 
@@ -90,12 +91,13 @@ module Differential
       # ---- Operations: words of the API ----
 
       def do_start(key, place, raising, tags = {})
-        return if calls >= CALLS_MAX
+        return if calls >= CALLS_MAX || said(@present, key).nil?
         options = { place: place, tags: (tags.transform_keys(&:to_sym) if tags.any?) }.compact
-        call = call(:start, raising) { @code.order(key).public_send(raising ? :start! : :start, **options) }
+        name = [ ApiCode.workflow(key) ] - [ :workflow ]
+        call = call(:start, raising) { @code.order(key).public_send(raising ? :start! : :start, *name, **options) }
         message = hear_of(call)
         settle
-        expected, run, claim = @world.start(design, key, place: place, here: true, by: @caller, tags: tags)
+        expected, run, claim = @world.start(design(key), key, place: place, here: true, by: @caller, tags: tags)
         @ids << @code.order(key).workflows.first.id if expected == :started
         call.run, call.existing = run, expected == :existing
         landed(claim, message, call)
@@ -105,7 +107,7 @@ module Differential
       def do_now(number, name, raising)
         return unless (run = run(number, name)) && calls < CALLS_MAX
         order = @code.order(run.key)
-        raising &&= order.workflow.id == @ids[number] && design[name] != Reference::Design::GONE # the object's own word means its current run
+        raising &&= meant?(run, name) && order.workflow(ApiCode.workflow(run.key)).id == @ids[number] # the object's own word means its current run
         return barred(run) { theirs(number).now(name) } if missing?(run) && !raising
         call = call(:now, raising, run) { raising ? order.now!(name) : theirs(number).now(name) }
         message = hear_of(call)
@@ -114,6 +116,12 @@ module Differential
         call.raising, call.error = true, Workflow::NotPending if expected == :not_pending
         landed(claim, message, call)
         expected == :claimed
+      end
+
+      # Whether the code has the step, and in one workflow alone.
+      def meant?(run, name)
+        ApiCode::NAMES.each_index.map { |flow| run.key % ApiCode::BESIDE + flow * ApiCode::BESIDE }
+          .select { |key| said(@present, key) && design(key)[name] != Reference::Design::GONE } == [ run.key ]
       end
 
       def do_later(number, name)
@@ -145,7 +153,7 @@ module Differential
         submission = theirs(run.number).submit(step.name, **input)
         settle
         same("a misfit was accepted", [ false, false ], [ submission.accepted?, submission.kept? ])
-        awaited = step.waiting? ? !step.over?(@world.now) : step.ahead? && design[step.name].early
+        awaited = step.waiting? ? !step.over?(@world.now) : step.ahead? && design(run.key)[step.name].early
         return false unless awaited && run.open? && !run.halted
         errors = submission.errors.to_hash
         same("what is wrong with #{input}", wrong.keys.to_set, errors.keys.to_set)
@@ -173,7 +181,7 @@ module Differential
         return barred(run) { theirs(number).retry(from: name&.to_sym) } if missing?(run)
         refused = refusal { theirs(number).retry(from: name&.to_sym) }
         settle
-        expected = @world.retry(run, name, design, @caller)
+        expected = @world.retry(run, name, design(run.key), @caller)
         same("retry", expected == :ok ? nil : Workflow::NotPending, refused)
         expected == :ok
       end
@@ -186,13 +194,13 @@ module Differential
         halted(number, -> { theirs(number).pause(reason: reason) }) { |run| @world.pause(run, reason, @caller) }
       end
 
-      def do_resume(number) = halted(number, -> { theirs(number).resume }) { |run| @world.resume(run, design, @caller) }
+      def do_resume(number) = halted(number, -> { theirs(number).resume }) { |run| @world.resume(run, design(run.key), @caller) }
 
       # A person passes over a step, with or without saying why.
       def do_skip(number, name, reason)
-        said = reason || "skipped by #{@caller}"
+        why = reason || "skipped by #{@caller}"
         return unless run(number, name)
-        halted(number, -> { theirs(number).skip(name, reason: reason) }) { |run| @world.omit(run, name, design, said, @caller) }
+        halted(number, -> { theirs(number).skip(name, reason: reason) }) { |run| @world.omit(run, name, design(run.key), why, @caller) }
       end
 
       # Each of them is refused in the same way.
@@ -207,15 +215,30 @@ module Differential
       end
 
       # Whatever is asked of all runs: of a class or of one object, in a state, at a step under any of its names, with tags.
-      def do_list(key, state, step, tags)
-        part = step && @designs[@present][:parts].find { |candidate| ApiCode.number(candidate[:name]) == ApiCode.number(step) }
-        return if step && part.nil?
-        names = part && [ part[:name], *part[:was] ]
-        expected = (names || [ nil ]).flat_map { |name| @world.list(key: key, state: state, step: name, tags: tags) }.uniq
+      def do_list(key, state, step, tags, flow = nil)
+        part = step && ApiCode.parts(@designs[@present]).find { |candidate| ApiCode.number(candidate[:name]) == ApiCode.number(step) }
+        return if step && part.nil? || flow && said(@present, flow * ApiCode::BESIDE).nil?
+        expected = (part ? called(part[:name]) : [ nil ]).flat_map { |name| @world.list(state: state, step: name, tags: tags) }.uniq
+        expected.select! { |run| (key.nil? || ApiCode.object(run.key) == key) && (flow.nil? || run.key / ApiCode::BESIDE == flow) }
         query = queried(@code.order(key || 0), key, state, part, tags)
+        query = query.named(ApiCode::NAMES[flow]) if flow
         same("list of #{query.inspect}", expected.map { |run| @ids[run.number] }.sort.reverse, query.map(&:id))
         same("count of #{query.inspect}", expected.size, query.count)
+        same_current(key, flow) if key && flow
+        @succeeded[:named] += 1 if flow && expected.any?
         expected.any?
+      end
+
+      # All that runs may call what the code calls so.
+      def called(name)
+        ApiCode.parts(@designs[@present]).select { |part| [ part[:name], *part[:was] ].include?(name) }.flat_map { |part| [ part[:name], *part[:was] ] }.uniq
+      end
+
+      # The run that an object means by the name of a workflow: of several that may be open, the newest.
+      def same_current(key, flow)
+        runs = @world.list(key: key + flow * ApiCode::BESIDE)
+        current = runs.find { |run| run.unique && run.open? } || runs.first
+        same("the current run", current && @ids[current.number], @code.order(key).workflow(ApiCode::NAMES[flow]).id)
       end
 
       def queried(order, key, state, part, tags)
@@ -239,9 +262,10 @@ module Differential
         return unless there?(key)
         record = @code.records.destroy(@code.klass, key)
         settle
-        cancelled = @designs[@present][:on_destroy] == :cancel ? @world.runs.select { |run| run.key == key && run.open? } : []
+        cancelled = ending_with(key, @present)
         cancelled.each { |run| @world.cancel(run, "destroyed", @caller) }
-        same("the runs that a destroyed record answers for", @world.list(key: key).map { |run| @ids[run.number] }, record.workflows.map(&:id))
+        answered = @world.list.select { |run| ApiCode.object(run.key) == key }
+        same("the runs that a destroyed record answers for", answered.map { |run| @ids[run.number] }, record.workflows.map(&:id))
         @succeeded[cancelled.any? ? :destroy_open : :destroy_kept] += 1
         true
       end
@@ -249,15 +273,20 @@ module Differential
       # By a step of a run about it, which goes on.
       def do_destroy_within(at)
         seat = @seats[at]
-        return unless seat && %i[body otherwise].include?(seat.arrival.where) && there?(key = seat.claim.run.key)
+        return unless seat && %i[body otherwise].include?(seat.arrival.where) && there?(key = ApiCode.object(seat.claim.run.key))
         seat.arrival.reply << [ :destroy!, {} ]
         seat.arrival = @door.hear("what comes of destroy!") { |heard| heard.thread.equal?(seat.arrival.thread) }
         @code.records.forget(key)
         settle
-        return true unless @designs[seat.code][:on_destroy] == :cancel
-        @world.runs.each { |run| @world.cancel(run, "destroyed", seat.claim.by) if run.key == key && run.open? && run != seat.claim.run }
-        seat.claim.parting = "destroyed"
+        own, others = ending_with(key, seat.code).partition { |run| run.equal?(seat.claim.run) }
+        others.each { |run| @world.cancel(run, "destroyed", seat.claim.by) }
+        seat.claim.parting = "destroyed" if own.any?
         true
+      end
+
+      # The open runs that a record takes along.
+      def ending_with(key, code)
+        @world.runs.select { |run| run.open? && ApiCode.object(run.key) == key && said(code, run.key)&.fetch(:on_destroy) == :cancel }
       end
 
       def do_delete(key)
@@ -551,7 +580,7 @@ module Differential
 
       # An input before its time is kept, where the code says so.
       def early(run, name, call)
-        return :refused unless @world.keep(run, name, design(call.code), @caller) == :ok
+        return :refused unless @world.keep(run, name, design(run.key, call.code), @caller) == :ok
         @kept[[ run.number, name ]] = call.input
         @succeeded[:keep] += 1
         call.kept = true
@@ -599,7 +628,7 @@ module Differential
       def opened(claim, message)
         same("what comes of an await that asks nothing", Door::Left, message.class)
         settle
-        following = @world.open(claim, design) || @world.take(@worker)
+        following = @world.open(claim, design(claim.run.key)) || @world.take(@worker)
         following ? landed(following, hear_arrival(following), nil) : true
       end
 
@@ -614,7 +643,7 @@ module Differential
 
       # Whom it asks before what.
       def stages(claim, code)
-        [ (:while if @designs[code][:while]), *own_stages(claim, code) ].compact
+        [ (:while if said(code, claim.run.key)[:while]), *own_stages(claim, code) ].compact
       end
 
       def own_stages(claim, code)
@@ -625,14 +654,14 @@ module Differential
       end
 
       # Whether an await has somebody to ask before it opens.
-      def asks?(step, code) = !!@designs[code][:while] || ApiCode.asks?(part(step, code))
+      def asks?(step, code) = !!said(code, key_of(step))[:while] || ApiCode.asks?(part(step, code))
 
       # There is nothing to call a method of.
       def unfound(claim, message)
         same("what comes of a step whose record is gone", Door::Left, message.class)
         settle
-        error = "#{ApiCode::CLASS} #{@code.records.id(claim.run.key)} is not in the database any more."
-        @world.fail(claim, design, error, final: true, reason: "subject_missing")
+        error = "#{ApiCode::CLASS} #{@code.records.id(ApiCode.object(claim.run.key))} is not in the database any more."
+        @world.fail(claim, design(claim.run.key), error, final: true, reason: "subject_missing")
         @succeeded[:unfound] += 1
         true
       end
@@ -679,7 +708,7 @@ module Differential
         message = seat.call ? hear_of(seat.call) : hear_left(seat)
         settle(:first)
         seat.claim.step.told = told?(seat.claim) unless seat.claim.superseded?
-        following = yield seat, seat.claim, design(seat.code, seat.places)
+        following = yield seat, seat.claim, design(seat.claim.run.key, seat.code, seat.places)
         return landed(following, message, seat.call) || true if seat.call
         goes_on(following) if following
         true
@@ -715,7 +744,7 @@ module Differential
         return unfound(claim, hear_gone) if missing?(claim.run)
         return vanished(claim, hear_gone, nil) unless carried?(claim.step, @present)
         hear_gone
-        @world.open(claim, design)&.then { |following| goes_on(following) }
+        @world.open(claim, design(claim.run.key))&.then { |following| goes_on(following) }
       end
 
       def hear_gone = @door.hear("the end of a step that is gone") { |message| message.is_a?(Door::Left) }
@@ -801,23 +830,27 @@ module Differential
       def run(number, name = nil) = @world.runs[number]&.then { |run| run if name.nil? || run.step(name) }
 
       # What the code says of a step of a run, which may be called otherwise there.
-      def part(step, code) = @designs[code][:parts].find { |part| part[:name] == design(code)[step.name].name }
-      def named(step, code) = design(code)[step.name].name.to_sym
-      def carried?(step, code) = design(code).carries?(step)
+      def part(step, code) = said(code, key_of(step))[:parts].find { |part| part[:name] == design(key_of(step), code)[step.name].name }
+      def named(step, code) = design(key_of(step), code)[step.name].name.to_sym
+      def carried?(step, code) = design(key_of(step), code).carries?(step)
+      def said(code, key) = ApiCode.said(@designs[code], key)
+      def key_of(step) = @world.runs.find { |run| run.steps.any? { |other| other.equal?(step) } }.key
 
-      # The model's design of a class as it was loaded, with the places that the file gives now: that is how they are read.
-      def design(code = @present, places = @present)
+      # The model's design of a workflow as it was loaded, with the places that the file gives now: that is how they are read.
+      def design(key, code = @present, places = @present)
         @models ||= {}
-        @models[[ code, places ]] ||= Reference::Design.new(modelled(@designs[code], @designs[places][:parts]), @designs[code][:unique])
+        @models[[ key / ApiCode::BESIDE, code, places ]] ||= said(code, key).then { |said| Reference::Design.new(modelled(said, @designs[places]), said[:unique]) }
       end
 
       # With a place that another version's file gives; and an await that has to ask the workflow first, asks.
       def modelled(design, others)
         design[:parts].map do |part|
-          place = others.find { |other| other[:name] == part[:name] }&.dig(:place)
+          place = [ part[:name], *part[:was] ].filter_map { |name| place(name, others) }.first
           part.merge(place: place, asks: part[:asks] || design[:while]).compact.slice(*Reference::Design::Part.members)
         end
       end
+
+      def place(name, design) = ApiCode.parts(design).filter_map { |part| part[:place] if part[:name] == name }.first
 
       # ---- Comparing ----
 
@@ -850,7 +883,7 @@ module Differential
       def shown(run)
         taken = run.steps.map(&:name)
         run.steps.map do |step|
-          name = design[step.name].name
+          name = design(run.key)[step.name].name
           next step.name.to_sym if name.nil? || taken.include?(name)
           taken << name
           name.to_sym

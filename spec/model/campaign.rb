@@ -111,7 +111,8 @@ module Differential
       end
 
       def written(design)
-        [ "  #{design.except(:parts)}", *design[:parts].map { |part| "    #{part}" } ].join("\n")
+        lines = [ "  #{design.except(:parts, :beside)}", *design[:parts].map { |part| "    #{part}" } ]
+        design[:beside] ? [ *lines, "  beside it:", written(design[:beside]) ].join("\n") : lines.join("\n")
       end
   end
 end
