@@ -33,8 +33,7 @@ module Workflow
     # @return [Hash{Symbol=>Symbol}] step => :now or :later
     # @raise [DefinitionError] of a step that the class does not have, or that has no place
     def of(klass)
-      given = klass.ancestors.reverse.filter_map { |ancestor| @steps[ancestor.name] }.reduce({}, :merge)
-      given.each_key { |step| check(klass, step) }
+      klass.ancestors.reverse.select { |ancestor| @steps.key?(ancestor.name) }.map { |ancestor| given(ancestor, klass) }.reduce({}, :merge)
     end
 
     # Checks all classes named.
@@ -70,6 +69,13 @@ module Workflow
           raise DefinitionError, "#{@file}: #{name}: #{step}: must be now or later, not #{place.inspect}." \
             "#{Suggestion.for(place, WORDS.keys)}"
         end
+      end
+
+      # What is said of a parent holds for the steps that a subclass still has.
+      def given(ancestor, klass)
+        places = @steps[ancestor.name]
+        places.each_key { |step| check(ancestor.is_a?(Declaring) ? ancestor : klass, step) }
+        places.select { |step,| Declarations.of(klass).with_step(step).any? { |definition| !definition.step(step).await? } }
       end
 
       def check(klass, name)

@@ -32,6 +32,14 @@ RSpec.describe Workflow::Places do
     expect(read(text).of(child)).to eq(create: :now, send: :now)
   end
 
+  it "holds for what a subclass still has, which replaces the workflow" do
+    child = define("Child", signup) { workflow { now :create; later :activate } }
+    text = "test: {steps: {Signup: {create: later, send: now}}}\n"
+
+    expect(read(text).of(child)).to eq(create: :later)
+    expect(read("test: {steps: {Child: {send: now}}}").then { |places| -> { places.of(child) } }).to raise_error(Workflow::DefinitionError, /Child has no step send/)
+  end
+
   it "is that of a step, though another workflow of the class awaits one of its name" do
     signup.workflow(:renewal) { later :activate }
     text = "test: {steps: {Signup: {activate: now}}}\n"
