@@ -72,6 +72,9 @@ module Differential
     # The workflows of the class: what is one key to the model is one object's runs of one of them.
     NAMES = %i[workflow beside].freeze
     BESIDE = 10
+    # The class of the objects of the last key, if there is one besides. It may replace the first workflow.
+    CHILD = :ModelExpress
+    HEIR = 1
     KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind once pace again fields].freeze
 
     # What the public words can say of a design: an either is written as one block, an otherwise has an expiry, a reminder
@@ -80,7 +83,11 @@ module Differential
     # @return [Array<Hash>]
     def self.sayable(designs)
       besides = sayable_versions(designs.filter_map { |design| design[:beside] })
-      sayable_versions(designs).zip(besides).map { |design, beside| design.merge({ beside: beside }.compact) }
+      line = sayable_versions([ *designs, *designs.filter_map { |design| design[:heir] } ])
+      designs.each_index.map do |version|
+        heir = line[designs.size + designs.first(version).count { |design| design[:heir] }] if designs[version][:heir]
+        line[version].merge({ beside: besides[version], heir: heir }.compact)
+      end
     end
 
     def self.sayable_versions(designs)
@@ -117,10 +124,19 @@ module Differential
 
     # @param design [Hash] a version of the code
     # @return [Hash, nil] what it says of the workflow of these runs
-    def self.said(design, key) = key < BESIDE ? design : design[:beside]
+    def self.said(design, key)
+      return design[:beside] unless key < BESIDE
+      key == HEIR && design[:heir] || design
+    end
 
-    # @return [Array<Hash>] the parts of all workflows
-    def self.parts(design) = [ *design[:parts], *design.dig(:beside, :parts) ]
+    # @return [Class] of the objects of a key
+    def self.class_name(design, key) = design[:child] && object(key) == HEIR ? CHILD : CLASS
+
+    # @return [Array<Hash>] the parts of all workflows of the class, those of its subclass too; or of the subclass
+    def self.parts(design, child: false)
+      own = child && design[:heir] ? design[:heir][:parts] : design[:parts]
+      [ *own, *design.dig(:beside, :parts), *(design.dig(:heir, :parts) unless child) ]
+    end
 
     def self.number(name) = Integer(name.to_s[/\d+/])
 
@@ -137,7 +153,7 @@ module Differential
     # @param directory [String] for the file where places are written, and the records if they are what runs are about
     def initialize(designs, directory, door)
       @designs, @file, @door = designs, File.join(directory, "workflow.yml"), door
-      @records = ApiRecords.new(directory, TABLE) if designs.first[:on_destroy]
+      @records = ApiRecords.new(directory, TABLE, designs.first[:child] ? { HEIR => CHILD.to_s } : {}) if designs.first[:on_destroy]
     end
 
     # @return [ApiRecords, nil] nil: runs are about plain objects
@@ -147,13 +163,17 @@ module Differential
     def deploy(index)
       withdraw
       klass = Object.const_set(CLASS, Class.new(@records&.parent || Object))
-      write(klass, @designs[index])
+      write(klass, @design = @designs[index])
+      if @design[:child]
+        child = Object.const_set(CHILD, Class.new(klass))
+        declare_workflow(child, :workflow, @design[:heir]) if @design[:heir]
+      end
       File.write(@file, YAML.dump("model" => { "steps" => { CLASS.to_s => places(@designs[index]) } }))
       Workflow.configuration.reload
     end
 
     def withdraw
-      Object.__send__(:remove_const, CLASS) if Object.const_defined?(CLASS)
+      [ CLASS, CHILD ].each { |name| Object.__send__(:remove_const, name) if Object.const_defined?(name) }
     end
 
     # Everything is over.
@@ -163,7 +183,8 @@ module Differential
     end
 
     def klass = Object.const_get(CLASS)
-    def order(key) = ApiCode.object(key).then { |key| @records ? @records.found(klass, key) : klass.new(key) }
+    def order(key) = ApiCode.object(key).then { |key| @records ? @records.found(klass, key) : class_of(key).new(key) }
+    def class_of(key) = Object.const_get(ApiCode.class_name(@design, key))
 
     # One line of the workflow's block.
     def declare(dsl, part)
@@ -203,7 +224,7 @@ module Differential
       end
 
       def places(design)
-        ApiCode.parts(design).reverse.select { |part| part[:place] }.to_h { |part| [ part[:name], part[:place].to_s ] }
+        ApiCode.parts(design.except(:heir)).reverse.select { |part| part[:place] }.to_h { |part| [ part[:name], part[:place].to_s ] }
       end
 
       def write(klass, design)

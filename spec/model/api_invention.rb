@@ -10,20 +10,25 @@ module Differential
       cancel pause resume skip keep judge remind vanish renamed
       progress note checkpoint leave list interrupt
       unlisted again_as_said again_constant again_doubled again_by_attempt again_out_of_order
-      misfit cast allow forbid named destroy destroy_within destroy_open destroy_kept delete restore unfound].freeze
+      misfit cast allow forbid named inherited replaced destroy destroy_within destroy_open destroy_kept delete restore unfound].freeze
+
+    FITTING = [ nil, nil, nil, :form, :wild ].freeze
 
     def initialize(random)
       super
       @manner = Random.new(random.seed + 5) # of options that are Ruby's alone, so that they do not move the rest
     end
 
-    # What runs are about stays a record, or a plain object; and whether there is another workflow besides.
+    # What runs are about stays a record, or a plain object; and whether there is another workflow besides, or a subclass.
     def designs
-      records, first = any([ true, false ]), super
-      besides = any([ true, false ]) ? Invention.instance_method(:designs).bind_call(self.class.new(Random.new(@manner.rand(1 << 30)))) : []
+      records, child, first = any([ true, false ]), any([ true, nil ]), super
+      besides = any([ true, false ]) ? others : []
+      heirs = child ? others : []
       first.each_with_index.map do |design, version|
-        beside = besides[version % besides.size] if besides.any?
-        with_options(design, records).merge({ beside: beside && with_options(beside, records) }.compact)
+        beside, heir = [ besides, heirs ].map { |list| list[version % list.size] if list.any? }
+        heir = nil if any([ true, false ])
+        with_options(design, records).merge({ child: child, beside: beside && with_options(beside, records),
+          heir: heir && with_options(heir.merge(unique: design[:unique]), records) }.compact)
       end
     end
 
@@ -49,11 +54,13 @@ module Differential
       def await_options = super.merge(fields: any([ nil, *ApiFields::FIELDS.keys ])).compact
 
       # However it is sent.
-      def submission(number, name) = [ :submit, number, name, any([ nil, nil, *ApiFields::SENT.keys ]) ]
+      def submission(number, name, ways = [ nil, nil, *ApiFields::SENT.keys ]) = [ :submit, number, name, any(ways) ]
 
       def failing(retries)
         { retries: any([ retries, 1, 2, 4 ]), pace: any(ApiFailures::PACES), again: any(ApiFailures::AGAIN.keys) }
       end
+
+      def others = Invention.instance_method(:designs).bind_call(self.class.new(Random.new(@manner.rand(1 << 30))))
 
       def with_options(design, records)
         design.merge({ while: any([ true, nil, nil ]), on_destroy: (any(%i[cancel keep]) if records) }.compact)
@@ -105,7 +112,7 @@ module Differential
         waiting = steps.select { |_, step| step.waiting? && step.claim.nil? }
         return submission(*named(one(waiting))) if waiting.any? && chance(50)
         ahead = steps.select { |_, step| step.ahead? && !step.judged? }
-        return submission(*named(one(ahead))) if ahead.any? && chance(25)
+        return submission(*named(one(ahead)), FITTING) if ahead.any? && chance(25)
         failed = steps.select { |_, step| step.failed? }
         return again(one(failed)) if failed.any? && chance(40)
         return [ :work, one([ 1, 2, 16 ]) ] if session.world.queue.any? && chance(50)

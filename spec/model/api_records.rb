@@ -16,8 +16,9 @@ module Differential
     # @return [Class] whose subclasses have the records
     def parent = Record
 
-    def initialize(directory, table)
-      @table, @there = table, []
+    # @param types [Hash{Integer=>String}] of keys, of those that are of a subclass
+    def initialize(directory, table, types)
+      @table, @types, @there = table, types, []
       Record.establish_connection(adapter: "sqlite3", database: File.join(directory, "application.sqlite3"), pool: POOL, timeout: 5000)
       Record.connection_pool.with_connection { |connection| connection.create_table(table, force: true) { |t| t.string :type } }
       Invention::KEYS.times { |key| restore(key) }
@@ -26,12 +27,14 @@ module Differential
     def close = Record.remove_connection
 
     # An object as somebody has it who has found it when it was there.
-    def found(klass, key) = klass.instantiate("id" => id(key), "type" => nil)
+    def found(klass, key) = klass.instantiate("id" => id(key), "type" => @types[key])
 
     def there?(key) = @there.include?(key)
 
     def restore(key)
-      Record.connection_pool.with_connection { |connection| connection.execute("INSERT INTO #{@table} (id) VALUES (#{id(key)})") }
+      Record.connection_pool.with_connection do |connection|
+        connection.execute("INSERT INTO #{@table} (id, type) VALUES (#{id(key)}, #{connection.quote(@types[key])})")
+      end
       @there << key
     end
 

@@ -101,7 +101,16 @@ module Differential
         @ids << @code.order(key).workflows.first.id if expected == :started
         call.run, call.existing = run, expected == :existing
         landed(claim, message, call)
+        same_class(run)
         true
+      end
+
+      # A run is about an object of its own class, wherever it is found again.
+      def same_class(run)
+        return if missing?(run)
+        same("the class of what run #{run.number} is about", ApiCode.class_name(@designs[@present], run.key).to_s, theirs(run.number).subject.class.name)
+        return unless child?(run.key)
+        @succeeded[said(@present, run.key).equal?(@designs[@present]) ? :inherited : :replaced] += 1
       end
 
       def do_now(number, name, raising)
@@ -216,11 +225,12 @@ module Differential
 
       # Whatever is asked of all runs: of a class or of one object, in a state, at a step under any of its names, with tags.
       def do_list(key, state, step, tags, flow = nil)
-        part = step && ApiCode.parts(@designs[@present]).find { |candidate| ApiCode.number(candidate[:name]) == ApiCode.number(step) }
+        asked = key || flow || 0 # of the class of which object
+        part = step && parts_of(asked).find { |candidate| ApiCode.number(candidate[:name]) == ApiCode.number(step) }
         return if step && part.nil? || flow && said(@present, flow * ApiCode::BESIDE).nil?
-        expected = (part ? called(part[:name]) : [ nil ]).flat_map { |name| @world.list(state: state, step: name, tags: tags) }.uniq
-        expected.select! { |run| (key.nil? || ApiCode.object(run.key) == key) && (flow.nil? || run.key / ApiCode::BESIDE == flow) }
-        query = queried(@code.order(key || 0), key, state, part, tags)
+        expected = (part ? called(part[:name], asked) : [ nil ]).flat_map { |name| @world.list(state: state, step: name, tags: tags) }.uniq
+        expected.select! { |run| (key ? ApiCode.object(run.key) == key : of_class?(run, asked)) && (flow.nil? || run.key / ApiCode::BESIDE == flow) }
+        query = queried(@code.order(asked), key, state, part, tags)
         query = query.named(ApiCode::NAMES[flow]) if flow
         same("list of #{query.inspect}", expected.map { |run| @ids[run.number] }.sort.reverse, query.map(&:id))
         same("count of #{query.inspect}", expected.size, query.count)
@@ -229,9 +239,18 @@ module Differential
         expected.any?
       end
 
+      # Records of a subclass are records of their class; plain objects are of one class.
+      def of_class?(run, asked)
+        return true if records? && !child?(asked)
+        there?(run.key) || !records? ? child?(run.key) == child?(asked) : false
+      end
+
+      def child?(key) = ApiCode.class_name(@designs[@present], key) == ApiCode::CHILD
+      def parts_of(key) = ApiCode.parts(@designs[@present], child: child?(key))
+
       # All that runs may call what the code calls so.
-      def called(name)
-        ApiCode.parts(@designs[@present]).select { |part| [ part[:name], *part[:was] ].include?(name) }.flat_map { |part| [ part[:name], *part[:was] ] }.uniq
+      def called(name, asked)
+        parts_of(asked).select { |part| [ part[:name], *part[:was] ].include?(name) }.flat_map { |part| [ part[:name], *part[:was] ] }.uniq
       end
 
       # The run that an object means by the name of a workflow: of several that may be open, the newest.
@@ -839,7 +858,7 @@ module Differential
       # The model's design of a workflow as it was loaded, with the places that the file gives now: that is how they are read.
       def design(key, code = @present, places = @present)
         @models ||= {}
-        @models[[ key / ApiCode::BESIDE, code, places ]] ||= said(code, key).then { |said| Reference::Design.new(modelled(said, @designs[places]), said[:unique]) }
+        @models[[ said(code, key).object_id, places ]] ||= said(code, key).then { |said| Reference::Design.new(modelled(said, @designs[places]), said[:unique]) }
       end
 
       # With a place that another version's file gives; and an await that has to ask the workflow first, asks.
@@ -850,7 +869,7 @@ module Differential
         end
       end
 
-      def place(name, design) = ApiCode.parts(design).filter_map { |part| part[:place] if part[:name] == name }.first
+      def place(name, design) = ApiCode.parts(design.except(:heir)).filter_map { |part| part[:place] if part[:name] == name }.first
 
       # ---- Comparing ----
 
@@ -883,7 +902,7 @@ module Differential
       def shown(run)
         taken = run.steps.map(&:name)
         run.steps.map do |step|
-          name = design(run.key)[step.name].name
+          name = design(records? ? run.key / ApiCode::BESIDE * ApiCode::BESIDE : run.key)[step.name].name # without the record its type is not known
           next step.name.to_sym if name.nil? || taken.include?(name)
           taken << name
           name.to_sym

@@ -111,8 +111,8 @@ module Differential
       end
 
       def written(design)
-        lines = [ "  #{design.except(:parts, :beside)}", *design[:parts].map { |part| "    #{part}" } ]
-        design[:beside] ? [ *lines, "  beside it:", written(design[:beside]) ].join("\n") : lines.join("\n")
+        others = design.slice(:beside, :heir).map { |name, other| "  #{name}:\n#{written(other)}" }
+        [ "  #{design.except(:parts, :beside, :heir)}", *design[:parts].map { |part| "    #{part}" }, *others ].join("\n")
       end
   end
 end
