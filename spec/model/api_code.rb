@@ -235,7 +235,9 @@ module Differential
           define_method(:active?) { code.stop(self, :while) }
         end
         NAMES.zip([ design, design[:beside] ]) { |name, said| declare_workflow(klass, name, said) if said }
-        ApiCode.parts(design).each { |part| write_methods(klass, part[:name].to_sym) }
+        names = ApiCode.parts(design).map { |part| part[:name] }.uniq
+        names.each { |name| klass.define_method(name) { |**input| code.stop(self, :body, input) } }
+        names.map { |name| ApiCode.number(name) }.uniq.each { |number| write_methods(klass, number) }
       end
 
       def declare_workflow(klass, name, said)
@@ -260,10 +262,9 @@ module Differential
         end
       end
 
-      # Those besides its own by number: a step keeps them under another name.
-      def write_methods(klass, name)
-        code, number = self, ApiCode.number(name)
-        klass.define_method(name) { |**input| code.stop(self, :body, input) }
+      # By number: a step keeps them under another name.
+      def write_methods(klass, number)
+        code = self
         klass.define_method(:"asked_#{number}") { code.stop(self, :condition) }
         klass.define_method(:"expired_#{number}") { code.stop(self, :otherwise) }
         klass.define_method(:"remind_#{number}") { code.stop(self, :remind) }
