@@ -38,7 +38,12 @@ module Differential
       @there << key
     end
 
-    # Somebody has destroyed it.
+    # @return [Boolean] whether somebody has destroyed it
+    def noticed?(key)
+      count = Record.connection_pool.with_connection { |connection| connection.select_value("SELECT COUNT(*) FROM #{@table} WHERE id = #{id(key)}") }
+      count.zero? && !!forget(key)
+    end
+
     def forget(key) = @there.delete(key)
 
     # @return [ActiveRecord::Base] gone with its callbacks

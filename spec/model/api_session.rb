@@ -295,8 +295,8 @@ module Differential
         return unless seat && %i[body otherwise].include?(seat.arrival.where) && there?(key = ApiCode.object(seat.claim.run.key))
         seat.arrival.reply << [ :destroy!, {} ]
         seat.arrival = @door.hear("what comes of destroy!") { |heard| heard.thread.equal?(seat.arrival.thread) }
-        @code.records.forget(key)
         settle
+        return true unless @code.records.noticed?(key) # the object had been destroyed before, when the record was another one
         own, others = ending_with(key, seat.code).partition { |run| run.equal?(seat.claim.run) }
         others.each { |run| @world.cancel(run, "destroyed", seat.claim.by) }
         seat.claim.parting = "destroyed" if own.any?
