@@ -37,7 +37,7 @@ RSpec.describe Workflow::Places do
     text = "test: {steps: {Signup: {create: later, send: now}}}\n"
 
     expect(read(text).of(child)).to eq(create: :later)
-    expect(read("test: {steps: {Child: {send: now}}}").then { |places| -> { places.of(child) } }).to raise_error(Workflow::DefinitionError, /Child has no step send/)
+    expect { read("test: {steps: {Child: {send: now}}}").of(child) }.to raise_error(Workflow::DefinitionError, /Child has no step send/)
   end
 
   it "is that of a step, though another workflow of the class awaits one of its name" do
