@@ -20,12 +20,30 @@ module Workflow
       end
 
       # What is to become of its runs is promised with the transaction, so that the log may be away meanwhile, and whatever dies.
+      # Where that is left to the step that destroys it, the promise stays: that step may die as well.
       # @param record [ActiveRecord::Base]
       # @api private
       def after_destroy(record)
         receipts = Receipts.in_transaction(record.class) if ending(record).any?
         return unless receipts
-        Commitment.make(receipts, Intent.destroy(Subject.of(record), ending(record))) { |tell| tell.call { end_runs(record) } }
+        intent = Intent.destroy(Subject.of(record), ending(record), Execution.steps.map(&:attempt_id))
+        Commitment.make(receipts, intent) { |tell| end_runs(record) || tell.call { } }
+      end
+
+      # Whether a run is to be cancelled since its record is gone, of which the log is not told yet.
+      # @param klass [Class] of Active Record
+      # @param key [String] of the run
+      # @raise [ReceiptsInvalid, ActiveRecord::ActiveRecordError]
+      # @api private
+      def promised?(klass, key)
+        receipts = Receipts.of(klass) or return false
+        skipped = 0
+        begin
+          rows = receipts.leftovers(0, skipped)
+          return true if rows.any? { |row| row.kind == "destroy" && Intent.of(row).destroys?(key) }
+          skipped += rows.size
+        end while rows.size == Receipts::PAGE
+        false
       end
 
       # @param record [ActiveRecord::Base] that is gone
@@ -35,22 +53,32 @@ module Workflow
         end_runs(record) if ending(record).any? && !Receipts.at(record.class)&.there?
       end
 
-      # Of any process: cancels what is open.
+      # Of any process: cancels what is open, unless an attempt that destroyed the record is under way and does so itself.
       # @param keys [Array<String>] of the runs of a record that is gone
-      # @return [Array(Symbol, nil, Array)] as the engine answers
+      # @param within [Array<Array>] the attempts that it was destroyed in, as {Execution#attempt_id}
+      # @return [Array(Symbol, nil, Array)] as the engine answers; :later
       # @api private
-      def cancel(keys, by)
-        ids = keys.flat_map { |key| open_of(key) }.map { |snapshot| snapshot[:id] }
-        [ :ok, nil, ids.flat_map { |id| Workflow.engine.cancel(id, nil, REASON, by).last } ]
+      def cancel(keys, within, by)
+        open = keys.flat_map { |key| open_of(key) }
+        return [ :later, nil, [] ] if open.any? { |snapshot| within.any? { |attempt| under_way?(snapshot, *attempt) } }
+        [ :ok, nil, open.flat_map { |snapshot| Workflow.engine.cancel(snapshot[:id], nil, REASON, by).last } ]
       end
 
       private
         # The workflows whose runs end with it. On a shard there are none: a run is about the record of that id on the default one.
         def ending(record) = Subject.sharded?(record.class) ? [] : Declarations.of(record.class).workflows.values.reject(&:outlives_record?)
 
+        # @return [Boolean] whether any of them is left to a step that this thread is in
         def end_runs(record)
-          subject = Subject.of(record)
-          ending(record).each { |definition| each_open(subject, definition) { |snapshot| leave(snapshot, record) } }
+          subject, left = Subject.of(record), false
+          ending(record).each { |definition| each_open(subject, definition) { |snapshot| left = true if leave(snapshot, record) == :left } }
+          left
+        end
+
+        # That a step is running may be told with its end only.
+        def under_way?(snapshot, run_id, name, attempt)
+          step = snapshot[:steps].find { |facts| facts[:name].name == name } if snapshot[:id] == run_id
+          !step.nil? && %i[ready running].include?(step[:state]) && step[:attempts] == attempt
         end
 
         # Of a workflow that is unique there is at most one.
@@ -74,7 +102,9 @@ module Workflow
 
         def leave(snapshot, record)
           inner = Execution.of_run(snapshot[:id])
-          inner ? inner.part(REASON) : Run.new(snapshot, subject: record).cancel(reason: REASON)
+          return Run.new(snapshot, subject: record).cancel(reason: REASON) unless inner
+          inner.part(REASON)
+          :left
         rescue NotPending
           nil # it ended meanwhile
         end

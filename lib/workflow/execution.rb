@@ -17,6 +17,9 @@ module Workflow
     # WF_REMINDERS_MAX of the core.
     REMINDERS_MAX = 3
 
+    # Why the run ends here, and its step is not run.
+    Over = Struct.new(:reason)
+
     class << self
       # @return [Execution, nil] the one that this thread of control is in
       def current = Thread.current[CURRENT]
@@ -26,6 +29,16 @@ module Workflow
         execution = current
         execution = execution.outer while execution && execution.work.run_id != run_id
         execution
+      end
+
+      # @return [Array<Execution>] all that this thread of control is in, the innermost first, but inputs that are judged
+      def steps
+        found, execution = [], current
+        while execution
+          found << execution unless execution.work.await?
+          execution = execution.outer
+        end
+        found
       end
 
       # @raise [Error] outside a step
@@ -47,7 +60,7 @@ module Workflow
     attr_reader :value
     # @return [Execution, nil] the one that this thread was in before
     attr_reader :outer
-    # @return [Condition, nil] of the workflow's `while:`, if it is not met: then nothing was called
+    # @return [Condition, Over, nil] of the workflow's `while:`, if it is not met, or that the record is destroyed: then nothing was called
     attr_reader :over
 
     # @param object [Object, nil] nil: found afresh
@@ -85,7 +98,7 @@ module Workflow
     # @return [Exception, nil] {#error}, unless it is what the application says against an input
     def fault = (error unless left_to_workers? || work.judge? && error && !Verdict.new(self).fault?)
 
-    # Cancels the run instead of running the step, which goes back: the workflow's `while:` is not met.
+    # Cancels the run instead of running the step, which goes back: {#over} says why.
     # @return [Array(Hash, Array, nil), nil] snapshot and events; nil unless `wait`
     def stop(wait) = @hand.cancel(blueprint, @over.reason, wait)
 
@@ -115,6 +128,9 @@ module Workflow
 
     # @return [Run] of this step, for {Words#workflow} inside it
     def run = @run ||= Run.new(nil, id: work.run_id, subject: object, execution: self)
+
+    # @return [Array(String, String, Integer)] run, step as the run names it, and number
+    def attempt_id = [ work.run_id, work.step, work.attempt ]
 
     def named?(name) = work.name == name.to_s || work.name == ".#{name}"
 

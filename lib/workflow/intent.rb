@@ -36,9 +36,10 @@ module Workflow
 
       # @param subject [Subject] a record that is being destroyed
       # @param definitions [Array<Definition>] whose runs end with it
+      # @param within [Array<Array>] the attempts that destroy it, as {Execution#attempt_id}
       # @return [Intent]
-      def destroy(subject, definitions)
-        new("destroy", nil, { keys: definitions.map { |definition| subject.key(definition.name) }, by: Role.by, nonce: SecureRandom.hex(8) })
+      def destroy(subject, definitions, within)
+        new("destroy", nil, { keys: definitions.map { |definition| subject.key(definition.name) }, within: within, by: Role.by, nonce: SecureRandom.hex(8) })
       end
 
       # @param row [Receipts::Row] as it was left
@@ -83,7 +84,8 @@ module Workflow
 
     # Tells the log.
     # @param hand [Native::Hand, nil] what is to run the leading `now` steps; nil: workers
-    # @return [Array(Symbol, Hash, Array, Array)] as the engine gives it: what became of it, snapshot, events, and of a start the first work
+    # @return [Array(Symbol, Hash, Array, Array)] as the engine gives it: what became of it, snapshot, events, and of a start the first work;
+    #   :later if there is a step under way that does it
     # @raise [StoreError] when the log cannot be written now
     # @raise [DefinitionError] when this process does not know the class or its workflow
     def tell(hand = nil)
@@ -91,7 +93,7 @@ module Workflow
       when "start" then tell_start(hand)
       when "cancel" then Workflow.engine.cancel(run_id, nil, @facts[:reason], @facts[:by])
       when "submit" then deliver(Subject.load(@facts[:class], @facts[:subject]))
-      when "destroy" then Destruction.cancel(@facts[:keys], @facts[:by])
+      when "destroy" then Destruction.cancel(@facts[:keys], @facts.fetch(:within, []), @facts[:by])
       end
     end
 
@@ -99,6 +101,9 @@ module Workflow
     # @yieldparam error [ActiveRecord::ActiveRecordError] why it cannot be forgotten now
     # @return [Boolean] whether nobody finds it any more
     def told(receipts, &) = receipts.done(token, &)
+
+    # @return [Boolean] whether the run of that key is to be cancelled, its record being destroyed
+    def destroys?(key) = @facts[:keys].include?(key)
 
     # The run as it is until the log has it.
     # @return [Hash]

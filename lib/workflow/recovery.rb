@@ -112,11 +112,17 @@ module Workflow
       def tell(receipts, row)
         intent = Intent.of(row)
         outcome, snapshot, events, = intent.tell
+        return left_to_a_step(intent) if outcome == :later
         Instrumentation.publish_all(events, Run.new(snapshot)) if outcome == :started
         intent.told(receipts) { |error| @left["the row #{row.token}, of which the log was told"] = Report.text(error) }
       rescue StandardError => error
         @left[(intent || "the row #{row.token}").to_s] = Report.text(error)
         Report.error(error, handled: true, context: { run_id: row.run_id })
+        false
+      end
+
+      def left_to_a_step(intent)
+        @left[intent.to_s] = "the step that destroyed the record is at work yet"
         false
       end
 

@@ -219,8 +219,56 @@ RSpec.describe "the application's databases" do
           run = Order.start(name: "x").workflow
 
           expect([ Order.count, run.state, run.step(:leave).state ]).to eq [ 0, :done, :completed ]
-          expect(ReceiptsTable.pending).to be_empty
+          expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 1 # it stays, since the step may die
+          expect([ run.reload.state, ReceiptsTable.pending ]).to eq [ :done, [] ]
         end
+      end
+
+      it "leaves to a step at work what becomes of the run of a record that it destroyed" do
+        orders { later :leave; later :stay }
+        begun, go_on = Queue.new, Queue.new
+        Order.class_eval { def stay = nil }
+        Order.define_method(:leave) { destroy! && (begun << true) && go_on.pop }
+        run = Order.start(name: "x").workflow
+        work
+        begun.pop
+        recovery = Workflow::Recovery.new(Workflow.configuration)
+        expect(recovery.sweep(age_s: 0)).to eq 0
+        expect(recovery.left).to contain_exactly(/the destroy of .*the step that destroyed the record is at work yet/)
+        go_on << true
+
+        eventually("it is cancelled") { run.reload.cancelled? }
+        expect(run.step(:leave)).to be_completed
+        expect(recovery.sweep(age_s: 0)).to eq 1
+      end
+
+      it "cancels the run of a record that a step destroyed, though the process dies right after the commit" do
+        orders { later :leave; await :confirm }
+        Order.define_method(:leave) { destroy! && Process.kill(:KILL, Process.pid) && sleep }
+        run = Order.start(name: "x").workflow
+        Workflow.runtime.stop
+        child, = fork_child { Workflow::Worker.new(threads: 1).start && sleep }
+        Process.wait(child)
+        work
+
+        eventually("it is cancelled") { run.reload.ended? }
+        expect([ run.state, run.reason ]).to eq [ :cancelled, "destroyed" ]
+      end
+
+      it "cancels what follows an input whose method destroyed the record, though the process dies before it is accepted" do
+        orders { await :confirm; await :again }
+        Order.define_method(:confirm) do
+          destroy!
+          self.class.current_transaction.after_commit { Process.kill(:KILL, Process.pid) && sleep }
+        end
+        run = Order.start(name: "x").workflow
+        Workflow.runtime.stop
+        child, = fork_child { Order.first.submit(:confirm) }
+        Process.wait(child)
+        eventually("the claim is in doubt") { Workflow.engine.doubts(10).any? }
+        Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)
+
+        expect([ run.reload.state, run.reason ]).to eq [ :cancelled, "destroyed" ]
       end
 
       it "cancels what a record that is gone leaves open, though its process died at the commit, or the log was away" do

@@ -63,16 +63,25 @@ module Workflow
           (completed + 1...work.round).to_a
         end
 
-        # The step is done if it destroyed its own record, and was not heard of again.
+        # The step is done if it destroyed its own record, and was not heard of again. The run is cancelled if it is to be, and
+        # nobody has told the log of that yet.
         # @param error [SubjectMissing]
         def missing(error)
-          klass = Declarations.class_of(work.class_name) if work.mode == :step
-          receipt = receipt_for(klass) if klass
-          return @error = error unless receipt&.done?
-          @result, @blueprint = receipt.payload, @definition.blueprint(klass)
+          klass = Declarations.class_of(work.class_name)
+          receipt = receipt_for(klass) if klass && work.mode == :step
+          if receipt&.done?
+            @result, @blueprint = receipt.payload, @definition.blueprint(klass)
+          elsif klass && Destruction.promised?(klass, key)
+            @over = Over.new(Destruction::REASON)
+          else
+            @error = error
+          end
         rescue *FAILURES => unknown
           @error = unknown
         end
+
+        # What the run is found by. Its record is gone.
+        def key = "#{Subject.prefix_of(work.class_name, Serializer.load(work.subject).first)}#{work.name}"
 
         # @return [Receipts::Row, nil]
         def receipt_for(klass)
