@@ -1,4 +1,4 @@
-# Sourced by bin/demo and bin/test: installs what this machine lacks, says so, and does nothing when
+# Sourced by bin/demo, bin/test and bin/bench: installs what this machine lacks, says so, and does nothing when
 # nothing is lacking. Debian packages are installed as root only; elsewhere a missing tool is named.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 example="$root/examples/signup"
@@ -62,6 +62,13 @@ without_main_cluster() {
     mkdir -p "$(dirname $no_main_cluster)" && say "create_main_cluster = false" > $no_main_cluster
 }
 
+# bin/bench runs a Redis of its own likewise: nothing is to start one when the package is unpacked.
+no_services=/usr/sbin/policy-rc.d
+without_services() {
+    [ -e $no_services ] || { printf '#!/bin/sh\nexit 101 # bin/bench\n' > $no_services && chmod +x $no_services; }
+}
+with_services() { ! grep -qs 'bin/bench' $no_services || rm -f $no_services; }
+
 # install_packages PACKAGE...
 install_packages() {
     [ $# -gt 0 ] || return 0
@@ -70,9 +77,11 @@ install_packages() {
     say "Installing Debian packages: $*"
     export DEBIAN_FRONTEND=noninteractive
     case " $* " in *" postgresql "*) without_main_cluster ;; esac
+    case " $* " in *" redis-server "*) without_services ;; esac
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } > "$(log_of packages)" 2>&1 < /dev/null ||
-        { tail -20 "$(log_of packages)" >&2; die "apt-get failed; the whole output is in $(log_of packages)"; }
+        { with_services; tail -20 "$(log_of packages)" >&2; die "apt-get failed; the whole output is in $(log_of packages)"; }
     rm -f $no_main_cluster
+    with_services
 }
 
 # install_gems FOLDER PATH: the bundle of the folder's Gemfile, into PATH (relative to the folder).

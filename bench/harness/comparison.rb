@@ -1,0 +1,84 @@
+# frozen_string_literal: true
+
+require_relative "clock"
+require_relative "contestant"
+require_relative "table"
+
+module Bench
+  # Measures: for each workload and setting the rounds, in each of them every contender once, in an order of its own.
+  class Comparison
+    # What a measurement of --quick is given at least, or is left out.
+    LEAST_S = 10
+
+    # @return [Array<String>] what was lost, doubled, or failed
+    attr_reader :faults
+
+    # @param began [Float] the moment from which on --quick counts its time
+    def initialize(options, contestants, out:, began:)
+      @options, @contestants, @out, @began = options, contestants, out, began
+      @random = Random.new(options.seed)
+      @faults, @sync, @left_out = [], {}, []
+    end
+
+    # @yield [text] each table as soon as it is there
+    def run
+      @options.workloads.each do |key|
+        workload = Catalogue.workload(key)
+        workload.settings(quick: @options.quick?).each { |setting| compare(key, workload, setting) { |table| yield table } }
+      end
+    end
+
+    # @return [Array<String>] a line for each contender: how what it acknowledged was synced, and as what it was configured
+    def sync_lines = @sync.map { |name, mode| "#{name}: #{mode}" }
+
+    # @return [Array<String>] what --quick had no time for
+    attr_reader :left_out
+
+    private
+      def compare(key, workload, setting)
+        fit = @contestants.reject { |contestant| workload.unfit(Catalogue.contender(contestant.name), setting) }
+        results = Hash.new { |hash, name| hash[name] = {} }
+        counts = fit.to_h { |contestant| [ contestant.name, count(key, workload, setting, contestant.name) ] }
+        1.upto(@options.rounds) do |round|
+          fit.shuffle(random: @random).each do |contestant|
+            metrics = measure(contestant, key, workload, setting, counts.fetch(contestant.name), round)
+            results[contestant.name][round] = metrics if metrics
+          end
+        end
+        tables(workload, setting, results, counts).each { |table| yield table }
+      end
+
+      def count(key, workload, setting, name)
+        @options.sizes[key] || workload.count(setting, fast: Catalogue.contender(name).fast?, quick: @options.quick?)
+      end
+
+      def measure(contestant, key, workload, setting, count, round)
+        what = "#{workload.title(setting)[/\A\(\w\)/]} #{setting}, #{contestant.name}, round #{round}"
+        limit = [ @options.limit, left ].min
+        return (@left_out << what) && nil unless limit > LEAST_S
+        @out.progress(what)
+        facts = contestant.measure({ workload: key, setting: setting, count: count }, limit)
+        @sync[contestant.name] ||= facts.fetch("sync")
+        @faults.concat(facts.fetch("faults").map { |fault| "#{what}: #{fault}" })
+        facts.fetch("metrics")
+      rescue Contestant::Failed => error
+        @faults << "#{what}: #{error.message}"
+        nil
+      end
+
+      def left = @options.budget ? @options.budget - (Clock.now - @began) : Float::INFINITY
+
+      def tables(workload, setting, results, counts)
+        workload.metrics.map do |metric, (unit, more_is_better)|
+          rows = @contestants.map { |contestant| row(workload, setting, contestant.name, results[contestant.name], counts, metric) }
+          Table.new("#{workload.title(setting)}: #{unit}", rows, ours: Catalogue::OURS, counted: workload.counted, more_is_better: more_is_better)
+        end
+      end
+
+      def row(workload, setting, name, rounds, counts, metric)
+        contender = Catalogue.contender(name)
+        Table::Row.new(name: name, count: counts.fetch(name, 0), values: rounds.transform_values { |metrics| metrics.fetch(metric) },
+          lacks: workload.unfit(contender, setting) || contender.lacks)
+      end
+  end
+end

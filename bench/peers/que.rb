@@ -1,0 +1,74 @@
+# frozen_string_literal: true
+
+require_relative "contender"
+
+module Bench
+  # Que on Active Record's connections, without Rails and without Active Job.
+  class QueContender < Contender
+    def self.lacks = "no lease, no fence: a job whose connection breaks may run twice at once"
+
+    def self.configured
+      "its locker with workers of any priority, LISTEN and polling as they come (a buffer of 8 jobs, a look at it each 50 ms); bulk_enqueue; " \
+        "jobs deleted when done; one PostgreSQL database for jobs and records"
+    end
+
+    def load
+      require "que"
+      require_relative "../harness/signup_without_log"
+      require_relative "que_jobs"
+    end
+
+    def versions = [ "que #{Gem.loaded_specs["que"].version}", "activerecord #{ActiveRecord.version}" ]
+
+    def connect
+      Application.connect(@settings.fetch("database"))
+      Que.connection = ActiveRecord
+    end
+
+    def prepare
+      connect
+      Application.prepare { Que.migrate!(version: Que::Migrations::CURRENT_VERSION) }
+    end
+
+    SLICE = 1000
+    JOBS = { noop: "QueNoop", record: "QueVisit", stage: "QueStage", sleep: "QueSleeper", watch: "QueWatch" }.freeze
+
+    def enqueue(kind, numbers)
+      numbers.each_slice(SLICE) { |some| Que.bulk_enqueue { some.each { |number| start_one(kind, number) } } }
+    end
+
+    def start_one(kind, number)
+      case kind
+      when :record then job(kind).enqueue(number + 1)
+      when :stage then job(kind).enqueue(number, 0)
+      else job(kind).enqueue(number)
+      end
+    end
+
+    def sign_up(number)
+      Signup.transaction do
+        signup = Signup.create!(number: number)
+        signup.create_account
+        QueSendLink.enqueue(signup.id)
+      end
+    end
+
+    def activate(number)
+      Signup.transaction do
+        signup = Signup.find_by!(number: number)
+        signup.activate(code: SignupSteps::CODE)
+        QueOnboard.enqueue(signup.id)
+      end
+    end
+
+    # A job's row is there until it is done, or has failed for good.
+    def drained? = ActiveRecord::Base.connection.select_value("SELECT 1 FROM que_jobs WHERE finished_at IS NULL AND expired_at IS NULL LIMIT 1").nil?
+
+    def work(threads) = @locker = Que::Locker.new(worker_priorities: [ nil ] * threads)
+    def quit = @locker.stop!
+    def sync_mode = Application.sync_mode
+
+    private
+      def job(kind) = Bench.const_get(JOBS.fetch(kind))
+  end
+end
