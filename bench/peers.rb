@@ -25,7 +25,6 @@ module Bench
 
     def progress(text)
       $stderr.print "\r\e[K", text if $stderr.tty?
-      warn "#{Clock.now.round(1)} #{text}" if ENV["DBG"]
     end
 
     def save
@@ -67,8 +66,10 @@ module Bench
       end
 
       def perform
-        @servers = Servers.new(@options.servers, @dir).start
-        @contestants = @options.contenders.map { |name| contestant(name).start }
+        @servers = Servers.new(@options.servers, @dir)
+        @contestants = @options.contenders.map { |name| contestant(name).start } # they connect to nothing yet
+        @servers.start
+        @options.contenders.each { |name| @servers["postgresql"].create(database(name)) if uses_postgresql?(name) }
         @contestants.each(&:await_ready)
         compare
       end
@@ -82,13 +83,12 @@ module Bench
       end
 
       def contestant(name)
-        database = "bench_#{name}"
-        postgresql = @servers["postgresql"]
-        postgresql.create(database) if (uses = postgresql && uses_postgresql?(name))
         settings = { "dir" => @dir, **@servers.addresses }
-        settings["database"] = { adapter: "postgresql", host: postgresql.sockets, username: PostgresqlServer::USER, database: database, pool: 120 } if uses
+        settings["database"] = @servers["postgresql"].records(database(name)) if uses_postgresql?(name)
         Contestant.new(name, settings, File.join(@dir, "#{name}.log"))
       end
+
+      def database(name) = "bench_#{name}"
 
       def uses_postgresql?(name) = Catalogue.servers(name, @options.workloads).include?("postgresql")
 

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "active_record"
+require "active_record/connection_adapters/postgresql_adapter" # else loaded with the first connection, while the clock runs
 
 module Bench
   # The application's database: what is in it besides what a contender needs.

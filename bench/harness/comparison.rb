@@ -17,24 +17,28 @@ module Bench
     def initialize(options, contestants, out:, began:)
       @options, @contestants, @out, @began = options, contestants, out, began
       @random = Random.new(options.seed)
-      @faults, @sync, @left_out = [], {}, []
+      @faults, @sync, @left_out = [], {}, Hash.new([])
     end
 
     # @yield [text] each table as soon as it is there
     def run
-      @options.workloads.each do |key|
-        workload = Catalogue.workload(key)
-        workload.settings(quick: @options.quick?).each { |setting| compare(key, workload, setting) { |table| yield table } }
-      end
+      turns.each { |key, setting| compare(key, Catalogue.workload(key), setting) { |table| yield table } }
     end
 
     # @return [Array<String>] a line for each contender: how what it acknowledged was synced, and as what it was configured
     def sync_lines = @sync.map { |name, mode| "#{name}: #{mode}" }
 
     # @return [Array<String>] what --quick had no time for
-    attr_reader :left_out
+    def left_out = @left_out.map { |what, names| "#{what}: #{names.join(", ")}" }
 
     private
+      # @return [Array<Array(String, Integer)>] workloads and settings; with --quick, the first settings of all before any second
+      def turns
+        settings = @options.workloads.map { |key| Catalogue.workload(key).settings(quick: @options.quick?).map { |setting| [ key, setting ] } }
+        return settings.flatten(1) unless @options.quick?
+        settings.map(&:size).max.times.flat_map { |i| settings.filter_map { |turns| turns[i] } }
+      end
+
       def compare(key, workload, setting)
         fit = @contestants.reject { |contestant| workload.unfit(Catalogue.contender(contestant.name), setting) }
         results = Hash.new { |hash, name| hash[name] = {} }
@@ -45,7 +49,7 @@ module Bench
             results[contestant.name][round] = metrics if metrics
           end
         end
-        tables(workload, setting, results, counts).each { |table| yield table }
+        tables(workload, setting, results, counts).each { |table| yield table } if results.any?
       end
 
       def count(key, workload, setting, name)
@@ -53,9 +57,9 @@ module Bench
       end
 
       def measure(contestant, key, workload, setting, count, round)
-        what = "#{workload.title(setting)[/\A\(\w\)/]} #{setting}, #{contestant.name}, round #{round}"
+        what = "(#{key}) #{setting}, #{contestant.name}, round #{round}"
         limit = [ @options.limit, left ].min
-        return (@left_out << what) && nil unless limit > LEAST_S
+        return (@left_out[workload.title(setting)] |= [ contestant.name ]) && nil unless limit > LEAST_S
         @out.progress(what)
         facts = contestant.measure({ workload: key, setting: setting, count: count }, limit)
         @sync[contestant.name] ||= facts.fetch("sync")

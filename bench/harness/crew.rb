@@ -74,6 +74,7 @@ module Bench
         answers.binmode
         pid = fork do
           orders.close
+          @contender.load_worker
           serve(hears, says.binmode)
           exit!(0)
         rescue Exception => error # rubocop:disable Lint/RescueException

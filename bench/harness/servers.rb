@@ -78,29 +78,34 @@ module Bench
         'redis-server --port 0 --unixsocket "$1/redis.sock" --appendonly yes --appendfsync everysec --save "" --maxmemory-policy noeviction'
       end
 
-      def answers? = File.socket?(path) && redis.call("PING") == "PONG"
+      def answers?
+        File.socket?(path) && redis.call("PING") == "PONG"
+      rescue RedisClient::CannotConnectError
+        false
+      end
 
       def redis
         require "redis-client"
         @redis ||= RedisClient.config(path: path).new_client
-      rescue RedisClient::CannotConnectError
-        nil
       end
   end
 
   # PostgreSQL as it comes, with fsync and synchronous_commit on, and room for the connections of many threads.
   class PostgresqlServer < Server
     USER = "postgres"
-    CONNECTIONS = 300
+    CONNECTIONS = 500
+    POOL = 120
 
     def name = "postgresql"
     def address = { "host" => sockets, "user" => USER }
+    # As Active Record wants to know it.
+    def records(database) = { adapter: "postgresql", host: sockets, username: USER, database: database, pool: POOL }
     def version = "PostgreSQL #{ask("SHOW server_version")}"
     def sync_mode = %w[fsync synchronous_commit].map { |setting| "#{setting}=#{ask("SHOW #{setting}")}" }.join(", ")
     def create(database) = ask("CREATE DATABASE #{database}")
 
     private
-      def prepare = "PATH=#{programs}:$PATH && initdb -D data -U #{USER} -A trust -E UTF8 --locale=C"
+      def prepare = "PATH=#{programs}:$PATH && initdb -D data -U #{USER} -A trust -E UTF8 --locale=C --no-sync"
 
       def command
         'postgres -D data -k "$1" -c listen_addresses= -c fsync=on -c synchronous_commit=on -c shared_buffers=256MB -c max_connections=' \
@@ -146,17 +151,18 @@ module Bench
     KINDS = { "redis" => RedisServer, "postgresql" => PostgresqlServer }.freeze
 
     def initialize(names, dir)
-      @dir, @names, @running = dir, names, {}
+      @servers = names.to_h { |name| [ name, KINDS.fetch(name).new(dir) ] }
     end
 
+    # All at once.
     def start
-      @names.each { |name| (@running[name] = KINDS.fetch(name).new(@dir)).start }
+      @servers.values.map { |server| Thread.new { server.start }.tap { |thread| thread.report_on_exception = false } }.each(&:join)
       self
     end
 
-    def [](name) = @running[name]
-    def addresses = @running.transform_values(&:address)
-    def lines = @running.values.map { |server| "#{server.version}, #{server.sync_mode}" }
-    def stop = @running.each_value(&:stop)
+    def [](name) = @servers[name]
+    def addresses = @servers.transform_values(&:address)
+    def lines = @servers.values.map { |server| "#{server.version}, #{server.sync_mode}" }
+    def stop = @servers.each_value(&:stop)
   end
 end

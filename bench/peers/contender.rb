@@ -57,6 +57,8 @@ module Bench
     # Whether nothing is queued or, as far as others than the workers can know, in progress.
     def drained? = raise(NotImplementedError)
 
+    # In a worker process, before anything is measured: code that only workers have.
+    def load_worker = nil
     # In a worker process: begins to take jobs, with so many threads.
     def work(threads) = raise(NotImplementedError)
     # In a worker process: whether it has nothing in hand, where only it knows.

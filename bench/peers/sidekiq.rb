@@ -6,10 +6,11 @@ module Bench
   # What Sidekiq's two ways have in common: the launcher that its own load test (bin/sidekiqload) runs, and where it looks.
   module OnSidekiq
     PROCESSES = "the launcher as in its own load test, log level WARN, concurrency as given, Redis on a socket"
+    CONNECTIONS = 520 # at most: one for each thread, also of those that only push
 
     def connect_redis
       Sidekiq.default_configuration.logger.level = Logger::WARN
-      Sidekiq.default_configuration.redis = { path: @settings.fetch("redis").fetch("path") }
+      Sidekiq.default_configuration.redis = { path: @settings.fetch("redis").fetch("path"), size: CONNECTIONS }
     end
 
     # Nothing waits in the queue, to be tried again, or for its time.
@@ -17,9 +18,12 @@ module Bench
       Sidekiq.redis { |redis| redis.call("LLEN", "queue:default") + redis.call("ZCARD", "retry") + redis.call("ZCARD", "schedule") }.zero?
     end
 
-    def work(threads)
+    def load_worker
       require "sidekiq/cli" # by which its parts know that they are in a server
       require "sidekiq/launcher"
+    end
+
+    def work(threads)
       config = Sidekiq.default_configuration
       config.concurrency = threads
       config.queues = %w[default]

@@ -8,10 +8,10 @@ module Bench
     METRICS = { "p50" => [ "p50, ms", false ], "p99" => [ "p99, ms", false ] }.freeze
     COUNTED = "samples"
     APART_S = 0.02
-    WARM_UP = 20
+    WARM_UP = 10
 
     def self.title(_) = "(g) start to first line of the job, in another process, idle, #{(APART_S * 1000).round} ms apart"
-    def self.count(_, fast:, quick:) = quick ? 40 : 5000
+    def self.count(_, fast:, quick:) = quick ? 30 : 5000
 
     def measure
       with_crew(processes: 1, threads: THREADS) do |crew|

@@ -8,7 +8,7 @@ module Bench
     COUNTED = "sequences"
 
     def self.title(_) = "(c) sequences of five steps, drained by 1 process of #{THREADS} threads"
-    def self.count(_, fast:, quick:) = quick ? (fast ? 200 : 10) : (fast ? 20_000 : 500)
+    def self.count(_, fast:, quick:) = quick ? (fast ? 100 : 6) : (fast ? 20_000 : 500)
 
     def measure = drain(:stage, processes: 1, threads: THREADS, expected: 0...(@count * Contender::STAGES))
   end

@@ -9,7 +9,7 @@ module Bench
     COUNTED = "signups"
 
     def self.title(_) = "(e) signups (now, later, await, later) from #{THREADS} threads, with 1 worker process of #{THREADS} threads"
-    def self.count(_, fast:, quick:) = quick ? (fast ? 40 : 10) : (fast ? 2000 : 300)
+    def self.count(_, fast:, quick:) = quick ? (fast ? 20 : 6) : (fast ? 2000 : 300)
     def self.records? = true
 
     def measure

@@ -7,7 +7,7 @@ module Bench
   class Sleeping < Workload
     def self.title(threads) = "(i) jobs that sleep 10 ms, drained by 1 process of #{threads} threads"
     def self.settings(quick:) = quick ? [ 5, 50 ] : [ 5, 50, 500 ]
-    def self.count(threads, fast:, quick:) = threads * (quick ? (fast ? 20 : 4) : (fast ? 200 : 40))
+    def self.count(threads, fast:, quick:) = threads * (quick ? (fast ? 20 : 3) : (fast ? 200 : 40))
 
     def self.unfit(contender, threads)
       "not run: each of #{threads} threads would want a connection of its own" if threads > contender.most_threads

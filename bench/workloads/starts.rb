@@ -10,7 +10,7 @@ module Bench
 
     def self.title(threads) = "(f) starts from #{threads} #{threads == 1 ? "thread" : "threads"}, each acknowledged before the next"
     def self.settings(quick:) = quick ? [ 1, 8 ] : [ 1, 8, 32 ]
-    def self.count(_threads, fast:, quick:) = quick ? (fast ? 400 : 60) : (fast ? 20_000 : 2000)
+    def self.count(_threads, fast:, quick:) = quick ? (fast ? 200 : 30) : (fast ? 20_000 : 2000)
 
     def measure
       with_crew(processes: 1, threads: THREADS) do |crew|
