@@ -51,6 +51,7 @@ module Bench
             kill -TERM $! 2> /dev/null
             wait $!
           }
+          cd / && rm -rf "$1"
         SHELL
       end
 
