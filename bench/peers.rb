@@ -122,6 +122,7 @@ module Bench
 end
 
 begin
+  $stdout.sync = true
   exit Bench::Program.new(ARGV).run
 rescue Bench::Options::Wrong => error
   warn "bin/bench: #{error.message}"

@@ -7,7 +7,7 @@ module Bench
   # The worker processes of a measurement: forked before anything is connected, they begin when they are told to, and hand
   # over what ran in them when they are dismissed.
   class Crew
-    LOOK_S = 0.005
+    LOOK_S = 0.01
 
     # One of them.
     Member = Struct.new(:pid, :orders, :answers) do
