@@ -203,13 +203,13 @@ module Differential
         halted(number, -> { theirs(number).pause(reason: reason) }) { |run| @world.pause(run, reason, @caller) }
       end
 
-      def do_resume(number) = halted(number, -> { theirs(number).resume }) { |run| @world.resume(run, design(run.key), @caller) }
+      def do_resume(number) = halted(number, -> { theirs(number).resume }) { |run| @world.resume(run, design_of(run), @caller) }
 
       # A person passes over a step, with or without saying why.
       def do_skip(number, name, reason)
         why = reason || "skipped by #{@caller}"
         return unless run(number, name)
-        halted(number, -> { theirs(number).skip(name, reason: reason) }) { |run| @world.omit(run, name, design(run.key), why, @caller) }
+        halted(number, -> { theirs(number).skip(name, reason: reason) }) { |run| @world.omit(run, name, design_of(run), why, @caller) }
       end
 
       # Each of them is refused in the same way.
@@ -859,6 +859,14 @@ module Differential
       def design(key, code = @present, places = @present)
         @models ||= {}
         @models[[ said(code, key).object_id, places ]] ||= said(code, key).then { |said| Reference::Design.new(modelled(said, @designs[places]), said[:unique]) }
+      end
+
+      # Nobody knows of which class a record was that is gone: what its parent's code says of the run, counts.
+      def design_of(run)
+        design = @designs[@present]
+        return design(run.key) unless design[:heir] && missing?(run)
+        said = ApiCode.said(design.except(:heir), run.key)
+        Reference::Design.new(modelled(said, design), said[:unique])
       end
 
       # With a place that another version's file gives; and an await that has to ask the workflow first, asks.

@@ -23,8 +23,10 @@ module Differential
     # @return [Array(Integer, Boolean), nil] the number of the sequence that is being played, and whether through the API
     attr_reader :current
 
-    def initialize(seed, operations)
-      @seed, @operations = seed, operations
+    # @param first [Integer] the number of the first sequence
+    # @param step [Integer] how far it is to the next: others play those between
+    def initialize(seed, operations, first: 0, step: 1)
+      @seed, @operations, @first, @step = seed, operations, first, step
       @succeeded, @succeeded_through_api = Hash.new(0), Hash.new(0)
       @count = @api_sequences = 0
     end
@@ -33,12 +35,12 @@ module Differential
     # @raise [Difference] with the seed, the definitions and the shortest list of operations found
     def run
       began = now
-      number = 0
+      number = @first
       while @count < @operations
         sequence(number)
-        number += 1
+        number += @step
         @seconds = now - began
-        yield if (number % TELL_EVERY).zero?
+        yield if ((number - @first) / @step % TELL_EVERY).zero?
       end
     end
 

@@ -2,6 +2,7 @@
 
 require_relative "campaign"
 require_relative "seeds"
+require_relative "share"
 
 # Operations of a seed that stays, so that a change is compared with what went before; of a new one, printed, so that each
 # run looks further; and all sequences that ever found something (seeds.txt, where a failing one is added). More of them:
@@ -11,8 +12,9 @@ RSpec.describe "The core beside the reference model" do
   fresh_seed = Random.new_seed % 1_000_000
   given = ENV["SEED"] && Integer(ENV["SEED"])
   operations = Integer(ENV.fetch("MODEL_OPERATIONS", 100_000))
-  shares = { kept_seed => operations * 7 / 10, fresh_seed => operations * 3 / 10 }
-  shares = { given => operations } if given
+  # Seed, operations, and which of the sequences: the kept seed's are played by two processes, every other one by each.
+  shares = [ [ kept_seed, operations * 35 / 100, 0, 2 ], [ kept_seed, operations * 35 / 100, 1, 2 ], [ fresh_seed, operations * 30 / 100, 0, 1 ] ]
+  shares = [ [ given, operations, 0, 1 ] ] if given
   # Fewer operations than this need not have met every kind.
   all_kinds_from = 60_000
   kinds = %i[start take now later submit begin complete fail skip open met accept reject give_back retry redefine travel tick dwell
@@ -20,13 +22,6 @@ RSpec.describe "The core beside the reference model" do
     cancel pause resume omit halt_instead vanish overrun list late crash hang wake wake_in_time wake_too_late
     start_again doubt settle settle_late submit_doubtful]
   sequence = ENV["SEQUENCE"] && Integer(ENV["SEQUENCE"])
-
-  def keeping(seed, campaign)
-    yield
-  rescue Differential::Difference
-    Differential::Seeds.keep(seed, *campaign.current)
-    raise
-  end
 
   def tell(text) = RSpec.configuration.reporter.message(text)
 
@@ -39,22 +34,12 @@ RSpec.describe "The core beside the reference model" do
       Differential::Seeds.kept.each { |seed, number, api| Differential::Campaign.new(seed, 0).sequence(number, api: api) }
     end
 
-    it "says the same after each of many operations, natively and through the Ruby API (SEED=#{shares.keys.join(", SEED=")})" do
-      campaigns = shares.map do |seed, share|
-        Differential::Campaign.new(seed, share).tap do |campaign|
-          tell("model: SEED=#{seed} …")
-          progress = lambda do
-            tell("model: SEED=#{seed}, #{campaign.count} operations, #{campaign.api_sequences} sequences through the API, " \
-              "#{(campaign.count / campaign.seconds).round}/s")
-          end
-          keeping(seed, campaign) { campaign.run(&progress) }
-          progress.call
-        end
-      end
-      expect(campaigns.sum(&:api_sequences)).to be >= 1
+    it "says the same after each of many operations, natively and through the Ruby API (SEED=#{shares.map(&:first).uniq.join(", SEED=")})" do
+      played = Share.run_all(shares) { |line| tell(line) }
+      expect(played.sum { |share| share["api_sequences"] }).to be >= 1
       next if operations < all_kinds_from
-      expect(kinds - campaigns.flat_map { |campaign| campaign.succeeded.keys }).to be_empty
-      expect(Differential::ApiInvention::KINDS - campaigns.flat_map { |campaign| campaign.succeeded_through_api.keys }).to be_empty
+      expect(kinds.map(&:to_s) - played.flat_map { |share| share["native"].keys }).to be_empty
+      expect(Differential::ApiInvention::KINDS.map(&:to_s) - played.flat_map { |share| share["api"].keys }).to be_empty
     end
   end
 end
