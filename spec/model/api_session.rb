@@ -869,10 +869,11 @@ module Differential
         Reference::Design.new(modelled(said, design), said[:unique])
       end
 
-      # With a place that another version's file gives; and an await that has to ask the workflow first, asks.
+      # With a place that another version's file gives, which is for the workflow that runs what has the name; and an await that has to
+      # ask the workflow first, asks.
       def modelled(design, others)
         design[:parts].map do |part|
-          place = [ part[:name], *part[:was] ].filter_map { |name| place(name, others) }.first
+          place = [ part[:name], *part[:was] ].filter_map { |name| place(name, others) }.first unless part[:kind] == :await
           part.merge(place: place, asks: part[:asks] || design[:while]).compact.slice(*Reference::Design::Part.members)
         end
       end
