@@ -32,15 +32,15 @@ module Workflow
 
       # Whether a run is to be cancelled since its record is gone, of which the log is not told yet.
       # @param klass [Class] of Active Record
-      # @param key [String] of the run
+      # @param snapshot [Hash] the run
       # @raise [ReceiptsInvalid, ActiveRecord::ActiveRecordError]
       # @api private
-      def promised?(klass, key)
+      def promised?(klass, snapshot)
         receipts = Receipts.of(klass) or return false
         skipped = 0
         begin
           rows = receipts.leftovers(0, skipped)
-          return true if rows.any? { |row| row.kind == "destroy" && Intent.of(row).destroys?(key) }
+          return true if rows.any? { |row| promised_by?(row, snapshot) }
           skipped += rows.size
         end while rows.size == Receipts::PAGE
         false
@@ -56,10 +56,11 @@ module Workflow
       # Of any process: cancels what is open, unless an attempt that destroyed the record is under way and does so itself.
       # @param keys [Array<String>] of the runs of a record that is gone
       # @param within [Array<Array>] the attempts that it was destroyed in, as {Execution#attempt_id}
+      # @param before [String, nil] an id that runs begun later have gone beyond: those are another record's
       # @return [Array(Symbol, nil, Array)] as the engine answers; :later
       # @api private
-      def cancel(keys, within, by)
-        open = keys.flat_map { |key| open_of(key) }
+      def cancel(keys, by, within: [], before: nil)
+        open = keys.flat_map { |key| open_of(key) }.select { |snapshot| before.nil? || snapshot[:id] < before }
         return [ :later, nil, [] ] if open.any? { |snapshot| within.any? { |attempt| under_way?(snapshot, *attempt) } }
         [ :ok, nil, open.flat_map { |snapshot| Workflow.engine.cancel(snapshot[:id], nil, REASON, by).last } ]
       end
@@ -73,6 +74,13 @@ module Workflow
           subject, left = Subject.of(record), false
           ending(record).each { |definition| each_open(subject, definition) { |snapshot| left = true if leave(snapshot, record) == :left } }
           left
+        end
+
+        # A row that nothing can be made of is told of by Recovery.
+        def promised_by?(row, snapshot)
+          row.kind == "destroy" && Intent.of(row).destroys?(snapshot)
+        rescue ReceiptsInvalid
+          false
         end
 
         # That a step is running may be told with its end only.

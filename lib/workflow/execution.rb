@@ -31,7 +31,7 @@ module Workflow
         execution
       end
 
-      # @return [Array<Execution>] all that this thread of control is in, the innermost first, but inputs that are judged
+      # @return [Array<Execution>] of steps, the innermost first, that this thread of control is in; what is run about an await is left out
       def steps
         found, execution = [], current
         while execution

@@ -39,7 +39,9 @@ module Workflow
       # @param within [Array<Array>] the attempts that destroy it, as {Execution#attempt_id}
       # @return [Intent]
       def destroy(subject, definitions, within)
-        new("destroy", nil, { keys: definitions.map { |definition| subject.key(definition.name) }, within: within, by: Role.by, nonce: SecureRandom.hex(8) })
+        before = Workflow.engine.reserve if Workflow.runtime.open? # the log may be away
+        new("destroy", nil, { keys: definitions.map { |definition| subject.key(definition.name) }, within: within, before: before, by: Role.by,
+          nonce: SecureRandom.hex(8) }.compact)
       end
 
       # @param row [Receipts::Row] as it was left
@@ -93,7 +95,7 @@ module Workflow
       when "start" then tell_start(hand)
       when "cancel" then Workflow.engine.cancel(run_id, nil, @facts[:reason], @facts[:by])
       when "submit" then deliver(Subject.load(@facts[:class], @facts[:subject]))
-      when "destroy" then Destruction.cancel(@facts[:keys], @facts.fetch(:within, []), @facts[:by])
+      when "destroy" then Destruction.cancel(@facts[:keys], @facts[:by], **@facts.slice(:within, :before))
       end
     end
 
@@ -102,8 +104,11 @@ module Workflow
     # @return [Boolean] whether nobody finds it any more
     def told(receipts, &) = receipts.done(token, &)
 
-    # @return [Boolean] whether the run of that key is to be cancelled, its record being destroyed
-    def destroys?(key) = @facts[:keys].include?(key)
+    # @param snapshot [Hash] a run
+    # @return [Boolean] whether it is to be cancelled, its record being destroyed
+    def destroys?(snapshot)
+      Array(@facts[:keys]).include?(snapshot[:key]) && (@facts[:before].nil? || snapshot[:id] < @facts[:before])
+    end
 
     # The run as it is until the log has it.
     # @return [Hash]

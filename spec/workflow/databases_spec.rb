@@ -242,6 +242,32 @@ RSpec.describe "the application's databases" do
         expect(recovery.sweep(age_s: 0)).to eq 1
       end
 
+      it "leaves alone what is started for a record of the same id after a step has destroyed the first" do
+        orders { now :leave; await :confirm }
+        Order.class_eval { def leave = (destroy! if name == "x") }
+        run = Order.start(name: "x").workflow
+        second = Order.new(id: run.subject.id, name: "y")
+        second.start
+        expect(ReceiptsTable.pending.size).to eq 1
+        Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)
+
+        expect([ run.reload.state, second.workflow.state ]).to eq %i[cancelled waiting]
+      end
+
+      it "finds what is to become of a run beside a row that nothing can be made of" do
+        orders { later :leave; await :confirm }
+        Order.define_method(:leave) { destroy! && Process.kill(:KILL, Process.pid) && sleep }
+        run = Order.start(name: "x").workflow
+        Order.transaction { Workflow::Receipts.of(Order).then { |receipts| %w[{ {}].each { |bytes| receipts.intend("destroy/0#{bytes}", "destroy", nil, bytes) } } }
+        Workflow.runtime.stop
+        child, = fork_child { Workflow::Worker.new(threads: 1).start && sleep }
+        Process.wait(child)
+        work
+
+        eventually("it is cancelled") { run.reload.ended? }
+        expect([ run.state, run.reason ]).to eq [ :cancelled, "destroyed" ]
+      end
+
       it "cancels the run of a record that a step destroyed, though the process dies right after the commit" do
         orders { later :leave; await :confirm }
         Order.define_method(:leave) { destroy! && Process.kill(:KILL, Process.pid) && sleep }

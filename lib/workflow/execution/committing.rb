@@ -71,7 +71,7 @@ module Workflow
           receipt = receipt_for(klass) if klass && work.mode == :step
           if receipt&.done?
             @result, @blueprint = receipt.payload, @definition.blueprint(klass)
-          elsif klass && Destruction.promised?(klass, key)
+          elsif klass && Subject.record?(klass) && Destruction.promised?(klass, Workflow.engine.find(work.run_id))
             @over = Over.new(Destruction::REASON)
           else
             @error = error
@@ -79,9 +79,6 @@ module Workflow
         rescue *FAILURES => unknown
           @error = unknown
         end
-
-        # What the run is found by. Its record is gone.
-        def key = "#{Subject.prefix_of(work.class_name, Serializer.load(work.subject).first)}#{work.name}"
 
         # @return [Receipts::Row, nil]
         def receipt_for(klass)
