@@ -6,8 +6,9 @@
 
 struct hand {
     struct wf_hand hand;
-    void *held; /* keeps the engine */
-    bool away;  /* a thread waits with it: no other may touch it */
+    void *held;      /* keeps the engine */
+    bool away;       /* a thread waits with it: no other may touch it */
+    int64_t left_ms; /* monotonic: when it last left the interpreter's lock to take */
 };
 
 static VALUE class;
@@ -82,6 +83,9 @@ bool *rb_wf_hand_away(struct wf_hand *hand)
 
 /* ---- Taking ---- */
 
+/* So long a thread may take one step after the other without leaving the interpreter's lock to others. */
+#define STINT_MS 2
+
 struct taking {
     struct wf_hand *hand;
     enum wf_status status;
@@ -91,7 +95,7 @@ static bool take_run(void *context, int64_t wait_ms)
 {
     struct taking *taking = context;
 
-    taking->status = wf_hand_take(taking->hand, wait_ms);
+    taking->status = wf_hand_await(taking->hand, wait_ms);
     return taking->status == WF_OK || taking->status == WF_CLOSED;
 }
 
@@ -105,6 +109,13 @@ static void take_interrupt(void *context)
 static void take_reset(void *context)
 {
     ((struct taking *)context)->hand->taker.interrupted = false;
+}
+
+static void take_ensure(void *context)
+{
+    struct taking *taking = context;
+
+    wf_mailbox_leave(&taking->hand->engine->mailbox, &taking->hand->taker);
 }
 
 static VALUE work_in(const struct wf_hand *hand)
@@ -121,18 +132,33 @@ static void check_empty(const struct wf_hand *hand)
     }
 }
 
+/* What is there is taken with the interpreter's lock held: a step that does little would else cost a hand-over of it.
+ * Now and then the lock is left all the same, for the threads that wait for it. */
 static VALUE hand_take(VALUE self, VALUE timeout_ms)
 {
+    struct hand *hand = hand_of(self);
     struct taking taking = {.hand = rb_wf_hand(self), .status = WF_TIMED_OUT};
     struct rb_wf_wait wait = {.run = take_run,
                               .interrupt = take_interrupt,
                               .reset = take_reset,
+                              .ensure = take_ensure,
                               .context = &taking,
                               .until_ms = rb_wf_until_ms(timeout_ms),
                               .away = rb_wf_hand_away(taking.hand)};
 
     check_empty(taking.hand);
-    rb_wf_leave(&wait);
+    take_reset(&taking);
+    if (wf_clock_mono_ms() - hand->left_ms < STINT_MS) {
+        taking.status = wf_hand_take(taking.hand, 0);
+    }
+    while (taking.status == WF_TIMED_OUT) {
+        rb_wf_leave(&wait);
+        hand->left_ms = wf_clock_mono_ms();
+        if (taking.status != WF_OK) {
+            return Qnil;
+        }
+        taking.status = wf_hand_take(taking.hand, 0); /* or another was quicker */
+    }
     return taking.status == WF_OK ? work_in(taking.hand) : Qnil;
 }
 

@@ -255,6 +255,12 @@ VALUE rb_wf_events(int64_t position, int64_t run_id, int64_t version, struct wf_
     return into;
 }
 
+/* Names come again and again: one frozen String each; nil of none. */
+static VALUE name(struct wf_bytes bytes)
+{
+    return !bytes.len ? Qnil : rb_enc_interned_str(bytes.ptr, (long)bytes.len, rb_utf8_encoding());
+}
+
 VALUE rb_wf_work(const struct wf_claim *claim)
 {
     struct wf_work work;
@@ -264,13 +270,20 @@ VALUE rb_wf_work(const struct wf_claim *claim)
     }
     {
         VALUE values[] = {
-            rb_wf_run_id(claim->run_id), rb_wf_text(work.class_name),
-            rb_wf_text(work.name),       rb_wf_string(work.subject),
-            rb_wf_text(work.step),       rb_wf_text(work.method),
-            UINT2NUM(claim->attempt),    UINT2NUM(claim->round),
-            LL2NUM(claim->fence),        work.args.len ? rb_wf_string(work.args) : Qnil,
-            mode(claim->mode),           claim->met ? Qtrue : Qfalse,
-            number(work.kept_version),   work.progress.len ? rb_wf_string(work.progress) : Qnil,
+            rb_wf_run_id(claim->run_id),
+            name(work.class_name),
+            name(work.name),
+            rb_wf_string(work.subject),
+            name(work.step),
+            name(work.method),
+            UINT2NUM(claim->attempt),
+            UINT2NUM(claim->round),
+            LL2NUM(claim->fence),
+            work.args.len ? rb_wf_string(work.args) : Qnil,
+            mode(claim->mode),
+            claim->met ? Qtrue : Qfalse,
+            number(work.kept_version),
+            work.progress.len ? rb_wf_string(work.progress) : Qnil,
         };
 
         return rb_ary_new_from_values(sizeof(values) / sizeof(values[0]), values);

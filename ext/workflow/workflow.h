@@ -32,9 +32,8 @@ struct rb_wf_wait {
     void (*ensure)(void *context);
     void *context;
     int64_t until_ms; /* monotonic; after it, `run` is not called again */
-    int64_t
-        brief_ms; /* so long the first call cannot be interrupted: what nearly always ends within it */
-    bool *away; /* true meanwhile: whose hand it is, if any */
+    int64_t brief_ms; /* so long the first call cannot be interrupted, as it nearly always ends */
+    bool *away;       /* true meanwhile: whose hand it is, if any */
 };
 
 void rb_wf_leave(struct rb_wf_wait *wait);
@@ -88,8 +87,7 @@ VALUE rb_wf_snapshot(int64_t run_id, struct wf_bytes state); /* a Hash */
 VALUE rb_wf_events(int64_t position, int64_t run_id, int64_t version, struct wf_bytes row,
                    int64_t after, VALUE into); /* pushes events whose version is > after */
 VALUE rb_wf_work(const struct wf_claim *claim);
-VALUE rb_wf_refusal(
-    enum wf_status status); /* a Symbol; nil of what refuses nothing, and of failures */
+VALUE rb_wf_refusal(enum wf_status status); /* a Symbol; nil of OK and of failures */
 VALUE rb_wf_run_id(int64_t id);
 int64_t rb_wf_to_run_id(VALUE text);       /* 0: not an id */
 VALUE rb_wf_string(struct wf_bytes bytes); /* binary */

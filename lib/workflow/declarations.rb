@@ -75,10 +75,17 @@ module Workflow
     def remember(names, location)
       raise DefinitionError, "#{location}: remembers takes the names of the readers to remember: remembers :name." if names.empty?
       @remembered |= names.map { |name| Options.checked_name("remembers", name, location) }
+      forget_memory
     end
 
     # @return [Array<Symbol>] the readers whose values rebuild an object
     def remembered = (parent ? parent.remembered : []) | @remembered
+
+    # @return [Memory] how that is done
+    def memory
+      memory = @memory # another thread may forget it
+      memory&.current? ? memory : @memory = Memory.new(@klass)
+    end
 
     # @return [Hash{Symbol=>Definition}]
     def workflows = (parent ? parent.workflows : {}).merge(@workflows)
@@ -92,8 +99,8 @@ module Workflow
     # The workflow meant by a name, or by none: the one called :workflow, or the only one.
     # @return [Definition, nil]
     def workflow(name = nil)
+      return @workflows[name.to_sym] || parent&.workflow(name) if name
       all = workflows
-      return all[name.to_sym] if name
       all[:workflow] || (all.values.first if all.size == 1)
     end
 
@@ -118,6 +125,13 @@ module Workflow
       workflows.each_value { |definition| definition.verify(@klass) }
       @methods.each_key { |name| of_method(name).verify(@klass) }
     end
+
+    protected
+      # What is remembered has changed, for the classes below too.
+      def forget_memory
+        @memory = nil
+        @klass.subclasses.each { |child| Declarations.of(child).forget_memory }
+      end
 
     private
       # What is a step of a workflow has its options there.

@@ -17,6 +17,8 @@ module Workflow
     # WF_REMINDERS_MAX of the core.
     REMINDERS_MAX = 3
 
+    NO_INPUT = {}.freeze
+
     # Why the run ends here, and its step is not run.
     Over = Struct.new(:reason)
 
@@ -65,7 +67,7 @@ module Workflow
 
     # @param object [Object, nil] nil: found afresh
     # @param input [Hash] the keywords of an await's method
-    def initialize(hand, work, object = nil, input: {})
+    def initialize(hand, work, object = nil, input: NO_INPUT)
       @hand, @work, @object, @input = hand, work, object, input
     end
 
@@ -206,9 +208,15 @@ module Workflow
       end
 
       def call
-        Instrumentation.instrument("attempt", Instrumentation.of_work(work)) do
-          @value = object.__send__(method_name, *@positional, **@keywords) if there?
+        Instrumentation.attempt(work) do
+          @value = send_method if there?
         end
+      end
+
+      # Most are called without arguments, for which no arrays and hashes are made.
+      def send_method
+        return object.__send__(method_name) if @positional.empty? && @keywords.empty?
+        object.__send__(method_name, *@positional, **@keywords)
       end
 
       def kept
@@ -228,7 +236,7 @@ module Workflow
       end
 
       # @return [StepDefinition, nil] nil: the present code does not say
-      def step = @definition&.step(work.step)
+      def step = @step ||= @definition&.step(work.step)
 
       # An await may do without a method of its own. What it is to call besides may not be missing.
       def there?

@@ -10,14 +10,15 @@ module Workflow
       input_requested: "wait", input_accepted: "submit", input_rejected: "submit", input_expired: "expire",
       run_paused: "pause", run_cancelled: "cancel", run_done: "done"
     }.freeze
+    EVENTS = NAMES.values.uniq.map { |name| "#{name}.workflow".freeze }.freeze
     SUBJECTS_MAX = 1000
 
     class << self
-      # Wraps a call.
-      # @param name [String] "attempt"
-      def instrument(name, payload, &block)
-        return yield unless defined?(::ActiveSupport::Notifications)
-        ::ActiveSupport::Notifications.instrument("#{name}.workflow", payload, &block)
+      # Wraps the call of a step's method.
+      # @param work [Work]
+      def attempt(work, &block)
+        return yield unless heard?("attempt.workflow")
+        ::ActiveSupport::Notifications.instrument("attempt.workflow", of_work(work), &block)
       end
 
       # @param work [Work]
@@ -47,14 +48,12 @@ module Workflow
       end
 
       private
-        def listening?
-          return false unless defined?(::ActiveSupport::Notifications)
-          NAMES.each_value.any? { |name| ::ActiveSupport::Notifications.notifier.listening?("#{name}.workflow") }
-        end
+        def listening? = EVENTS.any? { |name| heard?(name) }
+        def heard?(name) = defined?(::ActiveSupport::Notifications) && ::ActiveSupport::Notifications.notifier.listening?(name)
 
         def publish(event, class_name, name)
           return unless (what = NAMES[event.kind])
-          instrument(what, payload(event, class_name, name)) { }
+          ::ActiveSupport::Notifications.instrument("#{what}.workflow", payload(event, class_name, name)) { }
         end
 
         def payload(event, class_name, name)

@@ -7,11 +7,19 @@ module Workflow
     POSITIONAL = %i[req opt].freeze
     KEYWORD = %i[keyreq key].freeze
 
+    # @return [Memory] the one of a class, made once
+    def self.of(klass) = Declarations.of(klass).memory
+
     def initialize(klass)
       @klass = klass
       @names = Declarations.of(klass).remembered
-      @parameters = klass.instance_method(:initialize).parameters
+      @initialize = klass.instance_method(:initialize)
+      @parameters = @initialize.parameters
+      @positional, @keywords = among(POSITIONAL), among(KEYWORD)
     end
+
+    # @return [Boolean] whether `new` is what it was
+    def current? = @klass.instance_method(:initialize) == @initialize
 
     # @return [Hash{String=>Object}]
     # @raise [NotSerializable, DefinitionError] when `new` could not make the object again
@@ -24,17 +32,28 @@ module Workflow
     # @return [Object]
     def rebuild(memory)
       check
-      memory = memory.transform_keys(&:to_sym)
-      @klass.new(*values(memory, POSITIONAL), **named(memory))
+      values = @positional.map { |name| memory[name.to_s] }
+      return @klass.new(*values) if @keywords.empty?
+      @klass.new(*values, **@keywords.to_h { |name| [ name, memory[name.to_s] ] })
     end
 
     private
+      # The parameters of these types that are remembered.
+      def among(types) = parameters(*types) & @names
+
+      # Once is enough: it says the same until the class changes.
+      def check
+        return if @checked
+        check_parameters
+        @checked = true
+      end
+
       def read(object, name)
         return object.__send__(name) if object.respond_to?(name, true)
         raise DefinitionError, "#{@klass} remembers #{name.inspect}, but has no reader of that name. Add attr_reader #{name.inspect}."
       end
 
-      def check
+      def check_parameters
         missing = parameters(:req, :keyreq) - @names
         raise NotSerializable, unsaid(missing) if missing.any?
         unknown = @names - parameters(*POSITIONAL, *KEYWORD)
@@ -44,8 +63,6 @@ module Workflow
       end
 
       def parameters(*types) = @parameters.filter_map { |type, name| name if types.include?(type) }
-      def values(memory, types) = (parameters(*types) & @names).map { |name| memory[name] }
-      def named(memory) = (parameters(*KEYWORD) & @names).to_h { |name| [ name, memory[name] ] }
 
       def unsaid(names)
         "#{@klass}.new takes #{names.join(", ")}, which a worker would not know. Declare the readers to remember: " \

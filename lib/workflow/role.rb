@@ -8,6 +8,8 @@ module Workflow
     SERVERS = %w[puma unicorn falcon thin pitchfork rackup passenger iodine].freeze
     VARIABLE = :workflow_role
 
+    @names = {}
+
     class << self
       # @return [String] of the present thread
       def by = name(Thread.current.thread_variable_get(VARIABLE) || process)
@@ -22,14 +24,28 @@ module Workflow
       def work = Thread.current.thread_variable_set(VARIABLE, "worker")
 
       private
-        def name(role) = "#{role}:#{Process.pid}@#{host}"
+        # Each start says it, so that it is kept until the process is another one, or is called otherwise.
+        def name(role)
+          pid, text = @names[role]
+          return text if pid == Process.pid
+          @names = { **@names, role => [ Process.pid, "#{role}:#{Process.pid}@#{host}".freeze ] }
+          @names[role].last
+        end
+
         def host = @host ||= Socket.gethostname[0, 64]
 
         def process
-          program = File.basename($PROGRAM_NAME)[/\A[\w.-]+/].to_s.sub(/\A-e\z/, "ruby")
-          return "web" if SERVERS.include?(program) || defined?(::Rails::Server)
-          return "console" if defined?(::Rails::Console) || program == "irb"
-          program.empty? ? "ruby" : program[0, 32]
+          return "web" if defined?(::Rails::Server)
+          return "console" if defined?(::Rails::Console)
+          @process, @program = program, $PROGRAM_NAME.dup unless @program == $PROGRAM_NAME
+          @process
+        end
+
+        def program
+          name = File.basename($PROGRAM_NAME)[/\A[\w.-]+/].to_s.sub(/\A-e\z/, "ruby")
+          return "web" if SERVERS.include?(name)
+          return "console" if name == "irb"
+          name.empty? ? "ruby" : name[0, 32]
         end
     end
   end

@@ -6,6 +6,8 @@ module Workflow
   # input that is being submitted. Met: its conditions held in an earlier attempt.
   Work = Struct.new(:run_id, :class_name, :name, :subject, :step, :method_name, :attempt, :round, :fence, :args,
     :mode, :met, :kept_version, :progress) do
+    self::NO_ARGUMENTS = [ [].freeze, {}.freeze, {}.freeze ].freeze
+
     # @param row [Array, nil] as the core gives it
     # @return [Work, nil]
     def self.of(row) = row && new(*row)
@@ -25,15 +27,15 @@ module Workflow
     def await? = mode != :step
 
     # @return [Boolean] whether the method is the one that has the step's name
-    def own? = !%i[otherwise remind].include?(mode)
+    def own? = mode != :otherwise && mode != :remind
 
     # @return [Boolean] whether the conditions are to be asked first
-    def conditional? = !met && %i[step ask].include?(mode)
+    def conditional? = !met && (mode == :step || mode == :ask)
 
     # The arguments of a method's run, and the options of the call that queued it. A step of a workflow has neither.
     # @return [Array(Array, Hash, Hash)] positional, keywords, options
     def call
-      return [ [], {}, {} ] unless method_run? && args
+      return self.class::NO_ARGUMENTS unless args && method_run?
       Serializer.load(args).then { |positional, keywords, options| [ positional, keywords, options || {} ] }
     end
 

@@ -173,6 +173,79 @@ TEST(an_interrupted_taker_leaves_and_the_step_goes_to_another)
     }
 }
 
+static void *await_long(void *context)
+{
+    struct waiter *waiter = context;
+
+    atomic_store(&waiter->status, wf_mailbox_await(&mailbox, &waiter->taker, ANSWER_MS));
+    return NULL;
+}
+
+static int come(const struct waiter waiters[3])
+{
+    return (waiters[0].status == WF_OK) + (waiters[1].status == WF_OK) +
+           (waiters[2].status == WF_OK);
+}
+
+TEST(one_waiter_comes_at_a_time_and_the_one_that_takes_calls_the_next)
+{
+    struct waiter waiters[3] = {
+        {.status = WF_CLOSED}, {.status = WF_CLOSED}, {.status = WF_CLOSED}};
+    struct wf_slot *slot;
+    pthread_t threads[3];
+
+    begin(3);
+    for (int i = 0; i < 3; i++) {
+        atomic_store(&waiters[i].status, WF_TIMED_OUT);
+        threads[i] = spawn(await_long, &waiters[i]);
+    }
+    put(false, false);
+    UNTIL(come(waiters) == 1);
+    put(false, false); /* calls nobody: one is on the way */
+    for (int i = 0; i < 3; i++) {
+        if (waiters[i].status == WF_OK) {
+            CHECK(mailbox.coming == &waiters[i].taker);
+            CHECK(wf_mailbox_take(&mailbox, &waiters[i].taker, 0, &slot) == WF_OK);
+            end_one(slot);
+            break;
+        }
+    }
+    UNTIL(come(waiters) == 2);
+    CHECK(wf_mailbox_take(&mailbox, &(struct wf_taker){false}, 0, &slot) == WF_OK);
+    end_one(slot);
+    for (int i = 0; i < 3; i++) { /* the third has nothing to come for */
+        wf_mailbox_interrupt(&mailbox, &waiters[i].taker);
+        join(threads[i]);
+    }
+    CHECK((waiters[0].status == WF_INTERRUPTED) + (waiters[1].status == WF_INTERRUPTED) +
+              (waiters[2].status == WF_INTERRUPTED) ==
+          1);
+    wf_mailbox_destroy(&mailbox);
+}
+
+TEST(a_waiter_that_comes_and_takes_nothing_leaves_it_to_another)
+{
+    struct waiter first = {.slot = NULL}, second = {.slot = NULL};
+    pthread_t thread;
+
+    begin(2);
+    put(false, false);
+    CHECK(wf_mailbox_await(&mailbox, &first.taker, 0) == WF_OK && mailbox.coming == &first.taker);
+    CHECK(wf_mailbox_await(&mailbox, &second.taker, 0) == WF_TIMED_OUT);
+    thread = spawn(wait_long, &second); /* who asks for it at once need not wait for the other */
+    join(thread);
+    CHECK(second.status == WF_OK);
+    put(false, false);
+    thread = spawn(await_long, &second);
+    wf_mailbox_leave(&mailbox, &first.taker);
+    join(thread);
+    CHECK(second.status == WF_OK && mailbox.coming == &second.taker);
+    CHECK(wf_mailbox_take(&mailbox, &first.taker, 0, &first.slot) == WF_OK);
+    end_one(second.slot);
+    end_one(first.slot);
+    wf_mailbox_destroy(&mailbox);
+}
+
 TEST(quiet_drains_and_close_takes_back)
 {
     struct wf_slot *a, *b, *back;

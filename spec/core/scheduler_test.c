@@ -534,6 +534,13 @@ static const struct scenario scenarios[] = {
       {"reject early", "waiting a=completed early=waiting b=pending"},
       {"wait 3600000", ""},
       {"fire early", "expired a=completed early=cancelled b=cancelled"}}},
+    {"an early input that is rejected after which the run is not to go on opens nothing",
+     "a early? b",
+     {{"start", "running a=ready early=pending b=pending"},
+      {"keep early", "running a=ready early=pending& b=pending"},
+      {"complete a", "running a=completed early=ready:judge& b=pending"},
+      {"deny early", "cancelled a=completed early=cancelled:judge b=cancelled"},
+      {"retry early", "waiting a=completed early=waiting/2 b=pending/2"}}},
     {"an early input that three crashes came of is parked, and forgotten by a retry",
      "a early? b",
      {{"start", "running a=ready early=pending b=pending"},
@@ -721,6 +728,7 @@ static const struct {
     {"resume", WF_COMMAND_RESUME},     {"omit", WF_COMMAND_OMIT},
     {"letgo", WF_COMMAND_LET_GO},      {"part", WF_COMMAND_COMPLETE},
     {"cancel_by", WF_COMMAND_CANCEL},  {"pause_by", WF_COMMAND_PAUSE},
+    {"deny", WF_COMMAND_REJECT},
 };
 
 /* "a,c" as bits; "-": none. */
@@ -761,7 +769,8 @@ static enum wf_status obey(struct simulation *simulation, const char *line)
     } else {
         command.held = bits_of(&simulation->state, names, bits);
     }
-    command.parting = strcmp(word, "part") ? WF_BYTES("") : WF_BYTES("destroyed");
+    command.parting =
+        strcmp(word, "part") && strcmp(word, "deny") ? WF_BYTES("") : WF_BYTES("destroyed");
     command.reason = command.kind == WF_COMMAND_PAUSE ? WF_BYTES("why") : command.reason;
     if (*name && !of_run) {
         command.step = wf_state_find(&simulation->state, bytes_of(name));
@@ -1081,9 +1090,11 @@ static void fill_bits(struct wf_command *command, char bits[2])
     bits[1] = (char)random_below(64);
     command->held = (struct wf_bytes){bits, 1};
     command->kept = (struct wf_bytes){bits + 1, random_below(4) == 0};
-    command->parting = command->kind == WF_COMMAND_COMPLETE && random_below(8) == 0
-                           ? WF_BYTES("destroyed")
-                           : WF_BYTES("");
+    command->parting =
+        (command->kind == WF_COMMAND_COMPLETE || command->kind == WF_COMMAND_REJECT) &&
+                random_below(8) == 0
+            ? WF_BYTES("destroyed")
+            : WF_BYTES("");
 }
 
 /* What no step in hand or awaited can be: nobody can hold it, so nobody says so. */

@@ -61,6 +61,7 @@ static inline int never_wait(const struct timespec *until)
 #define wf_committer_give_back simulated_committer_give_back
 #define wf_committer_doubt simulated_committer_doubt
 #define wf_committer_name_by simulated_committer_name_by
+#define wf_committer_round simulated_committer_round
 #define run committer_run
 #include "../../ext/workflow/core/committer.c"
 #undef run
@@ -519,7 +520,7 @@ static enum wf_status memory_run_doubt(struct wf_store *store, int64_t id, struc
         if (write_fails(store, error)) {                                                           \
             return WF_STORE_ERROR;                                                                 \
         }                                                                                          \
-        if (!old || old->owner) {                                                                  \
+        if (!old || old->owner || old->fence != row->fence) {                                      \
             return old ? WF_BUSY : WF_NOT_FOUND;                                                   \
         }                                                                                          \
         old->owner = row->owner;                                                                   \

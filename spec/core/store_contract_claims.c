@@ -142,10 +142,13 @@ static void a_release_needs_owner_and_fence(struct subject *s)
     got = mine;
     OK(ready_get, &got);
     CHECK(!got.owner && !got.slot && got.fence == 1 && got.priority == 2 && got.at_ms == 50);
+    CHECK(DO(ready_claim, &next) == WF_BUSY); /* it has been claimed since it was read */
+    next.fence = 1;
     OK(ready_claim, &next);
     CHECK(next.fence == 2);
     CHECK(DO(ready_release, &mine) == WF_STALE);
     OK(ready_release, &next);
+    mine.fence = 2;
     OK(ready_claim, &mine);
     CHECK(mine.fence == 3);
     commit(s);

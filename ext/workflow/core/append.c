@@ -18,7 +18,12 @@ void wf_append_answer(struct wf_engine *engine, struct wf_op *op, bool appended)
     if (!op->wait) {
         return;
     }
-    wf_state_encode(&committer->state, &op->state);
+    wf_buffer_clear(&op->state);
+    if (appended && committer->row.len) { /* and so it was just encoded */
+        wf_buffer_put(&op->state, committer->encoded.ptr, committer->encoded.len);
+    } else {
+        wf_state_encode(&committer->state, &op->state);
+    }
     wf_state_put_doubts(&op->state, wf_state_doubts(&committer->state, doubts));
     wf_buffer_clear(&op->row);
     if (appended) {
@@ -60,6 +65,7 @@ static enum wf_status claim_now(struct wf_engine *engine, struct wf_op *op,
     }
     row->owner = committer->owner;
     row->slot = op->slot->index;
+    row->fence = wf_state_project(&committer->state, row->step).fence; /* it has just been put */
     status = engine->does->ready_claim(committer->store, row, error);
     committer->released -= !status;
     return status;

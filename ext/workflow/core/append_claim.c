@@ -22,7 +22,7 @@ enum wf_status wf_append_claim_step(struct wf_engine *engine, struct wf_op *op,
                                     struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
-    struct wf_ready_row row = {.run_id = op->run_id, .owner = committer->owner};
+    struct wf_ready_row row = {.run_id = op->run_id};
     enum wf_status status = wf_append_load_step(engine, op, error);
 
     if (status || op->status) {
@@ -35,12 +35,14 @@ enum wf_status wf_append_claim_step(struct wf_engine *engine, struct wf_op *op,
     }
     wf_append_answer(engine, op, true);
     row.step = op->command.step;
-    row.slot = op->slot->index;
-    status = engine->does->ready_claim(committer->store, &row, error);
-    if (status == WF_BUSY || status == WF_NOT_FOUND) {
-        op->status = status == WF_BUSY ? WF_BUSY : WF_NOT_PENDING;
+    status = engine->does->ready_get(committer->store, &row, error);
+    if (status == WF_NOT_FOUND || (!status && row.owner)) {
+        op->status = status ? WF_NOT_PENDING : WF_BUSY;
         return WF_OK;
     }
+    row.owner = committer->owner;
+    row.slot = op->slot->index;
+    status = status ? status : engine->does->ready_claim(committer->store, &row, error);
     if (!status) {
         wf_append_fill_claim(engine, &op->claim, row.step, row.fence, op->command.by);
     }
@@ -86,15 +88,13 @@ enum wf_status wf_append_claim_wait(struct wf_engine *engine, struct wf_op *op,
                                     struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
-    struct wf_wait_row row = {
-        .run_id = op->run_id, .owner = committer->owner, .pledged = op->pledged};
+    struct wf_wait_row row = {.run_id = op->run_id};
     enum wf_status status = wf_append_load_step(engine, op, error);
 
     if (status || op->status) {
         return status;
     }
     row.step = op->command.step;
-    row.slot = op->slot->index;
     if (committer->state.steps[row.step].doubtful) {
         return tell_doubt(engine, op, &row, error);
     }
@@ -102,11 +102,15 @@ enum wf_status wf_append_claim_wait(struct wf_engine *engine, struct wf_op *op,
     if (status || op->status) {
         return status;
     }
-    status = engine->does->wait_claim(committer->store, &row, error);
-    if (status == WF_BUSY || status == WF_NOT_FOUND) {
+    status = engine->does->wait_get(committer->store, &row, error);
+    if (status == WF_NOT_FOUND || (!status && row.owner)) {
         op->status = WF_BUSY;
         return WF_OK;
     }
+    row.owner = committer->owner;
+    row.slot = op->slot->index;
+    row.pledged = op->pledged;
+    status = status ? status : engine->does->wait_claim(committer->store, &row, error);
     if (!status) {
         wf_append_fill_wait(engine, &op->claim, row.step, row.fence, op->command.by);
         op->claim.pledged = op->pledged;

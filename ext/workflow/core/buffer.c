@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UINT_LEN_MAX 10
+
 void wf_buffer_destroy(struct wf_buffer *buffer)
 {
     free(buffer->ptr);
@@ -15,16 +17,13 @@ void wf_buffer_clear(struct wf_buffer *buffer)
     buffer->failed = false;
 }
 
-static bool reserve(struct wf_buffer *buffer, size_t more)
+static bool grow(struct wf_buffer *buffer, size_t more)
 {
     size_t cap = buffer->cap ? buffer->cap : 256;
     char *ptr;
 
     if (buffer->failed) {
         return false;
-    }
-    if (buffer->len + more <= buffer->cap) {
-        return true;
     }
     while (cap < buffer->len + more) {
         cap *= 2;
@@ -39,7 +38,12 @@ static bool reserve(struct wf_buffer *buffer, size_t more)
     return true;
 }
 
-void wf_buffer_put(struct wf_buffer *buffer, const void *ptr, size_t len)
+static inline bool reserve(struct wf_buffer *buffer, size_t more)
+{
+    return (!buffer->failed && more <= buffer->cap - buffer->len) || grow(buffer, more);
+}
+
+static inline void put(struct wf_buffer *buffer, const void *ptr, size_t len)
 {
     if (len && reserve(buffer, len)) {
         memcpy(buffer->ptr + buffer->len, ptr, len);
@@ -47,33 +51,43 @@ void wf_buffer_put(struct wf_buffer *buffer, const void *ptr, size_t len)
     }
 }
 
+static inline void put_uint(struct wf_buffer *buffer, uint64_t value)
+{
+    char *at;
+
+    if (!reserve(buffer, UINT_LEN_MAX)) {
+        return;
+    }
+    at = buffer->ptr + buffer->len;
+    while (value > 0x7f) {
+        *at++ = (char)(value | 0x80);
+        value >>= 7;
+    }
+    *at++ = (char)value;
+    buffer->len = (size_t)(at - buffer->ptr);
+}
+
+void wf_buffer_put(struct wf_buffer *buffer, const void *ptr, size_t len)
+{
+    put(buffer, ptr, len);
+}
+
 void wf_buffer_put_uint(struct wf_buffer *buffer, uint64_t value)
 {
-    unsigned char bytes[10];
-    size_t len = 0;
-
-    do {
-        bytes[len] = (unsigned char)(value & 0x7f);
-        value >>= 7;
-        if (value) {
-            bytes[len] |= 0x80;
-        }
-        len++;
-    } while (value);
-    wf_buffer_put(buffer, bytes, len);
+    put_uint(buffer, value);
 }
 
 void wf_buffer_put_int(struct wf_buffer *buffer, int64_t value)
 {
     uint64_t sign = value < 0 ? UINT64_MAX : 0;
 
-    wf_buffer_put_uint(buffer, ((uint64_t)value << 1) ^ sign);
+    put_uint(buffer, ((uint64_t)value << 1) ^ sign);
 }
 
 void wf_buffer_put_bytes(struct wf_buffer *buffer, struct wf_bytes bytes)
 {
-    wf_buffer_put_uint(buffer, bytes.len);
-    wf_buffer_put(buffer, bytes.ptr, bytes.len);
+    put_uint(buffer, bytes.len);
+    put(buffer, bytes.ptr, bytes.len);
 }
 
 struct wf_reader wf_reader_of(struct wf_bytes bytes)

@@ -483,23 +483,32 @@ static bool await_work(struct wf_engine *engine, struct wf_op **ops)
     return go_on;
 }
 
+bool wf_committer_round(struct wf_engine *engine)
+{
+    struct wf_op *ops;
+
+    if (!await_work(engine, &ops)) {
+        return false;
+    }
+    give_back_stale(engine);
+    round_of(engine, ops);
+    if (engine->committer.ill || engine->committer.posted_again) {
+        struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1000000L};
+
+        nanosleep(&pause, NULL); /* the store is ill: do not ask it at full speed */
+        if (engine->committer.ill) {
+            wf_committer_poke(engine); /* but again: what was due has not been done */
+        }
+        engine->committer.posted_again = false;
+    }
+    return true;
+}
+
 static void *run(void *context)
 {
     struct wf_engine *engine = context;
-    struct wf_op *ops;
 
-    while (await_work(engine, &ops)) {
-        give_back_stale(engine);
-        round_of(engine, ops);
-        if (engine->committer.ill || engine->committer.posted_again) {
-            struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1000000L};
-
-            nanosleep(&pause, NULL); /* the store is ill: do not ask it at full speed */
-            if (engine->committer.ill) {
-                wf_committer_poke(engine); /* but again: what was due has not been done */
-            }
-            engine->committer.posted_again = false;
-        }
+    while (wf_committer_round(engine)) {
     }
     end(engine);
     return NULL;

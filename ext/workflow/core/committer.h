@@ -79,6 +79,9 @@ enum wf_status wf_committer_start(struct wf_engine *engine, struct wf_error *err
 /* Drains the queue, then ends and joins. Whatever cannot be written any more is answered CLOSED. */
 void wf_committer_stop(struct wf_engine *engine);
 void wf_committer_destroy(struct wf_engine *engine);
+/* What the thread does over and over: waits for work, then one commit, and its answers. false: the engine stops and
+ * the queue is empty. Of the thread alone, or of a program that starts none (bench/instructions/driver.c). */
+bool wf_committer_round(struct wf_engine *engine);
 /* Closes the connection; with the gate closed. It is opened again when next needed. */
 void wf_committer_close_store(struct wf_engine *engine);
 

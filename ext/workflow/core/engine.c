@@ -264,6 +264,14 @@ enum wf_status wf_hand_take(struct wf_hand *hand, int64_t wait_ms)
     return wf_mailbox_take(&hand->engine->mailbox, &hand->taker, wait_ms, &hand->slot);
 }
 
+enum wf_status wf_hand_await(struct wf_hand *hand, int64_t wait_ms)
+{
+    if (atomic_load(&hand->engine->forked)) {
+        return WF_FORKED;
+    }
+    return wf_mailbox_await(&hand->engine->mailbox, &hand->taker, wait_ms);
+}
+
 void wf_hand_enter(struct wf_hand *hand)
 {
     struct wf_engine *engine = hand->engine;

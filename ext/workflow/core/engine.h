@@ -77,8 +77,10 @@ struct wf_hand {
     struct wf_taker taker;
 };
 
-/* Waits up to wait_ms for a claimed step. OK | TIMED_OUT | INTERRUPTED | CLOSED */
+/* Waits up to wait_ms for a claimed step; 0 never waits. OK | TIMED_OUT | INTERRUPTED | CLOSED */
 enum wf_status wf_hand_take(struct wf_hand *hand, int64_t wait_ms);
+/* Only waits until there is one to take: the hand is to take then, or leave (mailbox.h). The same statuses. */
+enum wf_status wf_hand_await(struct wf_hand *hand, int64_t wait_ms);
 /* To be called right before the application's code runs. */
 void wf_hand_enter(struct wf_hand *hand);
 /* The conditions of the step in hand were asked, and are met: told if the attempt fails. */

@@ -196,6 +196,14 @@ static void alone_locked(struct wf_mailbox *mailbox, struct wf_slot *slot)
     }
 }
 
+/* Somebody is to come, if there is something and nobody is on the way. */
+static void call_locked(struct wf_mailbox *mailbox)
+{
+    if (mailbox->first && !mailbox->coming) {
+        pthread_cond_signal(&mailbox->filled);
+    }
+}
+
 bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first)
 {
     pthread_mutex_lock(&mailbox->mutex);
@@ -221,7 +229,7 @@ bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first
         mailbox->last = slot;
     }
     mailbox->queued_count++;
-    pthread_cond_signal(&mailbox->filled);
+    call_locked(mailbox);
     pthread_mutex_unlock(&mailbox->mutex);
     return true;
 }
@@ -239,28 +247,80 @@ static struct wf_slot *shift_locked(struct wf_mailbox *mailbox)
     return slot;
 }
 
-enum wf_status wf_mailbox_take(struct wf_mailbox *mailbox, struct wf_taker *taker, int64_t wait_ms,
-                               struct wf_slot **slot)
+static void leave_locked(struct wf_mailbox *mailbox, const struct wf_taker *taker)
+{
+    if (mailbox->coming == taker) {
+        mailbox->coming = NULL;
+    }
+}
+
+static enum wf_status none_locked(const struct wf_mailbox *mailbox, const struct wf_taker *taker)
+{
+    if (taker->interrupted) {
+        return WF_INTERRUPTED;
+    }
+    return mailbox->closed || mailbox->quiet ? WF_CLOSED : WF_TIMED_OUT;
+}
+
+enum wf_status wf_mailbox_await(struct wf_mailbox *mailbox, struct wf_taker *taker, int64_t wait_ms)
 {
     struct timespec until = wf_clock_timespec(wf_clock_mono_ms() + wait_ms);
     enum wf_status status = WF_OK;
     bool late = wait_ms <= 0;
 
     pthread_mutex_lock(&mailbox->mutex);
-    while (!mailbox->first && !taker->interrupted && !mailbox->closed && !mailbox->quiet && !late) {
+    leave_locked(mailbox, taker);
+    while ((!mailbox->first || mailbox->coming) && !taker->interrupted && !mailbox->closed &&
+           !mailbox->quiet && !late) {
         late = pthread_cond_timedwait(&mailbox->filled, &mailbox->mutex, &until) != 0;
     }
+    if (mailbox->first && !mailbox->coming && !taker->interrupted) {
+        mailbox->coming = taker;
+    } else {
+        status = none_locked(mailbox, taker);
+        call_locked(mailbox); /* a signal may have been ours: pass it on */
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
+    return status;
+}
+
+void wf_mailbox_leave(struct wf_mailbox *mailbox, struct wf_taker *taker)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    leave_locked(mailbox, taker);
+    call_locked(mailbox);
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+static enum wf_status take(struct wf_mailbox *mailbox, struct wf_taker *taker,
+                           struct wf_slot **slot)
+{
+    enum wf_status status = WF_OK;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    leave_locked(mailbox, taker);
     if (mailbox->first && !taker->interrupted) {
         *slot = shift_locked(mailbox);
         (*slot)->place = WF_SLOT_TAKEN;
         mailbox->busy_count += (*slot)->worker;
-    } else if (taker->interrupted) {
-        status = WF_INTERRUPTED;
-        pthread_cond_signal(&mailbox->filled); /* a signal may have been ours: pass it on */
     } else {
-        status = mailbox->closed || mailbox->quiet ? WF_CLOSED : WF_TIMED_OUT;
+        status = none_locked(mailbox, taker);
     }
+    call_locked(mailbox);
     pthread_mutex_unlock(&mailbox->mutex);
+    return status;
+}
+
+enum wf_status wf_mailbox_take(struct wf_mailbox *mailbox, struct wf_taker *taker, int64_t wait_ms,
+                               struct wf_slot **slot)
+{
+    int64_t until_ms = wait_ms > 0 ? wf_clock_mono_ms() + wait_ms : 0, left_ms = wait_ms;
+    enum wf_status status;
+
+    while ((status = take(mailbox, taker, slot)) == WF_TIMED_OUT && left_ms > 0) {
+        wf_mailbox_await(mailbox, taker, left_ms);
+        left_ms = until_ms - wf_clock_mono_ms();
+    }
     return status;
 }
 

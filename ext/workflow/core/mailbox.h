@@ -22,6 +22,9 @@ struct wf_mailbox {
     struct wf_slot *free, *first, *last;
     int threads, prefetch;
     struct wf_slot *alone; /* the one whose step runs with nothing beside it, or NULL */
+    /* Woken threads come one at a time: the one that takes wakes the next if there is more. With the
+     * interpreter's lock between waking and taking, more than one would only queue up for it. */
+    const struct wf_taker *coming;
     bool quiet, closed;
     int written_off;         /* threads of workers that a step keeps beyond its limit */
     bool hurried;            /* steps of workers are asked to give back at once */
@@ -55,7 +58,12 @@ struct wf_taker {
     bool interrupted;
 };
 
-/* OK | TIMED_OUT | INTERRUPTED | CLOSED (quiet, and nothing is left). On OK the slot is the caller's. */
+/* Waits until there is something to take, and takes nothing. OK | TIMED_OUT | INTERRUPTED | CLOSED (quiet, and
+ * nothing is left). After OK nobody else is woken until this taker takes, or leaves. */
+enum wf_status wf_mailbox_await(struct wf_mailbox *mailbox, struct wf_taker *taker,
+                                int64_t wait_ms);
+void wf_mailbox_leave(struct wf_mailbox *mailbox, struct wf_taker *taker);
+/* The same statuses, up to wait_ms; 0 never waits. On OK the slot is the caller's. */
 enum wf_status wf_mailbox_take(struct wf_mailbox *mailbox, struct wf_taker *taker, int64_t wait_ms,
                                struct wf_slot **slot);
 void wf_mailbox_interrupt(struct wf_mailbox *mailbox, struct wf_taker *taker);

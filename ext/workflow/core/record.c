@@ -80,7 +80,9 @@ void wf_append_fill_wait(struct wf_engine *engine, struct wf_claim *claim, int i
     fill(engine, claim, index, fence, by);
 }
 
-static enum wf_status write_run(struct wf_engine *engine, bool insert, struct wf_error *error)
+/* `was`: the run's row as it was loaded; of it only what is said here counts. */
+static enum wf_status write_run(struct wf_engine *engine, bool insert, const struct wf_run_row *was,
+                                struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     struct wf_run_row row;
@@ -88,6 +90,8 @@ static enum wf_status write_run(struct wf_engine *engine, bool insert, struct wf
     if (wf_rebuild_run_row(&committer->state, &committer->encoded, &row)) {
         return wf_fail(error, WF_NO_MEMORY, "out of memory");
     }
+    row.was_open = was->open;
+    row.was_status = was->status;
     return insert ? engine->does->run_insert(committer->store, &row, error)
                   : engine->does->run_update(committer->store, &row, error);
 }
@@ -185,6 +189,8 @@ enum wf_status wf_append_command(struct wf_engine *engine, const struct wf_comma
                                  enum wf_status *refused, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
+    struct wf_run_row was = {.open = !committer->state.ended,
+                             .status = wf_state_status(&committer->state)};
     int old_count = committer->state.step_count, count = 0;
     enum wf_status status;
 
@@ -197,7 +203,7 @@ enum wf_status wf_append_command(struct wf_engine *engine, const struct wf_comma
     }
     status = write_events(engine, error);
     if (!status) {
-        status = write_run(engine, command->kind == WF_COMMAND_START, error);
+        status = write_run(engine, command->kind == WF_COMMAND_START, &was, error);
     }
     return status ? status : write_steps(engine, old_count, error);
 }

@@ -136,23 +136,22 @@ enum wf_status wf_await_reject(struct decision *decision)
 {
     const struct wf_command *command = decision->command;
     struct wf_event event = wf_decision_of_step(decision, command->step, WF_KIND_input_rejected);
-    bool early = wf_await_judges(decision);
+    bool early = wf_await_judges(decision), last = wf_halt_is_last(decision);
 
     if (!early && !is_awaited(decision)) {
         return WF_NOT_WAITING;
     }
     wf_decision_tell_start(decision);
     event.attempt = 0;
-    if (wf_state_halted(
-            decision->state)) { /* its row goes, and is to come back beyond this claim */
-        event.fence = command->fence;
+    if (wf_state_halted(decision->state) || last) {
+        event.fence = command->fence; /* its row goes, and is to come back beyond this claim */
     }
     event.reason = command->reason;
     event.error_class = command->error_class;
     event.error_message = command->error_message;
     event.error_where = command->error_where;
     wf_decision_emit(decision, event);
-    if (early && !decision->state->cancelling) {
+    if (early && !last) {
         request_input(decision, command->step);
     }
     return WF_OK;

@@ -39,6 +39,9 @@ struct wf_run_row {
     bool open;           /* not ended; with `unique`, at most one such row a key */
     bool unique;
     int status; /* enum wf_run_status */
+    bool
+        was_open; /* for run_update: both as they were loaded, so that it writes no more than what changes */
+    int was_status;
     int64_t version, started_ms, ended_ms;
     struct wf_bytes state; /* wf_state_encode */
     struct wf_bytes class_name;
@@ -167,7 +170,7 @@ struct wf_store_functions {
 
     /* Ready. put inserts or replaces by (run, step). get: OK | NOT_FOUND. claimable: unclaimed rows in
      * the order priority, at, run, step. owned: rows of one owner. claim sets owner, slot, fence + 1 of an
-     * unclaimed row: OK (row->fence filled) | BUSY | NOT_FOUND. release sets owner and slot to 0 of a row
+     * unclaimed row that has row->fence: OK (row->fence is the new one) | BUSY | NOT_FOUND. release sets owner and slot to 0 of a row
      * with this owner and fence: OK | STALE. */
     enum wf_status (*ready_put)(struct wf_store *store, const struct wf_ready_row *row,
                                 struct wf_error *error);

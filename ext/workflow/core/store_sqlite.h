@@ -84,8 +84,8 @@ SQLITE_EXTENSION_INIT3
                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?)")                                                \
     X(READY_GET, "SELECT " WF_SQLITE_READY " FROM ready WHERE run_id = ? AND step = ?")            \
     X(READY_DELETE, "DELETE FROM ready WHERE run_id = ? AND step = ?")                             \
-    X(READY_CLAIM, "UPDATE ready SET owner = ?3, slot = ?4, fence = fence + 1"                     \
-                   " WHERE run_id = ?1 AND step = ?2 AND owner = 0 RETURNING fence")               \
+    X(READY_CLAIM, "UPDATE ready SET owner = ?3, slot = ?4, fence = ?5 + 1"                        \
+                   " WHERE run_id = ?1 AND step = ?2 AND owner = 0 AND fence = ?5")                \
     X(READY_RELEASE, "UPDATE ready SET owner = 0, slot = 0"                                        \
                      " WHERE run_id = ? AND step = ? AND owner = ? AND fence = ?")                 \
     X(READY_CLAIMABLE, "SELECT " WF_SQLITE_READY " FROM ready INDEXED BY ready_order"              \
@@ -97,8 +97,8 @@ SQLITE_EXTENSION_INIT3
                 " VALUES(?, ?, ?, ?, ?, ?)")                                                       \
     X(WAIT_GET, "SELECT " WF_SQLITE_WAIT " FROM waits WHERE run_id = ? AND step = ?")              \
     X(WAIT_DELETE, "DELETE FROM waits WHERE run_id = ? AND step = ?")                              \
-    X(WAIT_CLAIM, "UPDATE waits SET owner = ?3, slot = ?4, fence = fence + 1, pledged = ?5"        \
-                  " WHERE run_id = ?1 AND step = ?2 AND owner = 0 RETURNING fence")                \
+    X(WAIT_CLAIM, "UPDATE waits SET owner = ?3, slot = ?4, fence = ?5 + 1, pledged = ?6"           \
+                  " WHERE run_id = ?1 AND step = ?2 AND owner = 0 AND fence = ?5")                 \
     X(WAIT_RELEASE, "UPDATE waits SET owner = 0, slot = 0, pledged = 0"                            \
                     " WHERE run_id = ? AND step = ? AND owner = ? AND fence = ?")                  \
     X(WAIT_DOUBT, "UPDATE waits SET owner = -1, slot = 0"                                          \

@@ -1,6 +1,6 @@
 /*
  * The store on SQLite: ready, waits, timers, processes. A claim is one UPDATE that matches only an
- * unclaimed row, a release one that matches only the claimer's: who matches nothing has lost.
+ * unclaimed row as it was read, a release one that matches only the claimer's: who matches nothing has lost.
  */
 #include "store_sqlite.h"
 
@@ -29,7 +29,7 @@ static enum wf_status delete_step(struct wf_store *store, enum wf_sqlite_stateme
     return wf_query_run(&query, NULL, error);
 }
 
-/* Why a claim matched nothing: the row is gone, or somebody's. */
+/* Why a claim matched nothing: the row is gone, or not as it was. */
 static enum wf_status not_claimed(struct wf_store *store, enum wf_sqlite_statement get,
                                   const struct wf_wait_row *row, struct wf_error *error)
 {
@@ -43,7 +43,7 @@ static enum wf_status not_claimed(struct wf_store *store, enum wf_sqlite_stateme
     if (!exists) {
         return no_step(error, row->run_id, row->step);
     }
-    return wf_fail(error, WF_BUSY, "step %d of run %lld is claimed", (int)row->step,
+    return wf_fail(error, WF_BUSY, "step %d of run %lld is, or was, claimed", (int)row->step,
                    (long long)row->run_id);
 }
 
@@ -52,20 +52,21 @@ static enum wf_status claim(struct wf_store *store, enum wf_sqlite_statement upd
                             struct wf_error *error)
 {
     struct wf_query query = step_query(store, update, row->run_id, row->step);
-    bool claimed = false;
+    int changes = 0;
     enum wf_status status;
 
     wf_query_int(&query, row->owner);
     wf_query_int(&query, row->slot);
+    wf_query_int(&query, row->fence);
     if (update == WF_SQLITE_WAIT_CLAIM) {
         wf_query_int(&query, row->pledged);
     }
-    while (wf_query_row(&query)) {
-        row->fence = sqlite3_column_int64(query.statement, 0);
-        claimed = true;
+    status = wf_query_run(&query, &changes, error);
+    if (status == WF_OK && !changes) {
+        return not_claimed(store, get, row, error);
     }
-    status = wf_query_end(&query, error);
-    return status == WF_OK && !claimed ? not_claimed(store, get, row, error) : status;
+    row->fence += status == WF_OK;
+    return status;
 }
 
 static enum wf_status release(struct wf_store *store, enum wf_sqlite_statement statement,

@@ -256,13 +256,14 @@ static enum wf_status update_run(struct wf_store *store, enum wf_sqlite_statemen
 enum wf_status wf_sqlite_run_update(struct wf_store *store, const struct wf_run_row *row,
                                     struct wf_error *error)
 {
+    enum wf_sqlite_statement statement = row->was_open != row->open ? WF_SQLITE_RUN_UPDATE_OPEN
+                                         : row->was_status != row->status
+                                             ? WF_SQLITE_RUN_UPDATE_STATUS
+                                             : WF_SQLITE_RUN_UPDATE;
     int changes = 0;
-    enum wf_status status = update_run(store, WF_SQLITE_RUN_UPDATE, row, &changes, error);
+    enum wf_status status = update_run(store, statement, row, &changes, error);
 
-    if (status == WF_OK && !changes) {
-        status = update_run(store, WF_SQLITE_RUN_UPDATE_STATUS, row, &changes, error);
-    }
-    if (status == WF_OK && !changes) {
+    if (status == WF_OK && !changes && statement != WF_SQLITE_RUN_UPDATE_OPEN) {
         status = update_run(store, WF_SQLITE_RUN_UPDATE_OPEN, row, &changes, error);
     }
     if (status == WF_OK && !changes) {

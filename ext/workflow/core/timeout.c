@@ -100,9 +100,11 @@ static enum wf_status time_out(struct wf_engine *engine, struct wf_slot *slot,
 
 enum wf_status wf_upkeep_timeouts(struct wf_engine *engine, struct wf_error *error)
 {
-    struct overdue overdue = {.now_mono_ms = wf_clock_mono_ms()};
+    struct overdue overdue; /* kilobytes, in each transaction: not to be zeroed */
     enum wf_status status = WF_OK;
 
+    overdue.count = 0;
+    overdue.now_mono_ms = wf_clock_mono_ms();
     wf_mailbox_each(&engine->mailbox, collect, &overdue);
     for (int i = 0; i < overdue.count; i++) {
         status = status ? status : time_out(engine, overdue.slots[i], &overdue.limits[i], error);

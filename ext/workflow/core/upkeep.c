@@ -88,10 +88,11 @@ static enum wf_status fire_timers(struct wf_engine *engine, struct wf_error *err
 {
     struct wf_committer *committer = &engine->committer;
     int64_t now_ms = wf_clock_wall_ms(&engine->clock);
-    struct timers timers = {.count = 0};
+    struct timers timers; /* kilobytes, in each transaction: not to be zeroed */
     bool held = false;
     enum wf_status status = WF_OK;
 
+    timers.count = 0;
     if (committer->next_timer_ms <= now_ms) {
         status = engine->does->timer_due(committer->store, now_ms, ROWS_MAX, collect_timer, &timers,
                                          error);
@@ -371,10 +372,11 @@ static enum wf_status claim_rows(struct wf_engine *engine, struct claimable *cla
 
 static enum wf_status claim_ready(struct wf_engine *engine, struct wf_error *error)
 {
-    struct claimable claimable = {.count = 0};
+    struct claimable claimable; /* kilobytes, as above */
     int room = wf_mailbox_room(&engine->mailbox);
     enum wf_status status;
 
+    claimable.count = 0;
     if (!room) {
         return WF_OK;
     }
