@@ -37,6 +37,11 @@ module Bench
       numbers.each_slice(5000) { |some| Item.insert_all!(some.map { |number| { id: number + 1, number: number } }) }
     end
 
+    # PostgreSQL's process behind this thread's connection; SQLite has none.
+    def self.syncing
+      ActiveRecord::Base.connection.then { |connection| [ connection.adapter_name == "SQLite" ? Process.pid : connection.select_value("SELECT pg_backend_pid()") ] }
+    end
+
     def self.sync_mode
       connection = ActiveRecord::Base.connection
       return "fsync=#{connection.select_value("SHOW fsync")}, synchronous_commit=#{connection.select_value("SHOW synchronous_commit")}" unless connection.adapter_name == "SQLite"

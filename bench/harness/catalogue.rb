@@ -14,14 +14,21 @@ module Bench
       "solid_queue_sqlite" => { file: "solid_queue", class: :SolidQueueSqlite, servers: [], records: [] },
       "solid_queue_postgresql" => { file: "solid_queue", class: :SolidQueuePostgresql, servers: [ "postgresql" ], records: [] },
       "good_job" => { file: "good_job", class: :GoodJobContender, servers: [ "postgresql" ], records: [] },
-      "que" => { file: "que", class: :QueContender, servers: [ "postgresql" ], records: [] }
+      "que" => { file: "que", class: :QueContender, servers: [ "postgresql" ], records: [] },
+      "geneva_drive" => { file: "geneva_drive", class: :GenevaDriveContender, servers: %w[redis postgresql], records: [] },
+      "acidic_job" => { file: "acidic_job", class: :AcidicJobContender, servers: %w[redis postgresql], records: [] }
     }.freeze
 
     WORKLOADS = {
       "a" => { file: "drain", class: :Drain }, "b" => { file: "records", class: :Records },
-      "c" => { file: "sequence", class: :Sequence }, "e" => { file: "signup", class: :SignupWorkload },
-      "f" => { file: "starts", class: :Starts }, "g" => { file: "latency", class: :Latency }, "i" => { file: "sleeping", class: :Sleeping }
+      "c" => { file: "sequence", class: :Sequence }, "d" => { file: "fan_out", class: :FanOut }, "e" => { file: "signup", class: :SignupWorkload },
+      "f" => { file: "starts", class: :Starts }, "g" => { file: "latency", class: :Latency },
+      "h" => { file: "now_steps", class: :NowSteps }, "i" => { file: "sleeping", class: :Sleeping },
+      "j" => { file: "resident", class: :Resident }, "k" => { file: "size", class: :Size }
     }.freeze
+
+    # What is to be installed for a workload besides servers, as Debian packages.
+    PROGRAMS = { "f" => [ "strace" ], "j" => [ "strace" ] }.freeze
 
     WITH_RECORDS = %w[b e].freeze
 
@@ -29,6 +36,9 @@ module Bench
       entry = CONTENDERS.fetch(contender)
       (workloads & WITH_RECORDS).any? ? entry[:servers] | entry[:records] : entry[:servers]
     end
+
+    # Whether a contender can do any of the workloads; ours always takes part.
+    def self.able?(name, workloads) = name == OURS || workloads.any? { |key| contender(name).cannot[key].nil? }
 
     def self.contender(name)
       entry = CONTENDERS.fetch(name)

@@ -40,7 +40,7 @@ module Bench
       end
 
       def compare(key, workload, setting)
-        fit = @contestants.reject { |contestant| workload.unfit(Catalogue.contender(contestant.name), setting) }
+        fit = @contestants.reject { |contestant| unfit(key, workload, setting, Catalogue.contender(contestant.name)) }
         results = Hash.new { |hash, name| hash[name] = {} }
         counts = fit.to_h { |contestant| [ contestant.name, count(key, workload, setting, contestant.name) ] }
         1.upto(@options.rounds) do |round|
@@ -49,16 +49,20 @@ module Bench
             results[contestant.name][round] = metrics if metrics
           end
         end
-        tables(workload, setting, results, counts).each { |table| yield table } if results.any?
+        tables(key, workload, setting, results, counts).each { |table| yield table } if results.any?
       end
 
+      # @return [String, nil] why a contender has no figure
+      def unfit(key, workload, setting, contender) = contender.cannot[key] || workload.unfit(contender, setting)
+
       def count(key, workload, setting, name)
-        @options.sizes[key] || workload.count(setting, fast: Catalogue.contender(name).fast?, quick: @options.quick?)
+        size = @options.sizes[key]
+        size ? workload.sized(setting, size) : workload.count(setting, fast: Catalogue.contender(name).fast?, quick: @options.quick?)
       end
 
       def measure(contestant, key, workload, setting, count, round)
         what = "(#{key}) #{setting}, #{contestant.name}, round #{round}"
-        limit = [ @options.limit, left ].min
+        limit = [ @options.limit(workload.patience), left ].min
         return (@left_out[workload.title(setting)] |= [ contestant.name ]) && nil unless limit > LEAST_S
         @out.progress(what)
         facts = contestant.measure({ workload: key, setting: setting, count: count }, limit)
@@ -72,17 +76,18 @@ module Bench
 
       def left = @options.budget ? @options.budget - (Clock.now - @began) : Float::INFINITY
 
-      def tables(workload, setting, results, counts)
-        workload.metrics.map do |metric, (unit, more_is_better)|
-          rows = @contestants.map { |contestant| row(workload, setting, contestant.name, results[contestant.name], counts, metric) }
+      def tables(key, workload, setting, results, counts)
+        workload.metrics(setting).map do |metric, (unit, more_is_better)|
+          rows = @contestants.map { |contestant| row(key, workload, setting, contestant.name, results[contestant.name], counts, metric) }
           Table.new("#{workload.title(setting)}: #{unit}", rows, ours: Catalogue::OURS, counted: workload.counted, more_is_better: more_is_better)
         end
       end
 
-      def row(workload, setting, name, rounds, counts, metric)
+      # A metric may be missing of a round: what it takes to measure it may be.
+      def row(key, workload, setting, name, rounds, counts, metric)
         contender = Catalogue.contender(name)
-        Table::Row.new(name: name, count: counts.fetch(name, 0), values: rounds.transform_values { |metrics| metrics.fetch(metric) },
-          lacks: workload.unfit(contender, setting) || contender.lacks)
+        Table::Row.new(name: name, count: counts.fetch(name, 0), values: rounds.transform_values { |metrics| metrics[metric] }.compact,
+          lacks: unfit(key, workload, setting, contender) || contender.beside(key))
       end
   end
 end

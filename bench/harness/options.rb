@@ -9,7 +9,6 @@ module Bench
     class Wrong < StandardError; end
 
     ROUNDS = 5
-    LIMIT_S = 900
     QUICK_LIMIT_S = 30
     QUICK_BUDGET_S = 140 # from the start of the servers on
 
@@ -19,6 +18,7 @@ module Bench
       @workloads, @contenders = Catalogue::WORKLOADS.keys, Catalogue::CONTENDERS.keys
       @rounds, @quick, @dir, @sizes, @seed = nil, false, "tmp", {}, Random.new_seed % 100_000
       rest = parser.parse(arguments)
+      @contenders = contenders.select { |name| Catalogue.able?(name, workloads) }
       raise Wrong, "#{rest.first.inspect} is no option." if rest.any?
     rescue OptionParser::ParseError => error
       raise Wrong, "#{error.message.capitalize}."
@@ -27,14 +27,18 @@ module Bench
     def quick? = @quick
     def rounds = @rounds || (quick? ? 1 : ROUNDS)
 
-    # Seconds after which a measurement is given up.
-    def limit = quick? ? QUICK_LIMIT_S : LIMIT_S
+    # @param patience [Integer] seconds that the workload asks for
+    # @return [Integer] seconds after which a measurement is given up
+    def limit(patience) = quick? ? QUICK_LIMIT_S : patience
 
     # Seconds after which nothing is measured any more; nil: there is no such time.
     def budget = (QUICK_BUDGET_S if quick?)
 
     # @return [Array<String>] the servers that the contenders ask for, for these workloads
     def servers = contenders.flat_map { |name| Catalogue.servers(name, workloads) }.uniq
+
+    # @return [Array<String>] the programs that the workloads ask for
+    def programs = workloads.flat_map { |key| Catalogue::PROGRAMS.fetch(key, []) }.uniq
 
     private
       def parser
@@ -44,7 +48,7 @@ module Bench
           options.on("--only LIST", "workloads, of #{Catalogue::WORKLOADS.keys.join(",")}") { |list| @workloads = some(list, Catalogue::WORKLOADS.keys, "workload") }
           options.on("--peers LIST", "beside ours, of #{peers.join(",")}") { |list| @contenders = [ Catalogue::OURS, *(some(list, Catalogue::CONTENDERS.keys, "peer") - [ Catalogue::OURS ]) ] }
           options.on("--rounds N", Integer, "#{ROUNDS}; 1 with --quick") { |number| @rounds = positive(number, "--rounds") }
-          options.on("--size LIST", "jobs of a workload, for all contenders: a=10000,c=500") { |list| @sizes = sizes_of(list) }
+          options.on("--size LIST", "jobs of a workload, for all contenders: a=10000,c=500; of k, the events of the fullest log") { |list| @sizes = sizes_of(list) }
           options.on("--seed N", Integer, "of the order in which contenders take turns") { |number| @seed = number }
           options.on("--dir DIR", "where the stores lie: its disk is what is measured (tmp)") { |dir| @dir = directory(dir) }
           options.on("--out FILE", "instead of bench/results/<date>-peers.txt, or -peers-quick.txt") { |file| @out = writable(file) }
@@ -85,10 +89,11 @@ module Bench
   end
 end
 
-# bin/bench asks with this which servers it is to install, before any gem is there.
+# bin/bench asks with this which servers and programs it is to install, before any gem is there.
 if $PROGRAM_NAME == __FILE__
   begin
-    puts Bench::Options.new(ARGV).servers
+    options = Bench::Options.new(ARGV)
+    puts options.servers + options.programs
   rescue Bench::Options::Wrong => error
     warn "bin/bench: #{error.message}"
     exit 2

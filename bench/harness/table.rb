@@ -12,6 +12,7 @@ module Bench
     Row = Struct.new(:name, :count, :values, :lacks, keyword_init: true)
 
     # @param counted [String] what the count is of: "jobs"
+    # @param more_is_better [Boolean, nil] nil: neither is, and nothing is compared
     def initialize(title, rows, ours:, counted:, more_is_better:)
       @title, @rows, @ours, @counted, @more_is_better = title, rows, ours, counted, more_is_better
     end
@@ -31,6 +32,7 @@ module Bench
       end
 
       def advantage(row)
+        return "-" if @more_is_better.nil?
         return "1 x" if row.name == @ours
         ours = @rows.find { |other| other.name == @ours } or return "-"
         ratio = Figures.advantage(ours.values, row.values, more_is_better: @more_is_better)

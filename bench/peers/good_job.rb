@@ -16,7 +16,22 @@ module Bench
         "deleted; one PostgreSQL database for jobs and records"
     end
 
+    def self.joins? = true
+    def self.cannot = super.except("d")
+
     def versions = [ *super, "good_job #{GoodJob::VERSION}" ]
+
+    def load
+      super
+      require_relative "good_job_jobs"
+    end
+
+    # Its batches: a callback job follows when all jobs of it have ended.
+    def fan_out(numbers)
+      batch = GoodJob::Batch.new
+      numbers.each_slice(SLICE) { |some| batch.add { enqueue(:noop, some) } }
+      batch.enqueue(on_finish: JoinJob, count: numbers.size)
+    end
 
     def drained? = !GoodJob::Job.where(finished_at: nil).exists?
 

@@ -40,29 +40,9 @@ module Bench
       numbers.each_slice(SLICE) { |some| Que.bulk_enqueue { some.each { |number| start_one(kind, number) } } }
     end
 
-    def start_one(kind, number)
-      case kind
-      when :record then job(kind).enqueue(number + 1)
-      when :stage then job(kind).enqueue(number, 0)
-      else job(kind).enqueue(number)
-      end
-    end
-
-    def sign_up(number)
-      Signup.transaction do
-        signup = Signup.create!(number: number)
-        signup.create_account
-        QueSendLink.enqueue(signup.id)
-      end
-    end
-
-    def activate(number)
-      Signup.transaction do
-        signup = Signup.find_by!(number: number)
-        signup.activate(code: SignupSteps::CODE)
-        QueOnboard.enqueue(signup.id)
-      end
-    end
+    def start_one(kind, number) = job(kind).enqueue(*arguments(kind, number))
+    def sign_up(number) = Signup.sign_up(number) { |signup| QueSendLink.enqueue(signup.id) }
+    def activate(number) = Signup.activate(number) { |signup| QueOnboard.enqueue(signup.id) }
 
     # A job's row is there until it is done, or has failed for good.
     def drained? = ActiveRecord::Base.connection.select_value("SELECT 1 FROM que_jobs WHERE finished_at IS NULL AND expired_at IS NULL LIMIT 1").nil?
@@ -70,6 +50,7 @@ module Bench
     def work(threads) = @locker = Que::Locker.new(worker_priorities: [ nil ] * threads, maximum_buffer_size: BUFFER)
     def quit = @locker.stop!
     def sync_mode = Application.sync_mode
+    def syncing = Application.syncing
 
     private
       def job(kind) = Bench.const_get(JOBS.fetch(kind))

@@ -38,23 +38,11 @@ module Bench
     def start_one(kind, number) = job(kind).perform_later(*arguments(kind, number))
 
     # Signup and job commit together where the queue is in the same database, and Sidekiq's is not.
-    def sign_up(number)
-      Signup.transaction do
-        signup = Signup.create!(number: number)
-        signup.create_account
-        SendLinkJob.perform_later(signup)
-      end
-    end
-
-    def activate(number)
-      Signup.transaction do
-        signup = Signup.find_by!(number: number)
-        signup.activate(code: SignupSteps::CODE)
-        OnboardJob.perform_later(signup)
-      end
-    end
+    def sign_up(number) = Signup.sign_up(number) { |signup| SendLinkJob.perform_later(signup) }
+    def activate(number) = Signup.activate(number) { |signup| OnboardJob.perform_later(signup) }
 
     def sync_mode = Application.sync_mode
+    def syncing = Application.syncing
 
     private
       # Which adapter Active Job uses, and what else the application sets.
@@ -91,12 +79,6 @@ module Bench
 
       def job(kind) = Bench.const_get(JOBS.fetch(kind))
 
-      def arguments(kind, number)
-        case kind
-        when :record then [ Item.new(id: number + 1) { |item| item.instance_variable_set(:@new_record, false) } ]
-        when :stage then [ number, 0 ]
-        else [ number ]
-        end
-      end
+      def record(id) = Item.new(id: id) { |item| item.instance_variable_set(:@new_record, false) }
   end
 end

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "rbconfig"
 require_relative "contender"
 
 module Bench
@@ -36,6 +37,7 @@ module Bench
 
     def quit = @launcher.stop
 
+    def syncing = [ Sidekiq.redis { |redis| redis.call("INFO", "server")[/process_id:(\d+)/, 1].to_i } ]
     def sync_mode = Sidekiq.redis { |redis| "appendonly yes, appendfsync #{redis.call("CONFIG", "GET", "appendfsync").to_a.flatten.last}" }
   end
 
@@ -47,10 +49,12 @@ module Bench
     def self.configured = "#{OnSidekiq::PROCESSES}; bulk pushes of 1,000; the application's records in PostgreSQL"
     def self.fast? = true
     def self.most_threads = 512
+    def self.cannot = super.except("j")
 
     def load
       require "sidekiq"
       require_relative "sidekiq_jobs"
+      require_relative "resident_sidekiq"
     end
 
     def versions = [ "sidekiq #{Sidekiq::VERSION}", "redis-client #{RedisClient::VERSION}" ]
@@ -68,32 +72,31 @@ module Bench
       Application.prepare if @records
     end
 
-    JOBS = { noop: "SidekiqNoop", record: "SidekiqVisit", stage: "SidekiqStage", sleep: "SidekiqSleeper", watch: "SidekiqWatch" }.freeze
+    JOBS = { noop: "SidekiqNoop", record: "SidekiqVisit", stage: "SidekiqStage", sleep: "SidekiqSleeper", watch: "SidekiqWatch",
+             resident: "SidekiqResident" }.freeze
+
+    def resident_command(threads)
+      [ RbConfig.ruby, Gem.bin_path("sidekiq", "sidekiq"), "-r", File.expand_path("resident_sidekiq.rb", __dir__), "-c", threads.to_s ]
+    end
+
+    def resident_environment = { "REDIS_URL" => "unix://#{@settings.fetch("redis").fetch("path")}" }
+
+    # Those of the one who asks are not its.
+    def queries_of(_pid)
+      before = commands_processed
+      yield
+      commands_processed - before - 1
+    end
 
     def enqueue(kind, numbers) = job(kind).perform_bulk(numbers.map { |number| arguments(kind, number) })
     def start_one(kind, number) = job(kind).perform_async(*arguments(kind, number))
 
     # The push is no part of the transaction: it comes after it.
-    def sign_up(number)
-      signup = Signup.transaction { Signup.create!(number: number).tap(&:create_account) }
-      SidekiqSendLink.perform_async(signup.id)
-    end
-
-    def activate(number)
-      signup = Signup.find_by!(number: number)
-      signup.activate(code: SignupSteps::CODE)
-      SidekiqOnboard.perform_async(signup.id)
-    end
+    def sign_up(number) = SidekiqSendLink.perform_async(Signup.sign_up(number).id)
+    def activate(number) = SidekiqOnboard.perform_async(Signup.activate(number).id)
 
     private
+      def commands_processed = Sidekiq.redis { |redis| redis.call("INFO", "stats")[/total_commands_processed:(\d+)/, 1].to_i }
       def job(kind) = Bench.const_get(JOBS.fetch(kind))
-
-      def arguments(kind, number)
-        case kind
-        when :record then [ number + 1 ]
-        when :stage then [ number, 0 ]
-        else [ number ]
-        end
-      end
   end
 end

@@ -8,21 +8,25 @@ module Bench
   # One thing to measure. It is made anew, in a process of its own, for each contender, round and setting.
   class Workload
     THREADS = 5
-    # What a measurement says, in the order of the tables: the name and unit of each figure, and whether more of it is better.
+    # What a measurement says, in the order of the tables: the name and unit of each figure, and whether more of it is better (nil: neither is).
     METRICS = { "rate" => [ "per second", true ] }.freeze
     # What the counts are of.
     COUNTED = "jobs"
 
     class << self
       def title(setting) = raise(NotImplementedError)
-      # @return [Array<Integer>] what is measured one after the other, such as numbers of processes
+      # @return [Array<Integer, String, Hash>] what is measured one after the other, such as numbers of processes
       def settings(quick:) = [ 1 ]
       # @param fast [Boolean] whether the contender makes thousands a second
       def count(setting, fast:, quick:) = raise(NotImplementedError)
+      # How many there are of a setting, where --size says a number.
+      def sized(_setting, size) = size
+      # Seconds after which a measurement is given up.
+      def patience = 900
       # Why a contender has no figure for a setting.
       def unfit(_contender, _setting) = nil
       def records? = false
-      def metrics = self::METRICS
+      def metrics(_setting) = self::METRICS
       def counted = self::COUNTED
     end
 

@@ -53,6 +53,7 @@ have_postgresql() {
 # PostgreSQL's client library comes with the gem pg.
 lacking_to_test() {
     have clang-format || say clang-format
+    have valgrind || say valgrind
     have_postgresql || say postgresql
 }
 

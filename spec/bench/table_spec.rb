@@ -23,6 +23,11 @@ RSpec.describe Bench::Table do
     expect(cells(table, "none")).to eq([ "none", "1,000", "-", "-", "-", "-", "0", "lacks of none" ])
   end
 
+  it "compares with nobody where neither more nor less is better" do
+    table = described_class.new("(f)", rows, ours: "ours", counted: "jobs", more_is_better: nil)
+    expect([ cells(table, "ours")[5], cells(table, "theirs")[5] ]).to eq([ "-", "-" ])
+  end
+
   it "compares with nobody where ours was not measured" do
     table = described_class.new("(a)", [ row("ours", {}), row("theirs", { 1 => 2.0 }) ], ours: "ours", counted: "jobs", more_is_better: true)
     expect(cells(table, "theirs")[5]).to eq("-")
