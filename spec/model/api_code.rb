@@ -12,7 +12,8 @@ module Differential
     HEAR_S = 20
     LOOK_S = 0.1
 
-    # Somebody's code is at the door: `where` is :while, :condition, :body, :otherwise or :remind. The input is what its method was given.
+    # Somebody's code is at the door: `where` is :while or :proc (see ApiCode::WHILE), :condition, :body, :otherwise or :remind. The input
+    # is what its method was given.
     Arrival = Struct.new(:thread, :run_id, :step, :attempt, :cursor, :where, :reminder, :input, :reply)
     # A call of a public word is over. The error is what it raised.
     Outcome = Struct.new(:thread, :value, :error)
@@ -75,6 +76,8 @@ module Differential
     # The class of the objects of the last key, if there is one besides. It may replace the first workflow.
     CHILD = :ModelExpress
     HEIR = 1
+    # What `while:` names, as a design has it, in the order asked: a method, a proc, or a list of both.
+    WHILE = { method: %i[while], proc: %i[proc], list: %i[proc while] }.freeze
     KNOWN = %i[name kind after either place retries backoff expires otherwise wait asks was early remind once pace again fields].freeze
 
     # What the public words can say of a design: an either is written as one block, an otherwise has an expiry, a reminder
@@ -146,6 +149,10 @@ module Differential
     # @return [Symbol] the word in front of its condition
     def self.word(name) = (number(name) % 4).zero? ? :if : :unless
 
+    # @param said [Hash] what the code says of a workflow
+    # @return [Array<Symbol>] what `while:` asks, in order; empty: nothing
+    def self.whiles(said) = WHILE.fetch(said[:while], [])
+
     # Whether what it returns is kept.
     def self.result?(name) = number(name) % 3 == 1
 
@@ -155,6 +162,10 @@ module Differential
       @designs, @file, @door = designs, File.join(directory, "workflow.yml"), door
       @records = ApiRecords.new(directory, TABLE, designs.first[:child] ? { HEIR => CHILD.to_s } : {}) if designs.first[:on_destroy]
     end
+
+    # @param where [Symbol] what `while:` asked, and was answered no
+    # @return [String] why the run is cancelled
+    def over(where) = "while: #{where == :while ? "active?" : "a proc at #{proc_asked.source_location.join(":")}"}"
 
     # @return [ApiRecords, nil] nil: runs are about plain objects
     attr_reader :records
@@ -242,8 +253,15 @@ module Differential
 
       def declare_workflow(klass, name, said)
         code = self
-        options = { unique: said[:unique], while: (:active? if said[:while]), on_destroy: said[:on_destroy] }.compact
+        asked = { while: :active?, proc: proc_asked }.values_at(*ApiCode.whiles(said))
+        options = { unique: said[:unique], while: (asked.one? ? asked.first : asked if asked.any?), on_destroy: said[:on_destroy] }.compact
         klass.workflow(name, **options) { code.__send__(:declare_all, self, said[:parts]) }
+      end
+
+      # Of the object that it is asked of.
+      def proc_asked
+        code = self
+        @proc_asked ||= -> { code.stop(self, :proc) }
       end
 
       def remember(klass)

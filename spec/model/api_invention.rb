@@ -10,13 +10,14 @@ module Differential
       cancel pause resume skip keep judge remind vanish renamed
       progress note checkpoint leave list interrupt
       unlisted again_as_said again_constant again_doubled again_by_attempt again_out_of_order
-      misfit cast allow forbid named inherited replaced destroy destroy_within destroy_open destroy_kept delete restore unfound].freeze
+      misfit cast allow forbid forbid_later named inherited replaced destroy destroy_within destroy_open destroy_kept delete restore unfound].freeze
 
     FITTING = [ nil, nil, nil, :form, :wild ].freeze
 
     def initialize(random)
       super
       @manner = Random.new(random.seed + 5) # of options that are Ruby's alone, so that they do not move the rest
+      @form = Random.new(random.seed + 8) # and of how they are written
     end
 
     # What runs are about stays a record, or a plain object; and whether there is another workflow besides, or a subclass.
@@ -63,8 +64,10 @@ module Differential
       def others = Invention.instance_method(:designs).bind_call(self.class.new(Random.new(@manner.rand(1 << 30))))
 
       def with_options(design, records)
-        design.merge({ while: any([ true, nil, nil ]), on_destroy: (any(%i[cancel keep]) if records) }.compact)
+        design.merge({ while: (one_form if any([ true, nil, nil ])), on_destroy: (any(%i[cancel keep]) if records) }.compact)
       end
+
+      def one_form = ApiCode::WHILE.keys[@form.rand(ApiCode::WHILE.size)]
 
       # Of the object's runs of one of its workflows.
       def key(session) = @random.rand(KEYS) + (session.beside? && @manner.rand(3).zero? ? ApiCode::BESIDE : 0)
@@ -86,7 +89,7 @@ module Differential
         return [ :rival, at, chance(60) ] if %i[await judge].include?(seat.claim.handed) && chance(35)
         return answer(at) if seat.arrival.where == :condition
         return [ :destroy_within, at ] if session.there?(seat.claim.run.key) && @manner.rand(15).zero?
-        return any([ *[ [ :allow, at, true ] ] * 7, [ :allow, at, false ], unhappy(at) ]) if seat.arrival.where == :while
+        return any([ *[ [ :allow, at, true ] ] * 7, [ :allow, at, false ], unhappy(at) ]) if seat.asked_while?
         return [ :cancel, seat.claim.run.number, "no more" ] if chance(4)
         return one([ [ :progress, at, chance(50) ], [ :progress, at, chance(50) ], [ :note, at ], [ :checkpoint, at ] ]) if chance(telling(seat))
         chance(%i[judge remind].include?(seat.claim.handed) ? 80 : 65) ? [ :complete, at ] : unhappy(at)

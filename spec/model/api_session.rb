@@ -15,12 +15,14 @@ module Differential
     ALL = 16           # threads told to the core when it is to claim whatever is ready
     CALLS_MAX = 4
     SOON_MS = 60_000
-    ASKING = %i[while condition].freeze
+    ASKING = %i[while proc condition].freeze
 
     # A call of a public word, on a thread of its own: what it is to end with.
     Call = Struct.new(:kind, :raising, :run, :existing, :thread, :code, :error, :verdict, :input, :kept)
     # Code that waits at the door, and what the model says is in hand there.
-    Seat = Struct.new(:claim, :arrival, :call, :code, :places)
+    Seat = Struct.new(:claim, :arrival, :call, :code, :places) do
+      def asked_while? = ApiCode::WHILE.values.flatten.include?(arrival.where)
+    end
 
     # @return [Hash{Symbol=>Integer}] how often each kind of operation did something
     attr_reader :succeeded
@@ -289,10 +291,10 @@ module Differential
         true
       end
 
-      # By a step of a run about it, which goes on.
+      # By a step of a run about it, which goes on; or by a reminder, or by what `while:` asks.
       def do_destroy_within(at)
         seat = @seats[at]
-        return unless seat && %i[body otherwise].include?(seat.arrival.where) && there?(key = ApiCode.object(seat.claim.run.key))
+        return unless seat && %i[body otherwise remind while proc].include?(seat.arrival.where) && there?(key = ApiCode.object(seat.claim.run.key))
         seat.arrival.reply << [ :destroy!, {} ]
         seat.arrival = @door.hear("what comes of destroy!") { |heard| heard.thread.equal?(seat.arrival.thread) }
         settle
@@ -485,9 +487,9 @@ module Differential
       # What `while:` asks answers.
       def do_allow(at, allowed)
         seat = @seats[at]
-        return unless seat && seat.arrival.where == :while
-        return go_in(seat, [ :return, true ]) if allowed && stages(seat.claim, seat.code).size > 1
-        ended(at, :while, [ :return, allowed ]) do |_, claim, design|
+        return unless seat&.asked_while?
+        return go_in(seat, [ :return, true ]) if allowed && stages(seat.claim, seat.code).last != seat.arrival.where
+        ended(at, seat.arrival.where, [ :return, allowed ]) do |_, claim, design|
           allowed ? @world.open(claim, design) : forbidden(seat, claim)
         end
       end
@@ -495,8 +497,9 @@ module Differential
       # Whoever has the turn cancels the run.
       def forbidden(seat, claim)
         seat.call.verdict = :refused if claim.handed == :await
-        @succeeded[:forbid] += 1 unless claim.superseded?
-        @world.halt(claim, :cancel, "while: active?")
+        asked = ApiCode.whiles(said(seat.code, claim.run.key))
+        @succeeded[seat.arrival.where == asked.first ? :forbid : :forbid_later] += 1 unless claim.superseded?
+        @world.halt(claim, :cancel, @code.over(seat.arrival.where))
       end
 
       # A body says how far it is: a durable event, and a checkpoint.
@@ -662,7 +665,7 @@ module Differential
 
       # Whom it asks before what.
       def stages(claim, code)
-        [ (:while if said(code, claim.run.key)[:while]), *own_stages(claim, code) ].compact
+        [ *ApiCode.whiles(said(code, claim.run.key)), *own_stages(claim, code) ].compact
       end
 
       def own_stages(claim, code)
@@ -673,7 +676,7 @@ module Differential
       end
 
       # Whether an await has somebody to ask before it opens.
-      def asks?(step, code) = !!said(code, key_of(step))[:while] || ApiCode.asks?(part(step, code))
+      def asks?(step, code) = ApiCode.whiles(said(code, key_of(step))).any? || ApiCode.asks?(part(step, code))
 
       # There is nothing to call a method of.
       def unfound(claim, message)
@@ -869,12 +872,12 @@ module Differential
         Reference::Design.new(modelled(said, design), said[:unique])
       end
 
-      # With a place that another version's file gives, which is for the workflow that runs what has the name; and an await that has to
-      # ask the workflow first, asks.
+      # With a place: another version's file may give it, to the workflow that runs what has the name; else it is the word in front
+      # of the step, whatever that was when the run began. And an await that has to ask the workflow first, asks.
       def modelled(design, others)
         design[:parts].map do |part|
-          place = [ part[:name], *part[:was] ].filter_map { |name| place(name, others) }.first unless part[:kind] == :await
-          part.merge(place: place, asks: part[:asks] || design[:while]).compact.slice(*Reference::Design::Part.members)
+          place = ([ part[:name], *part[:was] ].filter_map { |name| place(name, others) }.first || part[:kind]) unless part[:kind] == :await
+          part.merge(place: place, asks: part[:asks] || ApiCode.whiles(design).any?).compact.slice(*Reference::Design::Part.members)
         end
       end
 
@@ -950,8 +953,7 @@ module Differential
       def compare_values(run, step, theirs)
         key = [ run.number, step.name ]
         same("result of #{step.name}", @results[key], theirs.result(step.name)) unless step.await?
-        given = @inputs[key]&.then { |input| input unless input.empty? } # that nothing was sent, is nothing to keep
-        same("input of #{step.name}", given, theirs.input(step.name)) if step.await?
+        same("input of #{step.name}", @inputs[key], theirs.input(step.name)) if step.await?
       end
 
       # ---- The configuration, as Rails gives it: with what worker threads run steps in ----

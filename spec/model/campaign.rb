@@ -7,11 +7,11 @@ require_relative "../support/replay"
 
 module Differential
   # Sequences of operations out of one seed, until there were enough of them; what differs is shortened and told. One in
-  # fifteen goes through the Ruby API: a class made from the design, its public words, and a Workflow::Worker.
+  # fifteen (MODEL_API_EVERY) goes through the Ruby API: a class made from the design, its public words, and a Workflow::Worker.
   class Campaign
     SEQUENCE = 60 # operations
     SHORTEN_S = 8
-    API_EVERY = 15
+    API_EVERY = Integer(ENV.fetch("MODEL_API_EVERY", 15))
     TELL_EVERY = 1_000 # sequences
 
     # How often each kind of operation did something: of the native sequences, and of those through the API.

@@ -171,7 +171,7 @@ module Differential
         claim = hands[at].claim
         return unless claim&.pledged
         hands[at].native.doubt
-        hands[at].claim = nil
+        hands[at].claim = claim.parting = nil
         @world.doubt(claim)
         @doubted << claim
         true
@@ -238,6 +238,7 @@ module Differential
         same("begin", @world.begin(claim), hand.native.begin(native_now)) if once?(claim)
         hand.native.enter(LIMIT_MS, native_now, delay, final)
         claim.entered = true
+        claim.parting = nil
         wait_for("a time-out") { timed_out(claim) }
         barrier
         @world.now = timed_out(claim)[7] # what the claim had kept is released moments later
@@ -277,6 +278,14 @@ module Differential
           answer = hand.reject(fault ? "Error" : nil, "no", native_now)
           ended(hand, true, answer) { @world.reject(claim, model_now, "no", fault: fault) }
         end
+      end
+
+      # What is in hand has made the rest of its run pointless.
+      def do_part(at)
+        claim = hands[at].claim or return
+        hands[at].native.part("destroyed")
+        claim.parting = "destroyed"
+        true
       end
 
       # Entered or not, nobody ends it.
@@ -399,7 +408,7 @@ module Differential
         return if @sleeper
         holder, claim = taken_by_another(SHORT_LEASE_MS, entered)
         return unless holder
-        holder.stop
+        holder.stop(-> { barrier })
         @sleeper, @slept, @perhaps = holder, claim, false
         taken_over(claim)
         @succeeded[:hang_once] += 1 if claim.step.begun

@@ -7,6 +7,7 @@ module Differential
     NAME = "holder"
     WAIT_MS = 5_000
     SECONDS = 20
+    SOON_S = 0.3
 
     # @param natives [Array<Native::Definition>] the code as it changes
     # @param travelled [Integer] milliseconds by which the clock is ahead
@@ -35,10 +36,17 @@ module Differential
       [ @to_holder, @from_holder ].each(&:close)
     end
 
-    # Stands still, and keeps what it holds.
-    def stop
-      Process.kill(:STOP, @pid)
-      Process.wait(@pid, Process::WUNTRACED)
+    # Stands still, and keeps what it holds; but not in the middle of a commit, where it would keep everybody from the store.
+    # @param barrier [Proc] comes back when somebody else has had the store
+    def stop(barrier)
+      loop do
+        Process.kill(:STOP, @pid)
+        Process.wait(@pid, Process::WUNTRACED)
+        waiting = Thread.new(&barrier)
+        return if waiting.join(SOON_S)
+        Process.kill(:CONT, @pid)
+        waiting.join
+      end
     end
 
     # Goes on as if nothing had happened: hands in its result, and ends.

@@ -15,6 +15,7 @@ module Differential
       @luck = Random.new(random.seed + 2) # the same, of definitions
       @faith = Random.new(random.seed + 4) # and of what is pledged, and begun again
       @patience = Random.new(random.seed + 3) # and of attempts that take too long
+      @parting = Random.new(random.seed + 9) # and of who is the last of its run
       @fate = Random.new(random.seed + 1) # of its own, so that what happens rarely does not move all the rest
     end
 
@@ -124,6 +125,7 @@ module Differential
       end
 
       def ending(session, at)
+        return [ :part, at ] if @parting.rand(session.hands[at].claim.handed == :judge ? 8 : 80).zero?
         return [ :begin, at ] if session.beginnable?(at) && @luck.rand(3).positive?
         return [ :dwell, at ] if @random.rand(400).zero? # it takes its time
         return [ :vanish, at, chance(80) ] if session.gone?(at) && chance(50)

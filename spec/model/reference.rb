@@ -408,7 +408,7 @@ module Reference
         step.reason, step.error = fault ? [ nil, message ] : [ message, nil ]
         if run.cancelling? || run.parting || !step.judged?
           run.cancelling? ? step.become(:cancelled) : step.claim = nil
-          next
+          next exhale(claim)
         end
         request(run, step, design[step.name], by)
         follow(claim, design, go_on(run, design, by))
@@ -420,6 +420,7 @@ module Reference
       return errand_given_back(claim) if claim.errand?
       ending(claim) do |run, step, by|
         untouched = step.waiting? || !claim.entered
+        run.parting = nil if untouched # that was no end
         exhale(claim) if untouched
         next run.halted ? let_go(run, step, by) : step.claim = nil if untouched
         run.tell(:lease_lost, step, reason: "interrupted", by: by)
@@ -609,20 +610,25 @@ module Reference
 
       # @return [nil] nobody goes on
       def errand_done(claim, failed: false, again: nil, reason: nil)
-        return if claim.superseded?
-        reminder = claim.step.reminder
-        again = nil if !failed || reminder.worn_out?
-        claim.run.tell(:reminded, claim.step, attempt: reminder.tries, reason: reason, due: again, by: claim.by)
-        reminder.rest(again)
+        ending(claim) { |run, step, by| reminded(run, step, by, again: (again if failed && !step.reminder.worn_out?), reason: reason) }
+      end
+
+      # @param again [Integer, nil] when it is tried again
+      # @return [nil]
+      def reminded(run, step, by, again: nil, reason: nil)
+        run.tell(:reminded, step, attempt: step.reminder.tries, reason: reason, due: again, by: by)
+        step.reminder.rest(again)
         nil
       end
 
       def errand_given_back(claim)
         return if claim.superseded?
-        reminder = claim.step.reminder
-        return reminder.claim = nil unless claim.entered
-        claim.run.tell(:lease_lost, claim.step, attempt: reminder.tries, reason: "interrupted", by: claim.by)
-        reminder.worn_out? ? errand_done(claim, reason: "interrupted") : remind(claim.run, claim.step, claim.by)
+        return claim.step.reminder.claim = nil unless claim.entered
+        ending(claim) do |run, step, by|
+          run.tell(:lease_lost, step, attempt: step.reminder.tries, reason: "interrupted", by: by)
+          step.reminder.worn_out? ? reminded(run, step, by, reason: "interrupted") : remind(run, step, by)
+          nil
+        end
       end
 
       def ending(claim)
@@ -815,9 +821,11 @@ module Reference
         step && claim(claim.run, step, claim.by, nil)
       end
 
-      # Nobody goes on: what was kept is everybody's.
+      # Nobody goes on: what was kept is everybody's. A halted run is told, unless it is cancelled with that.
       def exhale(claim)
-        kept(claim).each { |step| claim.run.halted ? let_go(claim.run, step, claim.by) : step.breath = nil }
+        run = claim.run
+        told = run.halted && !(run.paused? && run.parting)
+        kept(claim).each { |step| told ? let_go(run, step, claim.by) : step.breath = nil }
         nil
       end
 

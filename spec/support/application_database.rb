@@ -2,6 +2,7 @@
 
 require "fileutils"
 require "tmpdir"
+require "sqlite3"
 require_relative "../../bin/support/waiting"
 require_relative "postgres"
 
@@ -25,7 +26,12 @@ class ApplicationDatabase
   class Sqlite
     def self.missing = nil
 
-    def initialize = @directory = Dir.mktmpdir("workflow-application")
+    # Examples fork while they are connected. Active Record and the sqlite3 gem both discard what the child inherited; the gem says so each time.
+    def initialize
+      SQLite3::ForkSafety.suppress_warnings!
+      @directory = Dir.mktmpdir("workflow-application")
+    end
+
     def configuration = { adapter: "sqlite3", database: File.join(@directory, "application.sqlite3"), pool: POOL, timeout: 5000 }
     def drop = FileUtils.rm_rf(@directory)
   end
