@@ -77,6 +77,15 @@ module Workflow
   autoload :Command, "#{__dir__}/workflow/command"
   autoload :LogSubscriber, "#{__dir__}/workflow/log_subscriber"
   autoload :Helper, "#{__dir__}/workflow/helper"
+  autoload :Proof, "#{__dir__}/workflow/proof"                      # awaits with by:
+  autoload :Renewal, "#{__dir__}/workflow/renewal"                  # a new link or code
+  autoload :Code, "#{__dir__}/workflow/code"                        # six digits
+  autoload :Urls, "#{__dir__}/workflow/urls"                        # workflow_url_for, workflow_code_for
+  autoload :Link, "#{__dir__}/workflow/link"                        # what a link says, and where it leads to
+  autoload :LinkPages, "#{__dir__}/workflow/link_pages"             # the page behind it
+  autoload :LinksController, "#{__dir__}/workflow/links_controller"
+  autoload :LinkHelper, "#{__dir__}/workflow/link_helper"
+  autoload :Form, "#{__dir__}/workflow/form"                        # workflow_form_for
   autoload :StreamChannel, "#{__dir__}/workflow/stream_channel"
   autoload :Check, "#{__dir__}/workflow/check"
   autoload :Verification, "#{__dir__}/workflow/verification"

@@ -85,7 +85,8 @@ module Workflow
           return locate(hash[GLOBALID]) if hash.key?(GLOBALID)
           return load_object(hash) if hash.key?(SERIALIZED)
           symbols = hash[KEYWORDS] || hash[SYMBOL_KEYS] || []
-          loaded = hash.except(*RESERVED).to_h { |key, value| [ symbols.include?(key) ? key.to_sym : key, load(value) ] }
+          loaded = {}
+          hash.each { |key, value| loaded[symbols.include?(key) ? key.to_sym : key] = load(value) unless RESERVED.include?(key) }
           return indifferent(loaded) if hash.key?(INDIFFERENT)
           hash.key?(KEYWORDS) ? Hash.ruby2_keywords_hash(loaded) : loaded
         end

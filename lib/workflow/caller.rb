@@ -2,6 +2,7 @@
 
 require_relative "caller/pledging"
 require_relative "caller/promising"
+require_relative "caller/proving"
 require_relative "caller/starting"
 require_relative "caller/stepping"
 require_relative "caller/submitting"
@@ -13,6 +14,7 @@ module Workflow
   class Caller
     include Pledging
     include Promising
+    include Proving
     include Starting
     include Submitting
     include Stepping
@@ -22,8 +24,9 @@ module Workflow
 
     # @param raising [Boolean] whether a step's own error, a rejection or an invalid record is raised
     # @param run [Run, nil] the run meant; nil: found by the name of the step
-    def initialize(object, raising: false, run: nil)
-      @object, @raising, @run = object, raising, run
+    # @param round [Integer, nil] the round of an await that an input is for; nil: whichever it is in
+    def initialize(object, raising: false, run: nil, round: nil)
+      @object, @raising, @run, @round = object, raising, run, round
       @subject = Subject.of(object)
       Preset.drop(object)
     end

@@ -14,6 +14,8 @@ module Workflow
     attr_reader :lease
     # @return [Symbol] how steps reach workers; :native only
     attr_reader :transport
+    # @return [String, nil] where the page behind links is, in Rails; nil: the application draws the route `workflow_link` itself
+    attr_reader :link_path
     # @return [Logger, nil]
     attr_writer :logger
     # @return [Integer] grows when the configuration changes
@@ -32,6 +34,7 @@ module Workflow
       @defaults = { store: "sqlite:workflow.sqlite3", logger: nil }
       @threads, @lease, @transport, @generation = 5, 15, :native, 0
       @wrapper = ->(&block) { block.call }
+      @link_path = "/workflow/link"
       @file = "config/workflow.yml"
     end
 
@@ -67,6 +70,12 @@ module Workflow
     def transport=(name)
       raise DefinitionError, "The transport #{name.inspect} is not built yet. There is :native." unless TRANSPORTS.include?(name)
       @transport = name
+    end
+
+    def link_path=(path)
+      raise DefinitionError, "link_path must be a path such as \"/workflow/link\", or nil, not #{path.inspect}." unless
+        path.nil? || path.is_a?(String) && path.match?(%r{\A(/[\w-]+)+\z})
+      @link_path = path
     end
 
     # @return [String] the path of the file with the places of steps

@@ -70,6 +70,20 @@ module Workflow
     #   Reindex.start!("books")
     def start!(...) = defined?(super) ? super : Subject.make(self, ...).tap { |made| Caller.start(made, raising: true) }
 
+    # The object that a link is for, on a page of the application's own: of this class, or of a relation. That the link is
+    # there to be used once is the log's part: submit, and see.
+    # @param await [Symbol] the one with `by: :link`
+    # @param token [Object] as it came
+    # @return [Object, nil] nil: it is not ours, not for that await, or its time is over
+    # @raise [DefinitionError] without Rails, whose secret signs the links
+    # @example
+    #   @signup = Signup.find_by_workflow_token(:activate, params[:workflow_token]) or raise ActiveRecord::RecordNotFound
+    #   @signup.submit(:activate)
+    def find_by_workflow_token(await, token)
+      return super if defined?(super)
+      Link.find(token)&.subject_of(self, Names.read("find_by_workflow_token", await, "an await"))
+    end
+
     # The runs of all objects of this class, newest first, those of single methods included. On a relation or an
     # association: of its records; on a subclass of a record's class: of its own.
     # @return [Runs]

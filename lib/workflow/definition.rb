@@ -82,7 +82,7 @@ module Workflow
 
     # @param object [Object] the subject
     # @return [Condition, nil] of `while:`, the first that is not met (any more)
-    def unmet(object) = conditions.find { |condition| !condition.met?(object) }
+    def unmet(object) = (conditions.find { |condition| !condition.met?(object) } unless conditions.empty?)
 
     # Checks that the methods of all steps exist and can be called as steps are.
     # @raise [DefinitionError] naming file and line of the step

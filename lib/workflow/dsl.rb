@@ -55,7 +55,8 @@ module Workflow
 
     # A step that waits for a person or another system, until `submit` or expiry.
     # @param name [Symbol] of the step, and of its method if it has one
-    # @param options [Hash] `fields:`, `expires_in:` (seconds), `otherwise:`, `remind:`, `early:`, `after:`, `if:`, `unless:`, `wait:`
+    # @param options [Hash] `fields:`, `expires_in:` (seconds), `otherwise:`, `remind:`, `early:`, `by:`, `renew:`, `after:`, `if:`, `unless:`,
+    #   `wait:`
     # @return [void]
     # @raise [DefinitionError]
     # @example

@@ -19,6 +19,8 @@ module Workflow
 
     # @return [Array<Symbol>] in the order written
     attr_reader :names
+    # @return [Hash{Symbol=>Object}] as they were written, by name
+    attr_reader :types
 
     # @param types [Hash{Symbol=>Object}] a class, :boolean, or an array of alternatives, for each name
     # @param what [String] what they belong to, for errors: "app/models/order.rb:12: await :confirm"
@@ -31,7 +33,7 @@ module Workflow
         raise DefinitionError, "#{what}: fields: must be names and their types, such as { code: String }, not #{types.inspect}."
       end
       @fields = types.to_h { |name, type| [ checked(name), Field.new(type, "#{what}: the field #{name}:") ] }.freeze
-      @names = @fields.keys.freeze
+      @names, @types = @fields.keys.freeze, types.dup.freeze
       @by_text = @names.to_h { |name| [ name.to_s, name ] }.freeze
       freeze
     end

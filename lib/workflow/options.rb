@@ -34,6 +34,8 @@ module Workflow
       on_destroy: [ ":cancel or :keep (:undo is not built yet)", ->(value) { %i[cancel keep].include?(value) } ],
       fields: [ "names and their types", ->(_) { true } ], # Fields looks at them
       remind: [ "{ after: a duration, with: the name of a method }, both and nothing else", ->(value) { reminder?(value) } ],
+      by: [ ":link (a signed link, which workflow_url_for makes) or :code (six digits, which workflow_code_for makes)",
+        ->(value) { %i[link code].include?(value) } ],
       tags: [ "#{Tags::WANTED} (at most #{Tags::MAX}, each of at most #{Tags::LEN_MAX} bytes), or a proc that takes at most the " \
         "subject and gives one", ->(value) { Tags.declarable?(value) } ]
     }.freeze
@@ -48,7 +50,8 @@ module Workflow
 
     BUILT = {
       step: { **ATTEMPTS, **GRAPH, result: :flag },
-      await: { expires_in: :duration, otherwise: :method, **GRAPH, fields: :fields, remind: :remind, early: :flag, transaction: :flag },
+      await: { expires_in: :duration, otherwise: :method, **GRAPH, fields: :fields, remind: :remind, early: :flag, transaction: :flag,
+        by: :by, renew: :method },
       method: { **ATTEMPTS, unique: :flag, result: :flag },
       workflow: { unique: :flag, while: :conditions, on_destroy: :on_destroy, tags: :tags }
     }.freeze
@@ -59,7 +62,7 @@ module Workflow
 
     PLANNED = {
       step: PLANNED_OF_STEPS + %i[unique],
-      await: %i[by undo result],
+      await: %i[undo result],
       method: PLANNED_OF_STEPS + GRAPH.keys,
       workflow: %i[on_failure keep mirror every]
     }.freeze
@@ -130,6 +133,13 @@ module Workflow
 
     class << self
       private
+        # The code is part of the input, and good for the present moment alone.
+        def pair_with_code(given, what)
+          raise DefinitionError, "#{what}: by: :code is checked when its turn has come: leave out early:." if given[:early]
+          return unless given[:fields].is_a?(Hash) && given[:fields].key?(:code)
+          raise DefinitionError, "#{what}: by: :code makes a field code: of its own, which the gem checks. Leave it out of fields:, or out of by:."
+        end
+
         def check_one(kind, name, value, what)
           type = BUILT[kind][name] or refuse(kind, name, what)
           wanted, good = VALUES.fetch(type)
@@ -165,6 +175,10 @@ module Workflow
           if given[:otherwise] && !given[:expires_in]
             raise DefinitionError, "#{what}: otherwise: says what to do on expiry, so it needs expires_in:."
           end
+          if given[:renew] && !given[:by]
+            raise DefinitionError, "#{what}: renew: says which method sends a new link or code, so it needs by: :link or by: :code."
+          end
+          pair_with_code(given, what) if given[:by] == :code
           return unless given[:remind] && given[:expires_in] && given[:remind][:after].to_f >= given[:expires_in].to_f
           raise DefinitionError, "#{what}: remind: after #{given[:remind][:after].inspect} comes too late for expires_in: " \
             "#{given[:expires_in].inspect}. Remind before it expires."

@@ -45,6 +45,8 @@ module Workflow
     attr_reader :breath
     # @return [String, nil] the input
     attr_reader :bytes
+    # @return [Integer, nil] of the await, as it was claimed
+    attr_reader :round
 
     def initialize(breath, receipts, run_id, step, bytes)
       @breath, @receipts, @run_id, @step, @bytes = breath, receipts, run_id, step, bytes

@@ -4,7 +4,8 @@ require "rails/railtie"
 
 module Workflow
   # What a Rails application gets without a line: its own store, config/workflow.yml, steps inside its reloader, a line
-  # in its log for each transition, the view helpers, the tasks, and the check of all methods after eager loading.
+  # in its log for each transition, the view helpers, the page behind links, the tasks, and the check of all methods
+  # after eager loading.
   class Railtie < ::Rails::Railtie
     initializer "workflow.constant", after: :set_autoload_paths do
       Railtie.refuse_clash(ActiveSupport::Dependencies.autoload_paths)
@@ -25,8 +26,19 @@ module Workflow
     end
 
     initializer "workflow.views" do
-      ActiveSupport.on_load(:action_view) { include Workflow::Helper }
+      ActiveSupport.on_load(:action_view) { include Workflow::Helper, Workflow::Urls }
+      ActiveSupport.on_load(:action_mailer) { include Workflow::Urls }
+      ActiveSupport.on_load(:action_controller) { include Workflow::Urls }
       ActiveSupport.on_load(:action_controller) { append_view_path(File.expand_path("views", __dir__)) if respond_to?(:append_view_path) }
+    end
+
+    # Before the application's own, which may end with one for whatever is left. What a link or a form carries is in no log.
+    initializer "workflow.links" do |app|
+      app.config.filter_parameters.push(:workflow_token, "input.code")
+      app.routes.prepend do
+        path = Workflow.configuration.link_path
+        resource :workflow_link, only: %i[show create], path: path, controller: "workflow/links" if path
+      end
     end
 
     config.to_prepare { Workflow.configuration.reload }

@@ -106,10 +106,15 @@ module Workflow
       rows.size < PAGE ? rows.map { |row| Event.new(row) } : rows.map { |row| Event.new(row) } + events(after: rows.last[2])
     end
 
-    # @return [Hash, nil] what was submitted to an await
+    # What an await accepted.
+    # @return [Hash{Symbol=>Object}, nil] {} where nothing was sent; nil as long as nothing is accepted
+    # @raise [ArgumentError] of a name that the run has no step of
     # @example
     #   workflow.input(:confirm)[:code]
-    def input(name) = payload(step(name).input_version)
+    def input(name)
+      version = step(name).input_version
+      payload(version) || {} if version&.positive?
+    end
 
     # @return [Object, nil] what a step returned, if it keeps it
     def result(name) = payload(step(name).result_version)

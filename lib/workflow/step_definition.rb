@@ -57,6 +57,10 @@ module Workflow
     def remind = options.dig(:remind, :with)
     # @return [Boolean] whether an input that comes before its turn is kept
     def early? = options.fetch(:early, false)
+    # @return [Symbol, nil] :link or :code, where the gem makes and checks the proof of who submits
+    def by = options[:by]
+    # @return [Symbol, nil] the method that sends a new link or code
+    def renew = options[:renew]
     # Whether it is an await that asks its conditions before it opens.
     def asks? = await? && conditions.any?
     def to_s = "#{kind} #{name.inspect}"
@@ -91,7 +95,7 @@ module Workflow
     def unmet(object) = conditions.find { |condition| !condition.met?(object) }
 
     # The methods that the step needs on its class. An await may do without one of its own name.
-    def needed_methods = [ (name unless await?), otherwise, remind, *conditions.map(&:method_name) ].compact
+    def needed_methods = [ (name unless await?), otherwise, remind, renew, *conditions.map(&:method_name) ].compact
 
     private
       def milliseconds(option) = options[option] && (options[option].to_f * 1000).round

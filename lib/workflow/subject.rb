@@ -56,7 +56,7 @@ module Workflow
       def load(class_name, bytes)
         klass = constant(class_name)
         memory = Serializer.load(bytes)
-        record?(klass) ? find(klass, memory.first) : Memory.new(klass).rebuild(memory.first || {})
+        record?(klass) ? find(klass, memory.first) : Memory.of(klass).rebuild(memory.first || {})
       end
 
       # `new` for `Klass.start`, in the scope that the caller is in.
@@ -125,7 +125,7 @@ module Workflow
       # What was saved once is still known by its id.
       def destroyed? = object.destroyed? && !object.id.nil?
 
-      def memory = @memory ||= Memory.new(klass).of(object)
+      def memory = @memory ||= Memory.of(klass).of(object)
 
       def short
         return Subject.text_of(id) if record?

@@ -60,7 +60,7 @@ RSpec.describe "The Ruby of the documentation", :records do
 
   def account = @account ||= Account.create!(email: "a@example.org")
   def order = @order ||= Order.create!(plan: "pro", region: "eu", account: account)
-  def params = ActionController::Parameters.new(code: "1", signup: { email: "b@example.org", admin: true })
+  def params = ActionController::Parameters.new(code: "1", input: { code: "1" }, signup: { email: "b@example.org", admin: true })
   def gem(*, **) = nil
   def done(run) = eventually("it is done: #{run.reload.inspect}") { run.reload.done? }
 
@@ -128,6 +128,17 @@ RSpec.describe "The Ruby of the documentation", :records do
     eventually("both are done") { Workflow::Run.of(Reindex.new("books"), :call).done? && Reindex.workflows.done.count == 3 }
   end
 
+  around_snippet("README.md", "Links in mails, and forms") do |code|
+    record("Invitation", :invitations) { |t| t.string :email }
+    mailer("InvitationMailer", :please_accept)
+    run code
+    idle(Invitation, :welcome)
+    work
+    invitation = Invitation.start
+    eventually("it waits") { invitation.workflow.waiting_for?(:accept) }
+    expect(Invitation.workflow.step(:accept)).to have_attributes(by: :link, renew: :send_link)
+  end
+
   around_snippet("README.md", "Stop a run, hold it up, pass over a step") do |code|
     orders { later :charge; later :ask_for_review }
     order.start
@@ -186,6 +197,38 @@ RSpec.describe "The Ruby of the documentation", :records do
     run code
   end
 
+  around_snippet("docs/links.md", "Links, codes, their pages, and forms") do |code|
+    invitation = record("Invitation", :invitations) { |t| t.string :email }
+    invitation.include(Workflow)
+    invitation.workflow { instance_eval(code) }
+    expect(invitation.workflow.step(:accept)).to have_attributes(by: :link, renew: :send_link)
+  end
+
+  around_snippet("docs/links.md", "Words and looks of your own") do |code|
+    record("Invitation", :invitations) { |t| t.string :email }.include(Workflow)
+    Invitation.workflow { await :accept, by: :link }
+    run code
+    answer = AcceptancesController.action(:create).call(Rack::MockRequest.env_for("/?workflow_token=forged", method: "POST"))
+    expect(answer.first).to eq 404
+  end
+
+  around_snippet("docs/links.md", "Codes") do |code|
+    invitation = record("Invitation", :invitations) { |t| t.string :email }
+    invitation.include(Workflow)
+    invitation.workflow { instance_eval(code) }
+    expect(invitation.workflow.step(:accept)).to have_attributes(by: :code, renew: :send_code)
+  end
+
+  around_snippet("docs/links.md", "Forms") do |code|
+    orders { await :confirm, fields: { code: String } }.remove_method(:confirm)
+    order.start
+    @order = order
+    def redirect_to(*) = "redirected"
+    run code
+    expect(create).to eq "redirected"
+    expect(order.workflow.input(:confirm)).to eq(code: "1")
+  end
+
   around_snippet("docs/operating.md", "Looking into a run") do |code|
     stub_const("CardDeclined", Class.new(StandardError))
     orders { now :charge }.remove_method(:charge)
@@ -207,7 +250,7 @@ RSpec.describe "The Ruby of the documentation", :records do
 
   def said(value, expected) = expect(value).to(eq(expected))
 
-  %w[README.md docs/steps.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
+  %w[README.md docs/steps.md docs/links.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
     .each do |(path, heading), found|
       found.each_with_index do |(_, _, code), index|
         it "is run: #{path}, #{heading}, #{index + 1}" do

@@ -23,6 +23,9 @@ RSpec.describe Workflow::Configuration do
   it "refuses bad values" do
     expect { configuration.threads = 0 }.to raise_error(Workflow::DefinitionError, /threads must be a number from 1 to 512, not 0/)
     expect { configuration.threads = "5" }.to raise_error(Workflow::DefinitionError)
+    [ "link", "/link?x=1", "/link/", "//link", :link, "" ].each do |path|
+      expect { configuration.link_path = path }.to raise_error(Workflow::DefinitionError, /link_path must be a path such as "\/workflow\/link", or nil, not /)
+    end
     expect { configuration.lease = 0.1 }.to raise_error(Workflow::DefinitionError, /lease must be seconds/)
     expect { configuration.transport = :active_job }.to raise_error(Workflow::DefinitionError, /not built yet/)
     expect { configuration.store = "postgres://localhost/x" }.to raise_error(Workflow::StoreError, /not built yet/)

@@ -132,6 +132,18 @@ RSpec.describe Workflow::Destruction, :records do
       expect(klass.start(text: "x").submit(:close).run).to be_done
     end
 
+    it "asks nobody for another input when one that came early is rejected after it" do
+      klass = notes { await :sign; await :close, early: true; now :a }
+      klass.define_method(:close) { destroy! && reject("no") }
+      record = klass.start(text: "x")
+      record.submit(:close)
+      run = record.submit(:sign).run
+
+      expect([ run.state, states(run) ]).to eq [ :cancelled, { sign: :completed, close: :cancelled, a: :cancelled } ]
+      expect(run.events.map(&:kind).last(4)).to eq %i[step_started input_rejected cancel_requested run_cancelled]
+      expect(differences).to be_empty
+    end
+
     it "tries the step no more when it fails after it: there is nothing to try it on" do
       klass = notes { now :leave, retries: 5 }
       override(klass, :leave) { destroy! && raise(IOError, "too late") }

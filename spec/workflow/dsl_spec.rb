@@ -56,7 +56,7 @@ RSpec.describe Workflow::Dsl do
   it "refuses options that are known, but not built yet" do
     expect(error_of { later :charge, undo: :refund }.message).to include("later :charge", "undo:", "not built yet")
     expect(error_of(keep: 90) { later :charge }.message).to include("keep:", "not built yet")
-    expect(error_of { await :confirm, by: :link }.message).to include("await :confirm", "by:", "not built yet")
+    expect(error_of { await :confirm, undo: :doubt }.message).to include("await :confirm", "undo:", "not built yet")
   end
 
   # The steps of a workflow and the names of those that each comes after.

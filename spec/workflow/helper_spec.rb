@@ -40,4 +40,41 @@ RSpec.describe "Workflow::Helper" do
     expect(rendered("signup = Plain.new.tap(&:start)", "app/models/plain.rb" => "class Plain; include Workflow; workflow { later :go }; def go; end; end"))
       .to include(%(data-state="running"), "Running: go")
   end
+
+  it "makes forms for awaits, with Rails' builders, what was typed and what was wrong with it" do
+    application("app/models/payment.rb" => <<~RUBY)
+      class Payment
+        include Workflow
+        workflow { await :confirm, fields: { code: String, count: [ Integer, nil ] }; now :ship }
+        def confirm(code:, count:) = (reject "Not the code." unless code == "1")
+        def ship; end
+      end
+    RUBY
+    said = in_application(<<~'RUBY')
+      show = ->(erb, **locals) { puts ActionController::Base.render(inline: erb, locals: { payment: Payment.new.tap(&:start), input: nil, submission: nil, **locals }).split(/(?=<)/).map(&:strip) }
+      show.("<%= workflow_form_for payment, :confirm, url: '/confirm', authenticity_token: false %>")
+      payment = Payment.new.tap(&:start)
+      input = { code: "<2>", count: "many" }
+      own = "<%= workflow_form_for payment, :confirm, submission: submission, input: input, url: '/x', authenticity_token: false do |form| %><%= form.text_field :code %>" \
+        "<%= form.number_field :count, class: 'n' %><%= form.object.errors.full_messages %><% end %>"
+      show.(own, payment: payment, submission: payment.submit(:confirm, **input), input: input)
+      show.(own, payment: payment, submission: payment.submit(:confirm, code: "2"), input: ActionController::Parameters.new(code: "\xFF", count: { a: 1 }))
+      begin
+        show.("<%= workflow_form_for payment, :ship %>")
+      rescue ActionView::Template::Error => error
+        puts error.message
+      end
+    RUBY
+
+    form = '<form action="%s" accept-charset="UTF-8" method="post">'
+    expect(said.lines(chomp: true)).to eq [
+      form % "/confirm", "<p>", '<label for="input_code">Code', "</label>", '<input required="required" type="text" name="input[code]" id="input_code" />', "</p>",
+      "<p>", '<label for="input_count">Count', "</label>", '<input type="number" name="input[count]" id="input_count" />', "</p>",
+      '<button name="button" type="submit">Send', "</button>", "</form>",
+      form % "/x", '<input type="text" value="&lt;2&gt;" name="input[code]" id="input_code" />', '<div class="field_with_errors">',
+      '<input class="n" type="number" value="many" name="input[count]" id="input_count" />', "</div>[&quot;Count must be a whole number&quot;]", "</form>",
+      form % "/x", %(<input type="text" value="\uFFFD" name="input[code]" id="input_code" />), '<input class="n" type="number" name="input[count]" id="input_count" />[&quot;Not the code.&quot;]',
+      "</form>", "workflow_form_for: ship is no await, so that it takes no input"
+    ]
+  end
 end

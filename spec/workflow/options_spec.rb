@@ -32,6 +32,15 @@ RSpec.describe Workflow::Options do
     expect { check(:await, result: true) }.to raise_error(Workflow::DefinitionError, /not built yet/)
   end
 
+  it "takes by: and renew: for awaits only, and says what is good" do
+    expect(check(:await, by: :link, renew: :send_link)).to eq(by: :link, renew: :send_link)
+    [ nil, true, "link", :links, [ :link ] ].each do |value|
+      expect { check(:await, by: value) }.to raise_error(Workflow::DefinitionError, /\Aorder.rb:5: a step: by: must be :link .*, not #{Regexp.escape(value.inspect)}\./)
+    end
+    expect { check(:await, renew: :send_link) }.to raise_error(Workflow::DefinitionError, /renew: says which method sends a new link or code, so it needs by: :link or by: :code/)
+    expect { check(:step, by: :link) }.to raise_error(Workflow::DefinitionError, /takes no option by:/)
+  end
+
   it "takes fields: for awaits only" do
     expect(check(:await, fields: { code: String })).to eq(fields: { code: String })
     expect { check(:step, fields: {}) }.to raise_error(Workflow::DefinitionError, /takes no option fields:/)

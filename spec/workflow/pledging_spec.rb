@@ -60,6 +60,17 @@ RSpec.describe "submit with the application's transaction" do
       # The claim of the one that died is taken over.
       def worker_sees_it = eventually("the claim is in doubt") { doubtful == [ "confirm" ] }
 
+      it "is not for another round than it is said to be for, and leaves that one free" do
+        order = orders
+        order.submit!(:confirm, paid: 1)
+        order.workflow.retry(from: :confirm)
+        submission = Workflow::Caller.new(order, run: order.workflow, round: 1).submit(:confirm, paid: 1)
+
+        expect(submission.errors.full_messages).to eq [ "confirm was asked for again meanwhile, and this input was for the time before." ]
+        expect(Workflow::Caller.new(order, run: order.workflow, round: 2).submit(:confirm, paid: 1)).to be_accepted
+        expect(paid).to eq 2
+      end
+
       it "runs the method and accepts as one" do
         order = orders
         expect(order.submit(:confirm, paid: 2)).to be_accepted

@@ -9,7 +9,7 @@ RSpec.describe Workflow::Words do
 
     expect(worded.public_instance_methods - plain.public_instance_methods).to match_array words
     expect(worded.private_instance_methods - plain.private_instance_methods).to match_array %i[reject progress note checkpoint]
-    expect(worded.singleton_methods - plain.singleton_methods).to match_array %i[workflow workflows step remembers start start!]
+    expect(worded.singleton_methods - plain.singleton_methods).to match_array %i[workflow workflows step remembers start start! find_by_workflow_token]
   end
 
   it "leaves the application's own constants alone" do

@@ -23,7 +23,7 @@ module SignupExample
 
     config.paths["log"] = "#{ENV.fetch("SIGNUP_LOG", "log")}/#{Rails.env}.log"
     config.active_record.dump_schema_after_migration = false
-    config.filter_parameters += [ :code, :token ]
+    config.filter_parameters += [ :token ]
     config.action_mailer.raise_delivery_errors = true
     config.action_mailer.default_url_options = {
       host: "127.0.0.1", port: ENV.fetch("PORT", "3000").to_i

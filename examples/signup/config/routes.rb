@@ -2,7 +2,6 @@ Rails.application.routes.draw do
   root "signups#new"
 
   resources :signups, only: %i[create show], param: :token do
-    resource :activation, only: %i[show create], module: :signups
     resource :retry, only: :create, module: :signups
   end
 

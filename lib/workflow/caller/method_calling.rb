@@ -43,7 +43,9 @@ module Workflow
           raise ArgumentError, error.message
         end
 
+        # @return [String, nil] nil: there are none
         def arguments_of(name, arguments, keywords, options)
+          return if arguments.empty? && keywords.empty? && options.empty?
           plain = options.transform_values { |value| value.is_a?(Numeric) && !value.is_a?(Integer) ? value.to_f : value }
           Serializer.dump([ arguments, keywords, plain ], "the arguments of #{klass}##{name}")
         end

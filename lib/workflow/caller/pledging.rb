@@ -22,7 +22,8 @@ module Workflow
           status, snapshot = pledge.claim(Submitting::TURN_MS)
           run = Run.new(snapshot, subject: object) if snapshot && status != :claimed
           return keep_at_commit(receipts, run, step, input, bytes) if status == :not_waiting && early?(run, step)
-          return refused(run, step, status) unless status == :claimed
+          return refused(run, step, status) unless status == :claimed && round?(pledge.round)
+          refusal = unproved(pledge.breath, Run.new(snapshot, subject: object), step) and return refusal
           execution = pledge.execution(snapshot, object, input)
           pledge.commit(execution) ? accept_pledged(pledge, execution, run, step) : judge_failed(pledge.breath, execution, step)
         ensure

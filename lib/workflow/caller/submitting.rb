@@ -22,8 +22,10 @@ module Workflow
         # Before anything is claimed: an input that does not fit leaves no trace.
         # @return [Array(Hash, String, Hash)] the cast input, its bytes, and what is wrong with it, if anything is
         def read(run, step, input)
+          input, unfit = take_code(input) if by_code?(run, step)
           fields = fields_of(run, step)
           input, errors = fields.read(input) if fields
+          errors = (errors || {}).merge(unfit) if unfit
           return [ nil, nil, errors ] if errors&.any?
           [ input, (Serializer.dump([ input ], "the input of #{step}") if input.any?), nil ]
         rescue PayloadTooLarge
@@ -48,11 +50,15 @@ module Workflow
             status, snapshot, round, fence = breath.hand.submit(run.id, pinned, Role.by, TURN_MS)
             run = Run.new(snapshot, subject: object) if snapshot && status != :claimed
             next keep(run, step, input, bytes) if status == :not_waiting && early?(run, step)
-            next refused(run, step, status) unless status == :claimed
+            next refused(run, step, status) unless status == :claimed && round?(round)
+            refusal = unproved(breath, Run.new(snapshot, subject: object), step) and next refusal
             work = Work.new(snapshot[:id], snapshot[:class_name], snapshot[:name].to_s, snapshot[:subject], pinned, pinned, nil, round, fence)
             judge(breath, Execution.new(breath.hand, work, object, input: input), step, bytes)
           end
         end
+
+        # Whether what was claimed is the round that the input is for.
+        def round?(round) = @round.nil? || @round == round
 
         # Whether the input comes before the await's turn, and is kept until then.
         def early?(run, name)
@@ -124,6 +130,7 @@ module Workflow
         def not_waiting(run, name, status)
           return "#{name} is being submitted elsewhere. Try again." if %i[busy doubtful].include?(status)
           return "#{name} is not awaited: nothing has started." unless run.id
+          return "#{name} was asked for again meanwhile, and this input was for the time before." if status == :claimed
           step = run.step(name) if run.step?(name)
           return "#{name} is already done." if step&.completed?
           return "#{name} is not awaited: the workflow is #{end_of(run)}." if run.paused? || run.cancelling?

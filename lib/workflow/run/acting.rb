@@ -41,6 +41,15 @@ module Workflow
       #   signup.workflow.submit!(:activate, code: "1234")
       def submit!(...) = Caller.new(subject, raising: true, run: self).submit(...)
 
+      # Has a new link or code sent for an await with `by:`, by the method that its `renew:` names, as a run of its own.
+      # @param name [Symbol] the await
+      # @return [Boolean] false: one was sent less than a minute ago, or ten in this round
+      # @raise [NotWaiting] when it is not awaited
+      # @raise [DefinitionError] of an await without `renew:`
+      # @example
+      #   signup.workflow.renew(:activate)  # => true
+      def renew(name) = Proof.of(reload, name, "renew").renew
+
       # {Words#start} of the same workflow.
       def start(**options) = Caller.new(subject).start(own_workflow, **options)
 

@@ -21,6 +21,17 @@ RSpec.describe Workflow::Caller::Submitting do
 
   let(:object) { signup.start("Ada") }
 
+  it "is for one round, where that is said" do
+    object.submit!(:activate, code: 1)
+    object.workflow.retry(from: :activate)
+    seen = object.seen.dup
+    submission = Workflow::Caller.new(object, run: object.workflow, round: 1).submit(:activate, code: 1)
+
+    expect(submission.errors.full_messages).to eq [ "activate was asked for again meanwhile, and this input was for the time before." ]
+    expect(object.seen).to eq seen
+    expect(Workflow::Caller.new(object, run: object.workflow, round: 2).submit(:activate, code: 1)).to be_accepted
+  end
+
   it "runs the await's method with the input, and the now steps that follow, here" do
     submission = object.submit(:activate, code: 1)
 
@@ -36,6 +47,17 @@ RSpec.describe Workflow::Caller::Submitting do
     object.submit!(:activate, code: 1)
 
     expect(object.submit(:confirm, at: Date.new(2026), by: [ :me ]).run.input(:confirm)).to eq(at: Date.new(2026), by: [ :me ])
+  end
+
+  it "has an empty input where nothing was sent, and none before it is accepted" do
+    bare = define("Bare") { include Workflow; workflow { await :go; await :stay } }
+    run = bare.start.workflow
+    expect([ run.input(:go), run.input(:stay) ]).to eq [ nil, nil ]
+    run = run.submit(:go).run
+
+    expect([ run.input(:go), run.input(:stay) ]).to eq [ {}, nil ]
+    expect(run.skip(:stay).input(:stay)).to be_nil
+    expect(run.retry(from: :go).input(:go)).to be_nil
   end
 
   it "calls no method of every object's, and none of its own words" do

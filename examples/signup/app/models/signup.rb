@@ -8,17 +8,14 @@ class Signup < ApplicationRecord
   workflow do
     now   :create_account
     later :send_activation_link, retries: 5, backoff: 2
-    await :activate, expires_in: 3.days, otherwise: :expire
+    await :activate, by: :link, expires_in: 3.days, otherwise: :expire
     later :start_onboarding
   end
 
   def create_account = update!(account: account || Account.new(email: email))
   def send_activation_link = SignupMailer.activation(self).deliver_now
 
-  def activate(code:)
-    reject "That code is not the one we sent." unless account.activate(code)
-  end
-
+  def activate = account.activate!
   def start_onboarding = account.onboard!
   def expire = account&.destroy!
 

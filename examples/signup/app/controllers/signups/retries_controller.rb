@@ -1,7 +1,6 @@
 class Signups::RetriesController < ApplicationController
-  include SignupScoped
-
   def create
+    @signup = Signup.find_by!(token: params[:signup_token])
     @signup.workflow.retry
     redirect_to @signup, status: :see_other
   end

@@ -1,0 +1,97 @@
+# frozen_string_literal: true
+
+require "active_support/concern"
+
+module Workflow
+  # The two actions behind a link: `show`, which changes nothing, however often and by whomever it is opened (scanners,
+  # prefetching browsers, HEAD), and `create`, which submits or has a new link sent. In {LinksController}; or in a
+  # controller of the application's own, with the route `resource :workflow_link, only: %i[show create]`.
+  #
+  # The token is the proof, so there is neither session nor CSRF token: it works in any browser. A POST that a browser
+  # says comes from another site is shown the button instead. Whatever is not signed by us is one and the same 404.
+  module LinkPages
+    extend ActiveSupport::Concern
+
+    STATUS = { open: :ok, used: :ok, soon: :ok, expired: :gone, closed: :gone, unknown: :not_found }.freeze
+    # Of what was sent and not accepted. None is 200, which Turbo does not show.
+    REFUSED = { open: :unprocessable_entity, soon: :conflict, expired: :gone, closed: :gone, unknown: :not_found }.freeze
+
+    included do
+      skip_forgery_protection if respond_to?(:skip_forgery_protection)
+      skip_parameter_encoding :show # bytes that are no text are an unknown token, not an error
+      skip_parameter_encoding :create
+      before_action :keep_workflow_link_private, :find_workflow_link
+      helper LinkHelper
+    end
+
+    class_methods do
+      private
+        def local_prefixes = super + [ "workflow/links" ]
+    end
+
+    # The page to confirm on, or what there is to say instead.
+    # @return [void]
+    def show = render_workflow_link(STATUS)
+
+    # Submits the input, or has a new link sent.
+    # @return [void]
+    def create
+      return renew_workflow_link if params[:renew]
+      return render_workflow_link(STATUS, status: :forbidden) if @link&.open? && from_another_site?
+      @submission = @link.submit(workflow_link_input) if @link&.open?
+      return workflow_link_accepted(@link) if @submission&.accepted?
+      @link&.used? ? redirect_to(workflow_link_itself, status: :see_other) : render_workflow_link(REFUSED)
+    end
+
+    private
+      # What cannot even be read as a request is an unknown token too.
+      def process_action(*)
+        super
+      rescue ActionController::BadRequest, ActionDispatch::Http::Parameters::ParseError
+        raise if performed?
+        %w[query_parameters request_parameters].each { |name| request.set_header("action_dispatch.request.#{name}", {}) }
+        super
+      end
+
+      # Where the person goes on. For applications to replace.
+      # @param link [Link]
+      def workflow_link_accepted(link)
+        redirect_to link.path || workflow_link_itself, status: :see_other
+      end
+
+      # To be looked at: what was sent before is told kindly there.
+      def workflow_link_itself = url_for(action: :show, only_path: true, workflow_token: params[:workflow_token])
+
+      def find_workflow_link
+        @link = Link.find(params[:workflow_token].then { |text| text.is_a?(String) ? text.dup.force_encoding(Encoding::UTF_8) : text })
+      end
+
+      # The address is a secret: it is not to be kept, indexed, or told to other sites. Not "no-referrer", with which browsers
+      # send forms without saying where they are from.
+      def keep_workflow_link_private
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+      end
+
+      def from_another_site? = request.headers["Sec-Fetch-Site"] == "cross-site"
+
+      # Of the fields alone, as they came: they are cast and checked as any input.
+      def workflow_link_input
+        given = params[:input]
+        names = @link.fields&.names&.map(&:to_s) || []
+        given.respond_to?(:to_unsafe_h) ? given.to_unsafe_h.slice(*names) : {}
+      end
+
+      def renew_workflow_link
+        return render_workflow_link(REFUSED) unless @link&.renewable?
+        sent = @link.renew
+        render_workflow_link({}, state: sent ? :sent : :waited, status: sent ? :accepted : :too_many_requests)
+      end
+
+      def render_workflow_link(statuses, state: @link ? @link.state : :unknown, status: nil)
+        @state = state
+        render "workflow/links/show", formats: :html, status: status || statuses.fetch(state, :ok)
+      end
+  end
+end

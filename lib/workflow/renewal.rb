@@ -1,0 +1,48 @@
+# frozen_string_literal: true
+
+require "digest"
+
+module Workflow
+  # A new link or code, sent by the method that `renew:` names: as a run of its own, by a worker. Each has a number in its
+  # key, and the log starts one run for a key, so that the limits hold whoever asks, in however many processes.
+  class Renewal
+    # In one round of an await.
+    MAX = 10
+    # Between one and the next.
+    PAUSE_MS = 60_000
+    RETRIES = 5
+
+    # @param run [Run] of the await
+    # @param step [Step] the await
+    # @param declared [StepDefinition]
+    def initialize(run, step, declared)
+      @run, @step, @declared = run, step, declared
+    end
+
+    # @return [Boolean] false: too many, or too soon after the last
+    def start
+      number, last_ms = past
+      return false if number == MAX || last_ms > Workflow.engine.now_ms - PAUSE_MS
+      queue(key(number)) == :started
+    end
+
+    # @return [Array(Integer, Integer)] how many there were in this round, and when the last was asked for, in ms; 0 if none was
+    def past
+      runs = (0...MAX).lazy.map { |number| Workflow.engine.keyed(subject.class_name, key(number)) }.take_while { |found| found }.to_a
+      [ runs.size, runs.last ? runs.last[:started_ms] : 0 ]
+    end
+
+    private
+      def subject = @subject ||= Subject.of(@run.subject)
+      def key(number) = "renew/#{@run.id}/#{@step.round}/#{number}/#{Digest::SHA256.hexdigest(@step.pinned_name.name)}"
+
+      def queue(token)
+        definition = Definition.of_method(@declared.renew, options: { retries: RETRIES })
+        arguments = Serializer.dump([ [], {}, { retries: RETRIES } ], "the arguments of #{@declared.renew}")
+        outcome, snapshot, events, = Workflow.engine.start(nil, definition.blueprint(subject.klass), subject.bytes, subject.key(definition.name),
+          arguments, :later, Role.by, nil, nil, token)
+        Instrumentation.publish_all(events, Run.new(snapshot, subject: subject.object))
+        outcome
+      end
+  end
+end
