@@ -435,6 +435,9 @@ static enum wf_status memory_run_update(struct wf_store *store, const struct wf_
     if (write_fails(store, error)) {
         return WF_STORE_ERROR;
     }
+    if (!run_of(row->id) || run_of(row->id)->version != row->was_version) {
+        return wf_fail(error, WF_STALE, "simulated");
+    }
     put_run(run_of(row->id), row);
     return WF_OK;
 }
@@ -575,6 +578,18 @@ DEFINE_ROWS(timer, timers, LOSE_NOTHING)
 #define TAKE_WAIT(old, row) ((old)->pledged = (row)->pledged)
 DEFINE_CLAIMS(ready, ready, 0, TAKE_STEP, LOSE_NOTHING)
 DEFINE_CLAIMS(wait, waits, STEPS_MAX, TAKE_WAIT, LOSE_WAIT)
+
+static enum wf_status memory_ready_end(struct wf_store *store, int64_t run_id, int32_t step,
+                                       int64_t fence, struct wf_error *error)
+{
+    const struct wf_ready_row *old = ready_row_of(run_id, step);
+
+    if (write_fails(store, error)) {
+        return WF_STORE_ERROR;
+    }
+    return old && old->fence == fence ? memory_ready_delete(store, run_id, step, error)
+                                      : wf_fail(error, WF_STALE, "simulated");
+}
 
 static enum wf_status memory_wait_doubt(struct wf_store *store, const struct wf_wait_row *row,
                                         struct wf_error *error)
@@ -815,6 +830,7 @@ static const struct wf_store_functions memory_functions = {
     .ready_put = memory_ready_put,
     .ready_get = memory_ready_get,
     .ready_delete = memory_ready_delete,
+    .ready_end = memory_ready_end,
     .ready_claim = memory_ready_claim,
     .ready_release = memory_ready_release,
     .ready_claimable = memory_ready_claimable,

@@ -47,8 +47,9 @@ struct worker {
     int64_t ticked_ms;
     uint32_t heard;
     bool stalled, dying;
-    struct { /* its last result, to be sent once more */
-        struct wf_claim claim;
+    struct {                    /* its last result, to be sent once more */
+        struct wf_claim claim;  /* without what it points to */
+        struct wf_buffer state; /* what it had kept of the run */
         enum wf_command_kind kind;
         int token;
     } sent;
@@ -1017,6 +1018,7 @@ static void bury(struct worker *worker)
     wf_dispatcher_destroy(engine);
     wf_committer_destroy(engine);
     wf_mailbox_destroy(&engine->mailbox);
+    wf_buffer_destroy(&worker->sent.state);
     free(engine->path);
     free(engine);
     *worker = (struct worker){.engine = NULL};
@@ -1666,7 +1668,9 @@ static bool end_by(struct worker *worker, struct grip *grip)
     op->definition = definition_of(claim->run_id);
     fill_end(op, claim->mode, any_end(grip), new_token(op, grip->serial));
     worker->sent.claim = *claim;
-    worker->sent.claim.work = (struct wf_buffer){0};
+    worker->sent.claim.work = worker->sent.claim.state = (struct wf_buffer){0};
+    wf_buffer_clear(&worker->sent.state);
+    wf_buffer_put(&worker->sent.state, claim->state.ptr, claim->state.len);
     worker->sent.kind = op->command.kind;
     worker->sent.token = token_count;
     note("worker %d ends claim %d as %d, token %d", (int)(worker - workers), grip->serial,
@@ -1696,7 +1700,7 @@ static bool duplicate(void)
 {
     struct worker *worker = any_worker();
     struct grip *grip = worker && worker->sent.token ? free_grip(worker) : NULL;
-    struct wf_buffer work;
+    struct wf_buffer work, state;
     struct wf_op *op;
     char text[16];
 
@@ -1704,8 +1708,12 @@ static bool duplicate(void)
         return false;
     }
     work = grip->hand.slot->claim.work;
+    state = grip->hand.slot->claim.state;
     grip->hand.slot->claim = worker->sent.claim;
     grip->hand.slot->claim.work = work;
+    grip->hand.slot->claim.state = state;
+    wf_buffer_clear(&grip->hand.slot->claim.state);
+    wf_buffer_put(&grip->hand.slot->claim.state, worker->sent.state.ptr, worker->sent.state.len);
     grip->serial = tokens[worker->sent.token].serial;
     grip->entered = grip->begun = true;
     op->definition = definition_of(worker->sent.claim.run_id);

@@ -122,4 +122,24 @@ static inline enum wf_status insert(struct subject *s, int64_t id, struct wf_byt
     return DO(run_insert, &row);
 }
 
+/* The row is to replace what is there. */
+static inline void as_it_was(struct wf_run_row *row, const struct wf_run_row *loaded)
+{
+    row->was_open = loaded->open;
+    row->was_status = loaded->status;
+    row->was_version = loaded->version;
+}
+
+static inline enum wf_status update(struct subject *s, struct wf_run_row *row)
+{
+    struct wf_run_row loaded;
+    enum wf_status status = DO(run_load, row->id, &loaded);
+
+    if (status) {
+        return status;
+    }
+    as_it_was(row, &loaded);
+    return DO(run_update, row);
+}
+
 #endif

@@ -103,6 +103,23 @@ static void a_put_replaces(struct subject *s)
     commit(s);
 }
 
+static void only_its_own_fence_ends_a_step(struct subject *s)
+{
+    struct wf_ready_row row = ready_lease(1, 1, 7, 3), got = row;
+
+    begin(s);
+    put_ready(s, 1, 1, 0, 1);
+    OK(ready_claim, &row);
+    CHECK(DO(ready_end, 1, 1, row.fence - 1) == WF_STALE);
+    CHECK(DO(ready_end, 1, 1, row.fence + 1) == WF_STALE);
+    OK(ready_get, &got);
+    OK(ready_end, 1, 1, row.fence);
+    CHECK(DO(ready_get, &got) == WF_NOT_FOUND);
+    CHECK(DO(ready_end, 1, 1, row.fence) == WF_STALE);
+    CHECK(DO(ready_end, 2, 1, 0) == WF_STALE);
+    commit(s);
+}
+
 static void a_step_is_claimed_once(struct subject *s)
 {
     struct wf_ready_row mine = ready_lease(1, 1, 7, 3), other = ready_lease(1, 1, 8, 0), got = mine;
@@ -349,6 +366,7 @@ static void a_run_says_what_is_in_doubt(struct subject *s)
     CHECK(wf_bytes_equal(loaded.doubts, WF_BYTES("\0\1")) &&
           wf_bytes_equal(found.doubts, loaded.doubts));
     loaded.doubts.len = 0;
+    as_it_was(&loaded, &loaded);
     OK(run_update, &loaded); /* is no business of it */
     OK(run_load, 1, &loaded);
     CHECK(wf_bytes_equal(loaded.doubts, WF_BYTES("\0\1")));
@@ -562,6 +580,7 @@ static void clearing_leaves_events_and_processes(struct subject *s)
 const struct contract_case contract_claims_cases[] = {
     CASE(a_ready_row_comes_back),
     CASE(a_put_replaces),
+    CASE(only_its_own_fence_ends_a_step),
     CASE(a_step_is_claimed_once),
     CASE(a_release_needs_owner_and_fence),
     CASE(claimable_is_in_order_without_the_claimed),

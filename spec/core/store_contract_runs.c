@@ -43,6 +43,7 @@ static void lent_bytes_last_until_the_same_call(struct subject *s)
     CHECK(insert(s, 2, WF_BYTES("two"), true, true) == WF_OK);
     OK(run_load, 1, &loaded);
     OK(run_find, WF_BYTES("two"), &found);
+    as_it_was(&loaded, &loaded);
     loaded.status = 9;
     OK(run_update, &loaded); /* with the bytes that it lent */
     commit(s);
@@ -66,12 +67,12 @@ static void a_key_has_one_open_unique_run(struct subject *s)
     CHECK(insert(s, 4, WF_BYTES("k"), true, false) == WF_OK);
     CHECK(insert(s, 5, WF_BYTES("k"), false, true) == WF_OK);
     CHECK(insert(s, 6, WF_BYTES("k2"), true, true) == WF_OK);
-    OK(run_update, &row); /* ended */
+    CHECK(update(s, &row) == WF_OK); /* ended */
     CHECK(insert(s, 7, WF_BYTES("k"), true, true) == WF_OK);
     row.open = true;
-    CHECK(DO(run_update, &row) == WF_STORE_ERROR); /* two of them */
+    CHECK(update(s, &row) == WF_STORE_ERROR); /* two of them */
     row.open = false;
-    OK(run_update, &row);
+    CHECK(update(s, &row) == WF_OK);
     commit(s);
     begin(s);
     CHECK(insert(s, 8, WF_BYTES("k"), true, true) == WF_EXISTING);
@@ -128,7 +129,7 @@ static void find_prefers_the_open_unique_run(struct subject *s)
     OK(run_find, WF_BYTES("k"), &found);
     CHECK(found.id == 2);
     begin(s);
-    OK(run_update, &row);
+    CHECK(update(s, &row) == WF_OK);
     commit(s);
     OK(run_find, WF_BYTES("k"), &found);
     CHECK(found.id == 4); /* the newest */
@@ -145,17 +146,39 @@ static void an_update_changes_what_it_says(struct subject *s)
     row.started_ms = 1;
     row.ended_ms = 5;
     row.state = WF_BYTES("a longer state");
-    OK(run_update, &row);
+    CHECK(update(s, &row) == WF_OK);
     OK(run_load, 1, &loaded);
     CHECK(loaded.open && loaded.status == 2 && loaded.version == 9 && loaded.ended_ms == 5);
     CHECK(wf_bytes_equal(loaded.state, row.state));
     CHECK(loaded.unique && loaded.started_ms == 1001 && wf_bytes_equal(loaded.key, WF_BYTES("k")));
     row.open = false;
-    OK(run_update, &row);
+    CHECK(update(s, &row) == WF_OK);
     OK(run_load, 1, &loaded);
     CHECK(!loaded.open);
     row.id = 2;
-    CHECK(DO(run_update, &row) == WF_NOT_FOUND);
+    CHECK(DO(run_update, &row) == WF_STALE);
+    commit(s);
+}
+
+static void an_update_is_of_the_version_that_was_loaded(struct subject *s)
+{
+    struct wf_run_row row = run_row(1, WF_BYTES("k"), true, true), loaded;
+
+    begin(s);
+    CHECK(insert(s, 1, WF_BYTES("k"), true, true) == WF_OK);
+    OK(run_load, 1, &loaded);
+    as_it_was(&row, &loaded);
+    row.version = 3; /* two events */
+    OK(run_update, &row);
+    row.version = 2; /* by somebody who has not seen them */
+    row.state = WF_BYTES("other");
+    for (int changes = 0; changes < 3; changes++) { /* each of the statements */
+        row.status = row.was_status + (changes > 0);
+        row.open = changes < 2;
+        CHECK(DO(run_update, &row) == WF_STALE && s->error.status == WF_STALE);
+    }
+    OK(run_load, 1, &loaded);
+    CHECK(loaded.version == 3 && loaded.open && wf_bytes_equal(loaded.state, WF_BYTES("state")));
     commit(s);
 }
 
@@ -214,8 +237,13 @@ static void runs_are_listed_newest_first(struct subject *s)
 }
 
 const struct contract_case contract_runs_cases[] = {
-    CASE(a_run_is_loaded_as_it_was_inserted), CASE(lent_bytes_last_until_the_same_call),
-    CASE(a_key_has_one_open_unique_run),      CASE(a_token_is_one_runs_in_its_class),
-    CASE(find_prefers_the_open_unique_run),   CASE(an_update_changes_what_it_says),
-    CASE(runs_are_listed_newest_first),       {NULL, NULL},
+    CASE(a_run_is_loaded_as_it_was_inserted),
+    CASE(lent_bytes_last_until_the_same_call),
+    CASE(a_key_has_one_open_unique_run),
+    CASE(a_token_is_one_runs_in_its_class),
+    CASE(find_prefers_the_open_unique_run),
+    CASE(an_update_changes_what_it_says),
+    CASE(an_update_is_of_the_version_that_was_loaded),
+    CASE(runs_are_listed_newest_first),
+    {NULL, NULL},
 };

@@ -178,20 +178,27 @@ static enum wf_status tell_holders(struct wf_engine *engine, struct wf_op *op,
     return status;
 }
 
-/* Runs the op's command on the loaded run, and goes on with a `now` step if one follows. */
-enum wf_status wf_append_run(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+enum wf_status wf_append_go_on(struct wf_engine *engine, struct wf_op *op, bool appended,
+                               struct wf_error *error)
 {
-    enum wf_status status = wf_append_command(engine, &op->command, &op->status, error);
-    bool appended = !status && !op->status && engine->committer.row.len;
+    enum wf_status status = WF_OK;
 
-    if (!status && !op->status && op->slot && goes_on(op) &&
-        !wf_state_halted(&engine->committer.state)) {
+    if (!op->status && op->slot && goes_on(op) && !wf_state_halted(&engine->committer.state)) {
         status = claim_next(engine, op, error);
     }
     if (!status) {
         wf_append_answer(engine, op, appended);
     }
     return status;
+}
+
+/* Runs the op's command on the loaded run, and goes on with a `now` step if one follows. */
+enum wf_status wf_append_run(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    enum wf_status status = wf_append_command(engine, &op->command, &op->status, error);
+    bool appended = !status && !op->status && engine->committer.row.len;
+
+    return status ? status : wf_append_go_on(engine, op, appended, error);
 }
 
 /* The run that is meant, if there is one: of the id that was given, else the one that this token began, else
@@ -381,8 +388,13 @@ static bool is_doubtful(const struct wf_engine *engine, const struct wf_op *op)
 static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
     const struct wf_claim *claim = &op->slot->claim;
-    enum wf_status status = wf_append_load(engine, claim->run_id, &op->status, error), refused;
+    bool done = false;
+    enum wf_status status = wf_carried_finish(engine, op, &done, error), refused;
 
+    if (status || done) {
+        return status;
+    }
+    status = wf_append_load(engine, claim->run_id, &op->status, error);
     if (status || op->status) {
         return status;
     }
@@ -434,6 +446,7 @@ static enum wf_status tell(struct wf_engine *engine, struct wf_op *op, struct wf
         op->command.attempt = claim->attempt;
         op->command.fence = claim->fence;
         status = wf_append_command(engine, &op->command, &op->status, error);
+        wf_buffer_clear(&op->slot->claim.state); /* the run is past it */
     }
     op->answered_id = committer->state.id;
     op->version = committer->state.version;

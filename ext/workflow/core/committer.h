@@ -7,7 +7,7 @@
  *
  * It waits for the turnstile outside the gate and is inside the gate for the whole transaction. Its mutex
  * guards the queue, the flags and each op's `done`; all else here belongs to the thread. Files:
- * committer.c (thread, queue), transaction.c (one commit), append.c and append_claim.c (one op), record.c (what it
+ * committer.c (thread, queue), transaction.c (one commit), append.c, append_claim.c and carried.c (one op), record.c (what it
  * writes), pledge.c (claims that do not lapse), holders.c (who holds what, and returns), upkeep.c (what is due), timeout.c (attempts past their limits),
  * takeover.c (what others held).
  */
@@ -44,6 +44,8 @@ struct wf_committer {
     struct wf_store *store;
     struct wf_state state;
     struct wf_buffer row, encoded;
+    struct wf_bytes stored;         /* the state, encoded, as it was loaded or written last */
+    const struct wf_claim *carried; /* whose end is being written unasked (carried.c); NULL: none */
     struct wf_projection before[WF_STEPS_MAX];
     char name[WF_NAME_LEN_MAX + 1];
     char name_putting[WF_NAME_LEN_MAX + 1], /* into the process's row, by this transaction */
@@ -115,6 +117,16 @@ enum wf_status wf_append(struct wf_engine *engine, struct wf_op *op, struct wf_e
 void wf_append_answer(struct wf_engine *engine, struct wf_op *op, bool appended);
 /* Runs the op's command on the loaded run, and goes on with a `now` step if one follows. */
 enum wf_status wf_append_run(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
+/* After the command was run: goes on with a `now` step if one follows, and answers. */
+enum wf_status wf_append_go_on(struct wf_engine *engine, struct wf_op *op, bool appended,
+                               struct wf_error *error);
+/* ---- carried.c: the end of a step without reading first ----
+ * Keeps what is needed of the run that was loaded, or written, last. */
+void wf_carried_keep(const struct wf_engine *engine, struct wf_claim *claim);
+/* Ends the slot's step if its claim kept enough, and the run and the claim are as they were. Not *done: nothing was
+ * written, and the run is to be loaded. STALE: something was; to be rolled back, and is not tried again. */
+enum wf_status wf_carried_finish(struct wf_engine *engine, struct wf_op *op, bool *done,
+                                 struct wf_error *error);
 /* ---- append_claim.c: ops of a run and a step ----
  * Loads both. */
 enum wf_status wf_append_load_step(struct wf_engine *engine, struct wf_op *op,

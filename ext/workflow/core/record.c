@@ -11,6 +11,7 @@ enum wf_status wf_append_decode(struct wf_engine *engine, const struct wf_run_ro
     struct wf_state *state = &engine->committer.state;
     enum wf_status status = wf_state_decode(state, row->id, row->state);
 
+    engine->committer.stored = row->state;
     if (!status) {
         wf_state_set_doubts(state, row->doubts);
     }
@@ -52,9 +53,11 @@ static void fill(struct wf_engine *engine, struct wf_claim *claim, int index, in
     claim->met = step->met;
     claim->fence = fence;
     wf_work_write(&claim->work, state, index, claim->mode, by);
+    wf_carried_keep(engine, claim);
     if (!engine->committer.witness_claim.run_id) {
         engine->committer.witness_claim = *claim;
         engine->committer.witness_claim.work = (struct wf_buffer){0};
+        engine->committer.witness_claim.state = (struct wf_buffer){0};
     }
 }
 
@@ -90,8 +93,10 @@ static enum wf_status write_run(struct wf_engine *engine, bool insert, const str
     if (wf_rebuild_run_row(&committer->state, &committer->encoded, &row)) {
         return wf_fail(error, WF_NO_MEMORY, "out of memory");
     }
+    committer->stored = row.state;
     row.was_open = was->open;
     row.was_status = was->status;
+    row.was_version = was->version;
     return insert ? engine->does->run_insert(committer->store, &row, error)
                   : engine->does->run_update(committer->store, &row, error);
 }
@@ -127,6 +132,20 @@ static enum wf_status write_ready(struct wf_engine *engine, int step,
     return engine->does->ready_put(engine->committer.store, &row, error);
 }
 
+/* What was carried names its claim: nobody has asked for the row before. */
+static enum wf_status end_ready(struct wf_engine *engine, int step, struct wf_error *error)
+{
+    struct wf_committer *committer = &engine->committer;
+    const struct wf_claim *carried = committer->carried;
+
+    if (carried && carried->step == step) {
+        committer->carried = NULL;
+        return engine->does->ready_end(committer->store, carried->run_id, step, carried->fence,
+                                       error);
+    }
+    return engine->does->ready_delete(committer->store, committer->state.id, step, error);
+}
+
 /* Whether what is to be run is not what was: the claim on that is no claim on this. */
 static bool is_another(const struct wf_projection *old, const struct wf_projection *new)
 {
@@ -148,7 +167,7 @@ static enum wf_status write_step(struct wf_engine *engine, int step,
         (!old->ready || again || old->at_ms != new->at_ms || old->alone != new->alone)) {
         status = write_ready(engine, step, new, error);
     } else if (old->ready && !new->ready) {
-        status = does->ready_delete(store, run_id, step, error);
+        status = end_ready(engine, step, error);
     }
     if (!status && new->waits &&
         (!old->waits || old->round != new->round || old->opened_ms != new->opened_ms)) {
@@ -185,12 +204,14 @@ static enum wf_status write_steps(struct wf_engine *engine, int old_count, struc
     return status;
 }
 
+/* The run first: STALE from there has written nothing. */
 enum wf_status wf_append_command(struct wf_engine *engine, const struct wf_command *command,
                                  enum wf_status *refused, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     struct wf_run_row was = {.open = !committer->state.ended,
-                             .status = wf_state_status(&committer->state)};
+                             .status = wf_state_status(&committer->state),
+                             .version = committer->state.version};
     int old_count = committer->state.step_count, count = 0;
     enum wf_status status;
 
@@ -201,9 +222,7 @@ enum wf_status wf_append_command(struct wf_engine *engine, const struct wf_comma
     if (*refused || !count) {
         return WF_OK;
     }
-    status = write_events(engine, error);
-    if (!status) {
-        status = write_run(engine, command->kind == WF_COMMAND_START, &was, error);
-    }
+    status = write_run(engine, command->kind == WF_COMMAND_START, &was, error);
+    status = status ? status : write_events(engine, error);
     return status ? status : write_steps(engine, old_count, error);
 }

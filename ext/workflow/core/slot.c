@@ -67,15 +67,17 @@ struct wf_bytes wf_slot_parting(const struct wf_slot *slot)
 
 void wf_claim_clear(struct wf_claim *claim)
 {
-    struct wf_buffer work = claim->work;
+    struct wf_buffer work = claim->work, state = claim->state;
 
     wf_buffer_clear(&work);
-    *claim = (struct wf_claim){.work = work};
+    wf_buffer_clear(&state);
+    *claim = (struct wf_claim){.work = work, .state = state};
 }
 
 void wf_claim_destroy(struct wf_claim *claim)
 {
     wf_buffer_destroy(&claim->work);
+    wf_buffer_destroy(&claim->state);
     *claim = (struct wf_claim){0};
 }
 

@@ -28,6 +28,8 @@ struct wf_claim {
     uint32_t attempt, round;
     int64_t fence;
     struct wf_buffer work; /* what to run, and who (wf_work_read) */
+    struct wf_buffer
+        state; /* the run's, encoded, as it was when this was claimed (carried.c); empty: not kept */
 };
 
 enum wf_op_kind {

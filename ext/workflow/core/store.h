@@ -39,9 +39,10 @@ struct wf_run_row {
     bool open;           /* not ended; with `unique`, at most one such row a key */
     bool unique;
     int status; /* enum wf_run_status */
-    bool
-        was_open; /* for run_update: both as they were loaded, so that it writes no more than what changes */
+    /* For run_update, all as they were loaded: the run is still at that version, and no more is written than changes. */
+    bool was_open;
     int was_status;
+    int64_t was_version;
     int64_t version, started_ms, ended_ms;
     struct wf_bytes state; /* wf_state_encode */
     struct wf_bytes class_name;
@@ -153,7 +154,7 @@ struct wf_store_functions {
                                  struct wf_error *error);
     enum wf_status (*run_update)(
         struct wf_store *store, const struct wf_run_row *row,
-        struct wf_error *error); /* by id: open, status, version, ended, state */
+        struct wf_error *error); /* by id: open, status, version, ended, state. OK | STALE */
     enum wf_status (*run_doubt)(struct wf_store *store, int64_t id, struct wf_bytes doubts,
                                 struct wf_error *error);
     enum wf_status (*run_list)(struct wf_store *store, struct wf_bytes prefix, int64_t before,
@@ -178,6 +179,9 @@ struct wf_store_functions {
                                 struct wf_error *error);
     enum wf_status (*ready_delete)(struct wf_store *store, int64_t run_id, int32_t step,
                                    struct wf_error *error); /* OK also when there is none */
+    enum wf_status (*ready_end)(
+        struct wf_store *store, int64_t run_id, int32_t step, int64_t fence,
+        struct wf_error *error); /* deletes the row that has this fence: OK | STALE */
     enum wf_status (*ready_claim)(struct wf_store *store, struct wf_ready_row *row,
                                   struct wf_error *error);
     enum wf_status (*ready_release)(struct wf_store *store, const struct wf_ready_row *row,

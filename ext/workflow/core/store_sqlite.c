@@ -348,6 +348,7 @@ const struct wf_store_functions wf_store_sqlite = {
     .ready_put = wf_sqlite_ready_put,
     .ready_get = wf_sqlite_ready_get,
     .ready_delete = wf_sqlite_ready_delete,
+    .ready_end = wf_sqlite_ready_end,
     .ready_claim = wf_sqlite_ready_claim,
     .ready_release = wf_sqlite_ready_release,
     .ready_claimable = wf_sqlite_ready_claimable,

@@ -53,11 +53,11 @@ SQLITE_EXTENSION_INIT3
     X(RUN_INSERT, "INSERT INTO runs(" WF_SQLITE_RUN ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, x'')") \
     X(RUN_DOUBT, "UPDATE runs SET doubts = ? WHERE id = ?")                                        \
     X(RUN_UPDATE, "UPDATE runs SET version = ?, ended_ms = ?, state = ?"                           \
-                  " WHERE id = ? AND open = ? AND status = ?")                                     \
+                  " WHERE id = ? AND version = ?")                                                 \
     X(RUN_UPDATE_STATUS, "UPDATE runs SET version = ?, ended_ms = ?, state = ?, status = ?6"       \
-                         " WHERE id = ?4 AND open = ?5")                                           \
-    X(RUN_UPDATE_OPEN, "UPDATE runs SET version = ?, ended_ms = ?, state = ?, open = ?5,"          \
-                       " status = ?6 WHERE id = ?4")                                               \
+                         " WHERE id = ?4 AND version = ?5")                                        \
+    X(RUN_UPDATE_OPEN, "UPDATE runs SET version = ?, ended_ms = ?, state = ?, status = ?6,"        \
+                       " open = ?7 WHERE id = ?4 AND version = ?5")                                \
     X(RUN_LIST, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id < ? ORDER BY id DESC")                \
     X(RUN_LIST_PREFIX, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id IN"                            \
                        " (SELECT id FROM runs INDEXED BY runs_key"                                 \
@@ -84,6 +84,7 @@ SQLITE_EXTENSION_INIT3
                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?)")                                                \
     X(READY_GET, "SELECT " WF_SQLITE_READY " FROM ready WHERE run_id = ? AND step = ?")            \
     X(READY_DELETE, "DELETE FROM ready WHERE run_id = ? AND step = ?")                             \
+    X(READY_END, "DELETE FROM ready WHERE run_id = ? AND step = ? AND fence = ?")                  \
     X(READY_CLAIM, "UPDATE ready SET owner = ?3, slot = ?4, fence = ?5 + 1"                        \
                    " WHERE run_id = ?1 AND step = ?2 AND owner = 0 AND fence = ?5")                \
     X(READY_RELEASE, "UPDATE ready SET owner = 0, slot = 0"                                        \
@@ -235,6 +236,8 @@ enum wf_status wf_sqlite_ready_get(struct wf_store *store, struct wf_ready_row *
                                    struct wf_error *error);
 enum wf_status wf_sqlite_ready_delete(struct wf_store *store, int64_t run_id, int32_t step,
                                       struct wf_error *error);
+enum wf_status wf_sqlite_ready_end(struct wf_store *store, int64_t run_id, int32_t step,
+                                   int64_t fence, struct wf_error *error);
 enum wf_status wf_sqlite_ready_claim(struct wf_store *store, struct wf_ready_row *row,
                                      struct wf_error *error);
 enum wf_status wf_sqlite_ready_release(struct wf_store *store, const struct wf_ready_row *row,

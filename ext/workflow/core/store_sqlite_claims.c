@@ -149,6 +149,22 @@ enum wf_status wf_sqlite_ready_delete(struct wf_store *store, int64_t run_id, in
     return delete_step(store, WF_SQLITE_READY_DELETE, run_id, step, error);
 }
 
+enum wf_status wf_sqlite_ready_end(struct wf_store *store, int64_t run_id, int32_t step,
+                                   int64_t fence, struct wf_error *error)
+{
+    struct wf_query query = step_query(store, WF_SQLITE_READY_END, run_id, step);
+    int changes = 0;
+    enum wf_status status;
+
+    wf_query_int(&query, fence);
+    status = wf_query_run(&query, &changes, error);
+    if (status == WF_OK && !changes) {
+        return wf_fail(error, WF_STALE, "step %d of run %lld is not held by this claim", (int)step,
+                       (long long)run_id);
+    }
+    return status;
+}
+
 enum wf_status wf_sqlite_ready_claim(struct wf_store *store, struct wf_ready_row *row,
                                      struct wf_error *error)
 {

@@ -238,36 +238,32 @@ enum wf_status wf_sqlite_run_insert(struct wf_store *store, const struct wf_run_
     return status || !row->tags.len ? status : insert_tags(store, row, error);
 }
 
-static enum wf_status update_run(struct wf_store *store, enum wf_sqlite_statement statement,
-                                 const struct wf_run_row *row, int *changes, struct wf_error *error)
+/* Naming `open` or `status` in SET rewrites the entries of the indexes runs_open and runs_class: so only what changes. */
+enum wf_status wf_sqlite_run_update(struct wf_store *store, const struct wf_run_row *row,
+                                    struct wf_error *error)
 {
-    struct wf_query query = wf_query_start(store, statement);
+    bool opens = row->was_open != row->open, moves = opens || row->was_status != row->status;
+    struct wf_query query = wf_query_start(store, opens   ? WF_SQLITE_RUN_UPDATE_OPEN
+                                                  : moves ? WF_SQLITE_RUN_UPDATE_STATUS
+                                                          : WF_SQLITE_RUN_UPDATE);
+    int changes = 0;
+    enum wf_status status;
 
     wf_query_int(&query, row->version);
     wf_query_int(&query, row->ended_ms);
     wf_query_bytes(&query, row->state);
     wf_query_int(&query, row->id);
-    wf_query_int(&query, row->open);
-    wf_query_int(&query, row->status);
-    return wf_query_run(&query, changes, error);
-}
-
-/* Naming `open` or `status` in SET rewrites the entries of the indexes runs_open and runs_class: so only what changes. */
-enum wf_status wf_sqlite_run_update(struct wf_store *store, const struct wf_run_row *row,
-                                    struct wf_error *error)
-{
-    enum wf_sqlite_statement statement = row->was_open != row->open ? WF_SQLITE_RUN_UPDATE_OPEN
-                                         : row->was_status != row->status
-                                             ? WF_SQLITE_RUN_UPDATE_STATUS
-                                             : WF_SQLITE_RUN_UPDATE;
-    int changes = 0;
-    enum wf_status status = update_run(store, statement, row, &changes, error);
-
-    if (status == WF_OK && !changes && statement != WF_SQLITE_RUN_UPDATE_OPEN) {
-        status = update_run(store, WF_SQLITE_RUN_UPDATE_OPEN, row, &changes, error);
+    wf_query_int(&query, row->was_version);
+    if (moves) {
+        wf_query_int(&query, row->status);
     }
+    if (opens) {
+        wf_query_int(&query, row->open);
+    }
+    status = wf_query_run(&query, &changes, error);
     if (status == WF_OK && !changes) {
-        return wf_fail(error, WF_NOT_FOUND, "no run %lld", (long long)row->id);
+        return wf_fail(error, WF_STALE, "run %lld is not at version %lld", (long long)row->id,
+                       (long long)row->was_version);
     }
     return status;
 }

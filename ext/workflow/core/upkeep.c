@@ -150,6 +150,7 @@ static enum wf_status tell_start(struct wf_engine *engine, struct wf_slot *slot,
     command.started_ms = atomic_load(&slot->entered_ms);
     command.attempt = claim->attempt;
     command.by = work.by;
+    wf_buffer_clear(&slot->claim.state); /* the run is past it from here on */
     return wf_append_command(engine, &command, &refused, error);
 }
 
