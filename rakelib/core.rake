@@ -3,6 +3,7 @@
 # rake core:test builds the core as plain C, with no Ruby header on the include path, and runs spec/core/*_test.c
 # on it: once under ASan and UBSan, once under TSan, and fork_test once as it is. CORE_ONLY=turnstile runs only the tests whose name contains it.
 
+require "etc"
 require "open3"
 
 class CoreBuild
@@ -72,8 +73,18 @@ class CoreBuild
   def run_all(programs)
     abort "No test in #{SPEC} is named like #{ENV["CORE_ONLY"]}." if programs.empty?
 
-    failed = programs.reject { |program| run(program) }
+    waiting = Thread::Queue.new(programs).close
+    failed = Array.new(Etc.nprocessors) { Thread.new { run_some(waiting) } }.flat_map(&:value)
     abort "Failed under #{@sanitizer}: #{failed.map { |program| File.basename(program) }.join(", ")}" if failed.any?
+  end
+
+  # As many at once as there are processors: most of what they do is wait.
+  def run_some(waiting)
+    failed = []
+    while (program = waiting.pop)
+      failed << program unless run(program)
+    end
+    failed
   end
 
   def run(program)
@@ -84,10 +95,13 @@ class CoreBuild
       Process.kill(:KILL, -process.pid) unless process.join(SECONDS)
       [ reader.value, process.value ]
     end
-    puts format("%-6s %-4s %-28s %5.1f s  %s", status.success? ? "ok" : "FAILED", @sanitizer, File.basename(program),
-      now - began, output.lines.last.to_s.strip)
-    puts output unless status.success?
+    $stdout.print(told(program, status, now - began, output))
     status.success?
+  end
+
+  def told(program, status, seconds, output)
+    line = format("%-6s %-4s %-28s %5.1f s  %s", status.success? ? "ok" : "FAILED", @sanitizer, File.basename(program), seconds, output.lines.last.to_s.strip)
+    "#{line}\n#{output unless status.success?}"
   end
 
   # TSan of GCC 12 cannot place its shadow where a new kernel's random addresses may lie.
