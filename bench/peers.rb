@@ -5,6 +5,7 @@
 require "fileutils"
 require "tmpdir"
 require_relative "harness/comparison"
+require_relative "harness/limits"
 require_relative "harness/machine"
 require_relative "harness/options"
 require_relative "harness/servers"
@@ -94,7 +95,7 @@ module Bench
 
       def head
         @report.say "bin/bench #{@arguments.join(" ")}".strip
-        Machine.lines(@dir).each { |line| @report.say(line) }
+        [ *Machine.lines(@dir), *Limits.measure(@dir).lines ].each { |line| @report.say(line) }
         @report.say "ruby #{RUBY_VERSION}, #{@contestants.flat_map(&:versions).uniq.join(", ")}"
         @servers.lines.each { |line| @report.say(line) }
         @report.say "#{@options.rounds} #{@options.rounds == 1 ? "round" : "rounds"}, seed #{@options.seed}; \"ours is\" is the median of the ratios of each round"
