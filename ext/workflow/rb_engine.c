@@ -254,6 +254,22 @@ static VALUE engine_stats(VALUE self)
     return hash;
 }
 
+static VALUE engine_health(VALUE self, VALUE host, VALUE port)
+{
+    struct wf_error error = {0};
+    int bound = -1;
+
+    rb_wf_check(
+        wf_engine_health(rb_wf_engine(self), StringValueCStr(host), NUM2INT(port), &bound, &error),
+        &error);
+    return INT2NUM(bound);
+}
+
+static VALUE engine_leads(VALUE self)
+{
+    return wf_engine_leads(rb_wf_engine(self)) ? Qtrue : Qfalse;
+}
+
 static VALUE engine_now_ms(VALUE self)
 {
     return LL2NUM(wf_clock_wall_ms(&rb_wf_engine(self)->clock));
@@ -294,6 +310,8 @@ void rb_wf_init_engine(VALUE native)
     rb_define_method(class, "in_hand", engine_in_hand, 0);
     rb_define_method(class, "attended?", engine_is_attended, 0);
     rb_define_method(class, "stats", engine_stats, 0);
+    rb_define_method(class, "health", engine_health, 2);
+    rb_define_method(class, "leads?", engine_leads, 0);
     rb_define_method(class, "now_ms", engine_now_ms, 0);
     rb_define_method(class, "travel", engine_travel, 1);
     rb_define_method(class, "hand", engine_hand, 0);

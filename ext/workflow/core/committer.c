@@ -490,8 +490,13 @@ bool wf_committer_round(struct wf_engine *engine)
     if (!await_work(engine, &ops)) {
         return false;
     }
+    atomic_store(&engine->committer.busy_mono_ms, wf_clock_mono_ms());
     give_back_stale(engine);
     round_of(engine, ops);
+    if (!engine->committer.ill) {
+        atomic_store(&engine->committer.reached_mono_ms, wf_clock_mono_ms());
+    }
+    atomic_store(&engine->committer.busy_mono_ms, 0);
     if (engine->committer.ill || engine->committer.posted_again) {
         struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1000000L};
 
@@ -526,6 +531,7 @@ void wf_committer_init(struct wf_engine *engine)
     wf_state_init(&committer->state);
     committer->polled_mono_ms = -WF_POLL_MS; /* the first transaction looks at everything */
     committer->drained_at_ns = now_ns();
+    atomic_store(&committer->reached_mono_ms, wf_clock_mono_ms());
 }
 
 enum wf_status wf_committer_start(struct wf_engine *engine, struct wf_error *error)

@@ -38,6 +38,8 @@ struct wf_committer {
     char name_asked[WF_NAME_LEN_MAX + 1]; /* of the process: "worker:4712@host" */
     pthread_t thread;
     _Atomic int64_t commits, appends; /* since the start: how well the group commit works */
+    _Atomic int64_t busy_mono_ms;     /* since when it is in a round; 0: it has nothing to do */
+    _Atomic int64_t reached_mono_ms;  /* when a round last did at the store what was to be done */
     _Atomic bool slow_store; /* the last wait for the turnstile was longer than a quarter lease */
 
     /* The thread's own. */

@@ -21,6 +21,8 @@ static bool take_over(void *context, enum wf_peer peer, int index, struct wf_sha
     while (more) {
         struct wf_op *op = wf_op_prepare(engine, NULL, WF_OP_TAKEOVER);
 
+        atomic_store(&engine->dispatcher.ticked_mono_ms, wf_clock_mono_ms());
+
         if (!op) {
             return false;
         }
@@ -95,6 +97,7 @@ static void *run(void *context)
     while (!is_stopping(&engine->dispatcher)) {
         uint32_t now;
 
+        atomic_store(&engine->dispatcher.ticked_mono_ms, wf_clock_mono_ms());
         listen(engine, seen);
         now = wf_doorbell_read(&bell);
         if (now != seen && wf_mailbox_room(&engine->mailbox)) {
@@ -129,6 +132,7 @@ void wf_dispatcher_init(struct wf_engine *engine)
 
     pthread_mutex_init(&dispatcher->mutex, NULL);
     wf_cond_init(&dispatcher->changed);
+    atomic_store(&dispatcher->ticked_mono_ms, wf_clock_mono_ms());
 }
 
 enum wf_status wf_dispatcher_start(struct wf_engine *engine, struct wf_error *error)

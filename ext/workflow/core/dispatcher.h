@@ -8,6 +8,8 @@
 #define WF_DISPATCHER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
 
 #include "error.h"
 
@@ -18,7 +20,8 @@ struct wf_dispatcher {
     pthread_cond_t changed;
     pthread_t thread;
     bool started, stopping, woken;
-    int64_t careful_until_mono_ms; /* no expired lease is taken over before; the thread's own */
+    _Atomic int64_t ticked_mono_ms; /* when it last came round, for the health check */
+    int64_t careful_until_mono_ms;  /* no expired lease is taken over before; the thread's own */
 };
 
 void wf_dispatcher_init(struct wf_engine *engine);

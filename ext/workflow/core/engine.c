@@ -20,12 +20,14 @@ static void before_fork(void *context)
     wf_readers_close(&engine->readers);
     wf_committer_close_store(engine);
 #endif
+    wf_health_before_fork(&engine->health);
 }
 
 static void in_parent(void *context)
 {
     struct wf_engine *engine = context;
 
+    wf_health_in_parent(&engine->health);
     wf_gate_open(&engine->gate);
 }
 
@@ -35,6 +37,7 @@ static void in_child(void *context)
     struct wf_engine *engine = context;
 
     atomic_store(&engine->forked, true);
+    wf_health_in_child(&engine->health);
     wf_shared_abandon(&engine->shared);
 }
 
@@ -106,6 +109,7 @@ static void free_parts(struct wf_engine *engine)
     wf_committer_destroy(engine);
     wf_readers_destroy(&engine->readers);
     wf_mailbox_destroy(&engine->mailbox);
+    wf_health_destroy(&engine->health);
     wf_gate_destroy(&engine->gate);
     wf_shared_close(&engine->shared);
     free(engine->path);
@@ -142,6 +146,7 @@ enum wf_status wf_engine_open(struct wf_engine **opened, const struct wf_engine_
         .before = before_fork, .in_parent = in_parent, .in_child = in_child, .context = engine};
     wf_gate_init(&engine->gate);
     wf_mailbox_init(&engine->mailbox);
+    wf_health_init(&engine->health);
     wf_readers_init(&engine->readers, engine->does, engine->path, &engine->gate);
     wf_committer_init(engine);
     wf_dispatcher_init(engine);
@@ -200,6 +205,7 @@ bool wf_engine_stop(struct wf_engine *engine, int64_t wait_ms)
         give_up_held(engine);
     }
     wf_committer_stop(engine);
+    wf_health_stop(&engine->health); /* until now it has said that the process stops */
     close_parts(engine);
     wf_doorbell_ring_all(&log); /* who follows the log hears that it is over */
     return drained;
@@ -246,6 +252,12 @@ void wf_engine_quiet(struct wf_engine *engine)
 void wf_engine_hurry(struct wf_engine *engine)
 {
     wf_mailbox_hurry(&engine->mailbox);
+}
+
+bool wf_engine_leads(struct wf_engine *engine)
+{
+    return wf_engine_usable(engine, NULL) == WF_OK &&
+           wf_shared_lock_try(&engine->shared, WF_LOCK_LEAD);
 }
 
 void wf_engine_travel(struct wf_engine *engine, int64_t ms)

@@ -18,6 +18,7 @@
 #include "doorbell.h"
 #include "fork.h"
 #include "gate.h"
+#include "health.h"
 #include "liveness.h"
 #include "mailbox.h"
 #include "readers.h"
@@ -39,6 +40,9 @@ struct wf_engine {
     struct wf_committer committer;
     struct wf_dispatcher dispatcher;
     struct wf_fork_member fork;
+    struct wf_health health;
+    /* Of the health check: its last tick, and since when this process has not been stopped. */
+    _Atomic int64_t health_ticked_mono_ms, awake_mono_ms;
     _Atomic int64_t last_id; /* the last run id given */
     _Atomic bool forked, stopped;
 };
@@ -67,6 +71,13 @@ enum wf_status wf_engine_usable(const struct wf_engine *engine, struct wf_error 
 void wf_engine_work(struct wf_engine *engine, int threads, struct wf_bytes name);
 void wf_engine_quiet(struct wf_engine *engine);
 void wf_engine_hurry(struct wf_engine *engine); /* workers' steps that ask are to give back */
+/* Answers probes at a numeric address from now on, until the engine stops; port 0 is a free one, told in *bound.
+ * health_report.c. OK | CLOSED | FORKED | health.h's statuses */
+enum wf_status wf_engine_health(struct wf_engine *engine, const char *host, int port, int *bound,
+                                struct wf_error *error);
+/* Whether this process is the one of all on the store that does what one has to do (keep mirrored columns); if nobody
+ * is, it becomes it. Until the engine stops or the process ends. Never waits. */
+bool wf_engine_leads(struct wf_engine *engine);
 void wf_engine_travel(struct wf_engine *engine, int64_t ms); /* moves the wall clock */
 
 /* ---- What one thread of control holds: at most one claim ---- */

@@ -508,6 +508,24 @@ int wf_mailbox_in_hand(struct wf_mailbox *mailbox)
     return count;
 }
 
+void wf_mailbox_count(struct wf_mailbox *mailbox, struct wf_mailbox_census *census)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    *census = (struct wf_mailbox_census){.threads = mailbox->threads,
+                                         .in_hand = in_hand_locked(mailbox),
+                                         .quiet = mailbox->quiet || mailbox->closed};
+    for (int i = 0; i < mailbox->slot_count; i++) {
+        struct wf_slot *slot = mailbox->slots[i];
+        int64_t entered_ms = atomic_load(&slot->entered_mono_ms);
+
+        if (slot->place == WF_SLOT_TAKEN && atomic_load(&slot->entered_ms) &&
+            (!census->oldest_entered_mono_ms || entered_ms < census->oldest_entered_mono_ms)) {
+            census->oldest_entered_mono_ms = entered_ms;
+        }
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
 int wf_mailbox_counted(struct wf_mailbox *mailbox)
 {
     int count;

@@ -101,6 +101,13 @@ int wf_mailbox_claims(struct wf_mailbox *mailbox);
 int wf_mailbox_in_hand(struct wf_mailbox *mailbox);
 /* Waits until that is 0 or until `mono_ms`. */
 bool wf_mailbox_drained(struct wf_mailbox *mailbox, int64_t mono_ms);
+/* How it stands, in one look. */
+struct wf_mailbox_census {
+    int threads, in_hand;
+    bool quiet;                     /* nothing more is to be claimed */
+    int64_t oldest_entered_mono_ms; /* of what the application's code is in; 0: nothing */
+};
+void wf_mailbox_count(struct wf_mailbox *mailbox, struct wf_mailbox_census *census);
 /* Slots that are not free, without those whose threads are written off. */
 int wf_mailbox_counted(struct wf_mailbox *mailbox);
 

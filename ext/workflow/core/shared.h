@@ -21,6 +21,7 @@
 /* Offsets of the lock bytes: far beyond the mapped part, so that they can never meet it. */
 #define WF_LOCK_QUEUE 0x40000000L /* Q: who is next */
 #define WF_LOCK_STORE 0x40000001L /* L: who commits or checkpoints */
+#define WF_LOCK_LEAD 0x40000003L  /* who keeps mirrored columns */
 #define WF_LOCK_LIVE 0x40001000L  /* + index: who is alive */
 
 struct wf_shared_process {
