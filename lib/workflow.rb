@@ -25,6 +25,7 @@ require_relative "workflow/fields"            # the fields of an input, and thei
 require_relative "workflow/condition"         # if: and unless: of a step, while: of a workflow
 require_relative "workflow/tags"              # what runs are labelled with
 require_relative "workflow/configuration"     # store, threads, lease
+require_relative "workflow/health"            # where probes are answered
 require_relative "workflow/places"            # config/workflow.yml: where steps run
 require_relative "workflow/blueprint"         # a definition as the core takes it
 

@@ -3,7 +3,7 @@
 require "optparse"
 
 module Workflow
-  # The command line: workflow work -r FILE [--threads N].
+  # The command line: workflow work -r FILE [--threads N] [--health ADDRESS].
   class Command
     ENVIRONMENT = "config/environment.rb"
 
@@ -30,6 +30,7 @@ module Workflow
           options.banner = "Usage: workflow work|check|settle|version [options]"
           options.on("-r", "--require FILE", "the file that loads your classes; #{ENVIRONMENT} if there is one") { |file| @files << file }
           options.on("-t", "--threads N", Integer, "steps at a time (#{Workflow.configuration.threads})") { |number| @threads = number }
+          options.on("--health ADDRESS", "where probes are answered: 127.0.0.1:7001") { |address| @health = address }
           options.on("-s", "--store ADDRESS", "sqlite:PATH") { |address| Workflow.configuration.store = address }
         end
       end
@@ -37,6 +38,7 @@ module Workflow
       def work
         require_files
         Workflow.configuration.threads = @threads if @threads
+        Workflow.configuration.health = @health if @health
         threads = Workflow.configuration.threads
         Supervisor.new(Worker.new(threads: threads), threads: threads, out: @out).run
       end

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "places"
+require_relative "health"
 
 module Workflow
   # What can be set, with its defaults, checked when it is set. Two can live in one process; `Workflow.configure`
@@ -16,6 +17,8 @@ module Workflow
     attr_reader :transport
     # @return [String, nil] where the page behind links is, in Rails; nil: the application draws the route `workflow_link` itself
     attr_reader :link_path
+    # @return [String, nil] where a web process and a worker answer probes, "127.0.0.1:7001"; nil, the default: nowhere
+    attr_reader :health
     # @return [Logger, nil]
     attr_writer :logger
     # @return [Integer] grows when the configuration changes
@@ -76,6 +79,11 @@ module Workflow
       raise DefinitionError, "link_path must be a path such as \"/workflow/link\", or nil, not #{path.inspect}." unless
         path.nil? || path.is_a?(String) && path.match?(%r{\A(/[\w-]+)+\z})
       @link_path = path
+    end
+
+    def health=(address)
+      raise DefinitionError, "health must be #{Health::WANTED}, not #{address.inspect}." unless address.nil? || Health.address?(address)
+      @health = address
     end
 
     # @return [String] the path of the file with the places of steps

@@ -44,6 +44,9 @@ module Workflow
     config.to_prepare { Workflow.configuration.reload }
     config.after_initialize { |app| Workflow.verify if app.config.eager_load }
 
+    # A probe comes before the first page that uses a workflow.
+    config.after_initialize { Workflow.runtime.await_probes }
+
     rake_tasks { load File.expand_path("tasks.rake", __dir__) }
 
     # @raise [DefinitionError] when the application has a file that defines a Workflow of its own

@@ -20,6 +20,9 @@ module Workflow
       # @return [Boolean] whether this is one of its worker threads
       def worker? = Thread.current.thread_variable_get(VARIABLE) == "worker"
 
+      # @return [Boolean] whether this process serves pages
+      def web? = process == "web"
+
       # Makes the present thread a worker's.
       def work = Thread.current.thread_variable_set(VARIABLE, "worker")
 

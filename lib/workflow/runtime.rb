@@ -29,6 +29,23 @@ module Workflow
     # @return [Follower]
     def follower = @follower ||= Follower.new(self)
 
+    # Answers probes from now on where the configuration says so, and again with each engine that comes.
+    # @return [String, nil] where; nil: nowhere
+    # @raise [Error] when nobody can listen there
+    def answer_probes
+      return unless configuration.health
+      current = engine
+      @lock.synchronize { serve(current) }.tap { @probed = Process.pid }
+    end
+
+    # Opens the engine of a process that serves pages, for probes, if the configuration says where.
+    # @return [void]
+    def await_probes
+      engine if configuration.health && Role.web?
+    rescue Error => error
+      Report.error(error, handled: true)
+    end
+
     # Remembers a worker, to be stopped when the process ends.
     def employ(worker) = @workers |= [ worker ]
     def dismiss(worker) = @workers -= [ worker ]
@@ -57,7 +74,23 @@ module Workflow
         @workers = [] unless @pid == Process.pid
         at_exit_of(@pid = Process.pid)
         @recovery = Recovery.new(configuration).start if defined?(::ActiveRecord::Base) && !@recovery&.alive?
+        try_to_serve
         @engine
+      end
+
+      # Pages and steps do without.
+      def try_to_serve
+        serve(@engine) if configuration.health && (@probed == Process.pid || Role.web?)
+      rescue Error => error
+        Report.error(error, handled: true)
+      end
+
+      # Once each engine.
+      def serve(engine)
+        return @address if @served.equal?(engine)
+        @address = Health.serve(engine, configuration.health)
+        @served = engine
+        @address
       end
 
       def at_exit_of(pid)

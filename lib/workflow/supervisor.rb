@@ -17,7 +17,9 @@ module Workflow
     def run
       @reader, @writer = IO.pipe
       previous = SIGNALS.to_h { |name, letter| [ name, trap(name) { @writer.write_nonblock(letter, exception: false) } ] }
+      probed = Workflow.runtime.answer_probes
       @worker.start
+      say "answers probes on #{probed}: /live and /ready." if probed
       say "works on #{Workflow.configuration.store} with #{@threads} threads. TERM or Ctrl-C drains, TSTP quiets."
       obey(@reader.readchar) until @status
       @status

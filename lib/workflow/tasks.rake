@@ -1,8 +1,9 @@
 # frozen_string_literal: true
 
 namespace :workflow do
-  desc "Run the steps that are handed to workers (THREADS=5)"
+  desc "Run the steps that are handed to workers (THREADS=5, HEALTH=127.0.0.1:7001)"
   task work: :environment do
+    Workflow.configuration.health = ENV["HEALTH"] if ENV["HEALTH"]
     threads = Integer(ENV.fetch("THREADS", Workflow.configuration.threads))
     exit Workflow::Supervisor.new(Workflow::Worker.new(threads: threads), threads: threads).run
   end
