@@ -62,6 +62,7 @@ require_relative "workflow/verdict"           # what a method said against an in
 require_relative "workflow/gap"               # a step that the code has no more
 require_relative "workflow/execution"         # one attempt: the method, and how it ended
 require_relative "workflow/destruction"       # runs of records that are destroyed
+require_relative "workflow/mirror"            # columns that say how runs stand
 require_relative "workflow/worker"            # threads that take steps
 require_relative "workflow/supervisor"        # a worker in the foreground, and its signals
 

@@ -10,6 +10,7 @@ module Workflow
       yield breath
     ensure
       breath&.hand&.give_back
+      breath&.mirror
     end
 
     # @return [Native::Hand]
@@ -42,10 +43,15 @@ module Workflow
       run
     end
 
+    # Writes to mirrored columns how far all of it has come; once, since each write is a commit of the application's database.
+    # @return [void]
+    def mirror = (Mirror.follow(run) if @moved)
+
     private
       def told(snapshot, events, existing)
         @run = Run.new(snapshot, subject: @object, existing: existing)
-        Instrumentation.publish_all(events, @run)
+        @moved ||= events&.any?
+        Instrumentation.publish_all(events, @run, mirror: false)
       end
   end
 end

@@ -60,7 +60,7 @@ module Workflow
         raise DefinitionError, "#{definition.location}: #{@klass} has a workflow #{definition.name.inspect} already, " \
           "at #{twin.location}. Give one of the two a name: workflow :fulfilment do … end."
       end
-      refuse_on_destroy(definition) unless Subject.record?(@klass)
+      refuse_of_records(definition) unless Subject.record?(@klass)
       @methods.each { |name, method| refuse_step(name, method.location, definition.step(name), definition) if definition.step?(name) }
       @workflows[definition.name] = definition
     end
@@ -140,9 +140,10 @@ module Workflow
           "#{definition.name.inspect}, at #{step.location}. Write them there."
       end
 
-      def refuse_on_destroy(definition)
-        return unless definition.options.key?(:on_destroy)
-        raise DefinitionError, "#{definition.location}: workflow #{definition.name.inspect}: on_destroy: is about records, and #{@klass} is no class of " \
+      def refuse_of_records(definition)
+        option = definition.options.key?(:on_destroy) ? :on_destroy : (:mirror if definition.mirror?)
+        return unless option
+        raise DefinitionError, "#{definition.location}: workflow #{definition.name.inspect}: #{option}: is about records, and #{@klass} is no class of " \
           "records (ActiveRecord). Leave it out."
       end
 

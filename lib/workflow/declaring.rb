@@ -10,7 +10,8 @@ module Workflow
     # @param options [Hash] `unique:` (true): whether a subject has at most one open run; `while:`: a method, a proc or
     #   an array of these, asked before each step: once one says no, the run is cancelled; `on_destroy:` of a record:
     #   `:cancel` (the default) its open runs with it, or `:keep` them; `tags:`: what its runs are labelled with, a hash
-    #   or a proc that is evaluated on the saved subject when a run starts
+    #   or a proc that is evaluated on the saved subject when a run starts; `mirror:` of a record: whether columns of its
+    #   table say how its run stands (`bin/rails generate workflow:mirror signup` makes them)
     # @return [Definition]
     # @raise [DefinitionError] with file and line of what is wrong
     # @example
@@ -30,6 +31,7 @@ module Workflow
       definition = Dsl.read(name, options, location, &block)
       Declarations.of(self).declare(definition)
       Destruction.watch(self) if Subject.record?(self)
+      Mirror.watch(self) if definition.mirror?
       definition
     end
 

@@ -80,6 +80,9 @@ module Workflow
     # Whether its runs go on when the record that they are about is destroyed.
     def outlives_record? = options[:on_destroy] == :keep
 
+    # Whether columns of its records say how its runs stand.
+    def mirror? = options[:mirror] == true
+
     # @param object [Object] the subject
     # @return [Condition, nil] of `while:`, the first that is not met (any more)
     def unmet(object) = (conditions.find { |condition| !condition.met?(object) } unless conditions.empty?)
@@ -90,6 +93,7 @@ module Workflow
       steps.each { |step| step.needed_methods.each { |method| verify_method(klass, step.location, step, method) } }
       steps.each { |step| verify_input(klass, step) if step.fields }
       conditions.filter_map(&:method_name).each { |method| verify_method(klass, location, "while:", method) }
+      Mirror::Columns.new(klass, self).verify if mirror?
     end
 
     # The definition as the core takes it, with the places of the present configuration.

@@ -28,11 +28,14 @@ module Workflow
           attempt: work.attempt, by: Role.by }
       end
 
-      # Publishes what a caller has just recorded. On worker threads the log does it.
+      # Publishes what a caller has just recorded, on worker threads the log does it; and writes it to mirrored columns.
       # @param rows [Array<Array>] events as the core gives them
+      # @param mirror [Boolean] false: the caller sees to the columns itself
       # @return [void]
-      def publish_all(rows, run)
-        return if rows.nil? || rows.empty? || Role.worker? || !listening?
+      def publish_all(rows, run, mirror: true)
+        return if rows.nil? || rows.empty?
+        Mirror.follow(run) if mirror
+        return if Role.worker? || !listening?
         rows.each { |row| publish(Event.new(row), run.snapshot[:class_name], run.snapshot[:name]) }
       end
 

@@ -53,7 +53,7 @@ module Workflow
       await: { expires_in: :duration, otherwise: :method, **GRAPH, fields: :fields, remind: :remind, early: :flag, transaction: :flag,
         by: :by, renew: :method },
       method: { **ATTEMPTS, unique: :flag, result: :flag },
-      workflow: { unique: :flag, while: :conditions, on_destroy: :on_destroy, tags: :tags }
+      workflow: { unique: :flag, while: :conditions, on_destroy: :on_destroy, tags: :tags, mirror: :flag }
     }.freeze
 
     PLANNED_OF_STEPS = %i[
@@ -64,7 +64,7 @@ module Workflow
       step: PLANNED_OF_STEPS + %i[unique],
       await: %i[undo result],
       method: PLANNED_OF_STEPS + GRAPH.keys,
-      workflow: %i[on_failure keep mirror every]
+      workflow: %i[on_failure keep every]
     }.freeze
 
     # @param kind [Symbol] :step, :await, :method or :workflow

@@ -181,6 +181,14 @@ module Workflow
       with { |table| table.insert(Row.new(token, kind, run_id, payload), pending: true) }
     end
 
+    # A row of which there is one, with what it says now.
+    # @return [void]
+    def put(token, kind, payload)
+      with { |table| table.update(token, payload).positive? || table.insert(Row.new(token, kind, nil, payload)) }
+    rescue ::ActiveRecord::RecordNotUnique
+      nil # another says it in this moment
+    end
+
     # What the row was for is in the log. A row that cannot be deleted now is found again, and counts once all the same.
     # @yieldparam error [ActiveRecord::ActiveRecordError] why not
     # @return [Boolean] whether it is gone

@@ -153,6 +153,10 @@ module Workflow
 
     def inspect = "#<#{self.class} #{id} #{snapshot[:key]} #{state} v#{version}>"
 
+    # @return [Object, nil] {#subject}, if it is at hand
+    # @api private
+    def known_subject = @subject
+
     # @api private
     def snapshot
       @snapshot ||= Workflow.engine.find(id) or raise Error, "The log has no run #{id} any more."

@@ -46,6 +46,12 @@ module Workflow
       Report.error(error, handled: true)
     end
 
+    # Has mirrored columns kept, if an engine is open: else once it is.
+    # @return [void]
+    def keep_mirrors
+      @lock.synchronize { start_keeper if open? }
+    end
+
     # Remembers a worker, to be stopped when the process ends.
     def employ(worker) = @workers |= [ worker ]
     def dismiss(worker) = @workers -= [ worker ]
@@ -65,8 +71,8 @@ module Workflow
     private
       # Before the engine, since what still looked at it would open another.
       def dismiss_followers
-        [ @follower, @recovery ].each { |one| one&.stop }
-        @follower = @recovery = nil
+        [ @follower, @recovery, @keeper ].each { |one| one&.stop }
+        @follower = @recovery = @keeper = nil
       end
 
       def open
@@ -74,8 +80,13 @@ module Workflow
         @workers = [] unless @pid == Process.pid
         at_exit_of(@pid = Process.pid)
         @recovery = Recovery.new(configuration).start if defined?(::ActiveRecord::Base) && !@recovery&.alive?
+        start_keeper
         try_to_serve
         @engine
+      end
+
+      def start_keeper
+        @keeper = Mirror::Keeper.new(self).start if Mirror.any? && !@keeper&.alive?
       end
 
       # Pages and steps do without.

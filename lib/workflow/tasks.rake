@@ -15,6 +15,12 @@ namespace :workflow do
     exit status unless status.zero?
   end
 
+  desc "Compare the mirrored columns of all records with the log, and make them true"
+  task mirror: :environment do
+    Rails.application.eager_load!
+    Workflow::Mirror.rebuild($stdout)
+  end
+
   desc "Check that all steps have their methods, that config/workflow.yml fits them, and that all open runs can go on with this code"
   task check: :environment do
     Rails.application.eager_load!
