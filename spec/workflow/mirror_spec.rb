@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative "../support/receipts_table"
+
 # Columns that say how runs stand: workflow mirror: true. Who keeps them when processes die is in spec/processes/mirror_spec.rb.
 RSpec.describe Workflow::Mirror do
   def columns(table, name = "workflow")
@@ -244,22 +246,8 @@ RSpec.describe Workflow::Mirror do
 
   ApplicationDatabase.each do |kind|
     context "on #{kind}", application_database: kind do
-      def receipts
-        ActiveRecord::Schema.define do
-          create_table :workflow_receipts, force: true do |t|
-            t.string :token, null: false, index: { unique: true }
-            t.string :kind, null: false
-            t.string :run_id
-            t.text :payload
-            t.datetime :pending_since
-            t.datetime :created_at, null: false
-          end
-        end
-        Workflow::Receipts.forget
-      end
-
       it "is written when the transaction is over, whose end decides whether there is a run" do
-        receipts
+        ReceiptsTable.create
         notes { await :confirm }
         kept = left = nil
         Note.transaction { kept = Note.start(text: "x") }
@@ -312,7 +300,7 @@ RSpec.describe Workflow::Mirror do
       def noted = Workflow::Receipts.of(Note).find("mirror")&.payload.to_s[/"Note\/workflow":(\d+)/, 1].to_i >> 8
 
       it "goes on where the last keeper was, and says where it is with the columns" do
-        receipts
+        ReceiptsTable.create
         note = notes { await :confirm }.start(text: "x")
         eventually("it is noted") { noted == Workflow.engine.last_position >> 8 }
         Workflow.runtime.stop
@@ -325,7 +313,7 @@ RSpec.describe Workflow::Mirror do
       end
 
       it "compares everything when the log is another one" do
-        receipts
+        ReceiptsTable.create
         note = notes { await :confirm }.start(text: "x")
         eventually("it is noted") { noted == Workflow.engine.last_position >> 8 }
         Workflow.configure { |c| c.store = "sqlite:#{@directory}/other.sqlite3" }
