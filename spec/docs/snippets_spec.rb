@@ -160,6 +160,20 @@ RSpec.describe "The Ruby of the documentation", :records do
     expect(Order.workflows.tagged(campaign: "spring").count).to eq 1
   end
 
+  around_snippet("README.md", "Find runs") do |code|
+    record("Order", :orders) do |t|
+      %i[region workflow_state workflow_step workflow_run_id].each { |name| t.string name }
+      t.integer :workflow_version
+      t.datetime :created_at
+    end
+    Object.class_eval(code)
+    idle Order, :charge
+    order = Order.create!(region: "eu")
+    order.start
+    work
+    eventually("the columns say that it waits") { Order.where(workflow_state: "waiting", region: "eu").order(:created_at) == [ order ] }
+  end
+
   around_snippet("README.md", "Changing a workflow that has open runs") do |code|
     signups.include(Workflow)
     Signup.class_eval(code)
@@ -176,7 +190,12 @@ RSpec.describe "The Ruby of the documentation", :records do
     expect(other.reload).to be_paused
   end
 
-  around_snippet("README.md", "Configuration") { |code| run code }
+  around_snippet("README.md", "Configuration") do |code|
+    run code
+    expect(Workflow.configuration.health).to eq "127.0.0.1:7001"
+  ensure
+    Workflow.configure { |config| config.health = nil }
+  end
 
   around_snippet("docs/steps.md", "Telling how far it is") do |code|
     define("Mailing") { }

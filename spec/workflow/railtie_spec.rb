@@ -18,6 +18,22 @@ RSpec.describe "Workflow::Railtie" do
     expect(File.exist?("#{@directory}/storage/test_workflow.sqlite3")).to be true
   end
 
+  it "answers probes of a process that serves pages from its boot on, and of no other" do
+    application("config/environment.rb" => RailsApplication::FILES["config/environment.rb"].sub("Rails.application.initialize!", <<~RUBY))
+      module Rails::Server; end if ENV["WEB"]
+      Workflow.configure { |c| c.health = "127.0.0.1:0" }
+      Rails.application.initialize!
+    RUBY
+    probe = "puts Workflow.runtime.open?"
+
+    expect(in_application(probe)).to eq "false\n"
+    expect(in_application(<<~RUBY, WEB: "1")).to eq "true\n200\n"
+      #{probe}
+      require "net/http"
+      puts Net::HTTP.get_response(URI("http://\#{Workflow.runtime.answer_probes}/ready")).code
+    RUBY
+  end
+
   it "runs steps inside the executor, and reports their errors" do
     application("app/models/signup.rb" => <<~RUBY)
       class Signup < ActiveRecord::Base

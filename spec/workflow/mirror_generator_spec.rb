@@ -1,0 +1,70 @@
+# frozen_string_literal: true
+
+require_relative "rails_application"
+
+# bin/rails generate workflow:mirror, db:migrate and rake workflow:mirror in an application.
+RSpec.describe "rails generate workflow:mirror" do
+  include RailsApplication
+
+  MIRRORING = <<~RUBY
+    class Signup < ActiveRecord::Base
+      include Workflow
+      workflow(mirror: true) { later :send_link; await :activate }
+      workflow(:renewal, mirror: true) { await :confirm } if ENV["NAMED"]
+      def send_link = nil
+    end
+  RUBY
+
+  GENERATE = <<~RUBY
+    require "rails/generators"
+    require "generators/workflow/mirror/mirror_generator"
+    Workflow::Generators::MirrorGenerator.start(ARGV.empty? ? ENV.fetch("ARGUMENTS").split : ARGV, destination_root: Rails.root)
+  RUBY
+
+  MIGRATE = <<~RUBY
+    ActiveRecord::Migration.verbose = false
+    ActiveRecord::MigrationContext.new("db/migrate").public_send(ENV.fetch("DIRECTION", "up"))
+    Signup.reset_column_information
+    puts Signup.column_names.sort.join(" ")
+    puts ActiveRecord::Base.connection.indexes(:signups).flat_map(&:columns).sort.join(" ")
+  RUBY
+
+  def migrations = Dir.children("#{@directory}/db/migrate").sort
+
+  it "makes a migration with what mirror: true asks for, which may be there already, and takes it back" do
+    application("app/models/signup.rb" => MIRRORING)
+    in_application(<<~RUBY)
+      Signup.new.then { |signup| signup.save! }
+      ActiveRecord::Base.connection.add_column(:signups, :workflow_state, :string)
+    RUBY
+    expect(in_application("Signup.new.start")).to include("it has no workflow_step, workflow_version, workflow_run_id. Make them with: " \
+      "bin/rails generate workflow:mirror signup, then bin/rails db:migrate.")
+    expect(in_application("puts :booted", EAGER: "1")).to match(%r{app/models/signup.rb:3: mirror: true keeps columns of signups true}).and(satisfy { |said| !said.include?("booted") })
+
+    expect(in_application(GENERATE, ARGUMENTS: "signup")).to match(%r{create\s+db/migrate/\d{14}_add_workflow_mirror_to_signups\.rb})
+    expect(in_application(GENERATE, ARGUMENTS: "Signup")).to match(%r{identical\s+db/migrate/\d{14}_add_workflow_mirror_to_signups\.rb})
+    expect(in_application(MIGRATE)).to eq "email id workflow_run_id workflow_state workflow_step workflow_version\nworkflow_state\n"
+    expect(in_application("puts :booted, Signup.create!.tap(&:start).workflow_state", EAGER: "1")).to eq "booted\nrunning\n"
+    expect(in_application(MIGRATE, DIRECTION: "down")).to eq "email id\n\n"
+  end
+
+  it "names them after a workflow that has a name" do
+    application("app/models/signup.rb" => MIRRORING)
+    in_application(GENERATE, ARGUMENTS: "signup")
+    in_application(GENERATE, ARGUMENTS: "signup --workflow renewal")
+
+    expect(migrations).to match [ /_add_workflow_mirror_to_signups\.rb/, /_add_renewal_mirror_to_signups\.rb/ ]
+    expect(in_application(MIGRATE)).to include "renewal_run_id renewal_state renewal_step renewal_version workflow_run_id"
+    expect(in_application("puts Signup.create!.tap { |signup| signup.start(:renewal) }.renewal_step", NAMED: "1")).to eq "confirm\n"
+  end
+
+  it "is joined by a task that makes all columns true" do
+    application("app/models/signup.rb" => MIRRORING)
+    in_application(GENERATE, ARGUMENTS: "signup")
+    in_application(MIGRATE)
+    in_application("3.times { Signup.create!.start }; Signup.limit(2).update_all(workflow_state: 'untrue', workflow_step: nil, workflow_version: 99)")
+
+    expect(rake("workflow:mirror")).to match(/\Aworkflow: Signup, 3 records: [0-2] had other columns than the log says\.\n\z/)
+    expect(in_application("puts Signup.distinct.pluck(:workflow_state, :workflow_version).inspect")).to eq "[[\"running\", 2]]\n"
+  end
+end
