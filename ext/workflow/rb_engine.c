@@ -270,6 +270,12 @@ static VALUE engine_leads(VALUE self)
     return wf_engine_leads(rb_wf_engine(self)) ? Qtrue : Qfalse;
 }
 
+static VALUE engine_resign(VALUE self)
+{
+    wf_engine_resign(rb_wf_engine(self));
+    return Qnil;
+}
+
 static VALUE engine_now_ms(VALUE self)
 {
     return LL2NUM(wf_clock_wall_ms(&rb_wf_engine(self)->clock));
@@ -312,6 +318,7 @@ void rb_wf_init_engine(VALUE native)
     rb_define_method(class, "stats", engine_stats, 0);
     rb_define_method(class, "health", engine_health, 2);
     rb_define_method(class, "leads?", engine_leads, 0);
+    rb_define_method(class, "resign", engine_resign, 0);
     rb_define_method(class, "now_ms", engine_now_ms, 0);
     rb_define_method(class, "travel", engine_travel, 1);
     rb_define_method(class, "hand", engine_hand, 0);

@@ -11,18 +11,23 @@ module Workflow
   # decides; they are written after it: by callers at once after their own calls, and by one process of all, which follows
   # the log (Keeper), whoever has moved a run, and wherever one was killed meanwhile.
   module Mirror
+    @watched = 0
+
     class << self
       # Remembers that there is something to be kept.
       # @param klass [Class] of Active Record
       # @return [void]
       def watch(klass)
-        @any = true
+        @watched += 1
         klass.include(Copies) unless klass < Copies
         Workflow.runtime.keep_mirrors
       end
 
+      # @return [Integer] grows with each class that says so, and when one is loaded again
+      attr_reader :watched
+
       # @return [Boolean] whether any class that was loaded says so
-      def any? = !!@any
+      def any? = watched.positive?
 
       # Writes what a caller has just recorded, once the transaction that it is in is over: the run has moved, whether that
       # commits or not. Nothing is raised; what cannot be written now the keeper writes.

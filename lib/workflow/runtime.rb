@@ -52,6 +52,9 @@ module Workflow
       @lock.synchronize { start_keeper if open? }
     end
 
+    # @return [Boolean] whether this process is there to serve pages or steps
+    def serving? = @workers.any? || Role.web?
+
     # Remembers a worker, to be stopped when the process ends.
     def employ(worker) = @workers |= [ worker ]
     def dismiss(worker) = @workers -= [ worker ]

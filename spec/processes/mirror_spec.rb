@@ -58,6 +58,28 @@ RSpec.describe "mirrored columns under kill -9", :processes do
     [ run.state.to_s, run.current_step&.name&.to_s, run.version, run.id ]
   end
 
+  it "are kept by whoever serves, though a console has opened the log before, and has been stopped", application_database: :sqlite do
+    letter = Letter.create!(text: "x", workflow_state: "untrue")
+    child, heard = fork_child do |out|
+      Workflow.engine
+      wait_until("its keeper has compared all") { Letter.find(letter.id).workflow_state.nil? }
+      other = Workflow::Native::Engine.new(Workflow.configuration.path, 1000, "here")
+      wait_until("its keeper has let go") { other.leads? }
+      other.stop(1000)
+      out.puts "kept"
+      sleep
+    end
+    expect(heard.gets).to eq "kept\n"
+    Process.kill("STOP", child)
+    worker = Workflow::Worker.new(threads: 1).start
+    letter.start
+    eventually("it waits") { letter.workflow.waiting? }
+
+    eventually("the columns say so") { columns(letter) == said(letter) }
+  ensure
+    worker&.stop
+  end
+
   ApplicationDatabase.each do |kind|
     context "on #{kind}", application_database: kind do
       it "are made true by another process when a caller is killed right after the log's commit" do

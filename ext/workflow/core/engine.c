@@ -260,6 +260,13 @@ bool wf_engine_leads(struct wf_engine *engine)
            wf_shared_lock_try(&engine->shared, WF_LOCK_LEAD);
 }
 
+void wf_engine_resign(struct wf_engine *engine)
+{
+    if (wf_engine_usable(engine, NULL) == WF_OK) {
+        wf_shared_unlock(&engine->shared, WF_LOCK_LEAD);
+    }
+}
+
 void wf_engine_travel(struct wf_engine *engine, int64_t ms)
 {
     atomic_fetch_add(&engine->clock.offset_ms, ms);

@@ -78,6 +78,7 @@ enum wf_status wf_engine_health(struct wf_engine *engine, const char *host, int 
 /* Whether this process is the one of all on the store that does what one has to do (keep mirrored columns); if nobody
  * is, it becomes it. Until the engine stops or the process ends. Never waits. */
 bool wf_engine_leads(struct wf_engine *engine);
+void wf_engine_resign(struct wf_engine *engine);             /* it is not any more, if it was */
 void wf_engine_travel(struct wf_engine *engine, int64_t ms); /* moves the wall clock */
 
 /* ---- What one thread of control holds: at most one claim ---- */

@@ -4,7 +4,8 @@ module Workflow
   module Mirror
     # The thread that keeps mirrored columns true: follows the log and writes how each run stands that has moved, from a position
     # that is kept with the columns, so that nothing is left out however a process ends. Of all processes on a log one does it;
-    # when that one ends, another goes on within a second.
+    # when that one ends, another goes on within a second. What serves neither pages nor steps (a console
+    # that somebody has left) does it only while nobody else does, and lets go each time that it has written what there is.
     class Keeper
       BATCH = 500
       # How often it looks for classes that were loaded meanwhile, and whether it is to stop.
@@ -29,7 +30,7 @@ module Workflow
         @runtime = runtime
         @lock, @wake = Mutex.new, ConditionVariable.new
         @stopped = false
-        @known, @refused = {}, []
+        @known = {}
       end
 
       # @return [Keeper] itself, at work in a thread of its own
@@ -75,17 +76,22 @@ module Workflow
 
         def follow(engine)
           begin_anew(engine) unless @engine.equal?(engine)
+          work(engine) if @grown || @watched != Mirror.watched || noting?
+          engine.resign unless @runtime.serving?
+          @grown = Thread.handle_interrupt(Over => :immediate) { engine.wait_log(@position, WAIT_MS) } unless @stopped
+        end
+
+        def work(engine)
           @runtime.configuration.wrapper.call do
-            begin_with_new(engine)
+            begin_with_new(engine) unless @watched == Mirror.watched
             read_on(engine)
-            note
+            note if noting?
           end
-          Thread.handle_interrupt(Over => :immediate) { engine.wait_log(@position, WAIT_MS) } unless @stopped
         end
 
         def begin_anew(engine)
-          @engine, @known, @refused, @position, @noted_at = engine, {}, [], engine.last_position, 0
-          @log = nil
+          @engine, @known, @position, @noted_at = engine, {}, engine.last_position, 0
+          @log = @watched = nil
         end
 
         # What log it is: the run that it begins with. nil: nothing is in it.
@@ -93,13 +99,15 @@ module Workflow
 
         # Workflows that this process knows since a moment ago: from where they are true.
         def begin_with_new(engine)
+          watched = Mirror.watched
           Mirror.families.each do |klass, names|
             keys = names.map { |name| "#{klass.name}/#{name}" }
-            next if keys.all? { |key| @known.key?(key) } || @refused.include?(keys)
+            next if keys.all? { |key| @known.key?(key) }
             from = begin_with(engine, klass, names, keys) or next
             @position = [ @position, from ].min
             keys.each { |key| @known[key] = klass.name }
           end
+          @watched = watched
         end
 
         # @return [Integer, nil] a position; nil: the columns are missing, or this is to stop
@@ -110,7 +118,6 @@ module Workflow
           return known.min if known.all? { |position| position.is_a?(Integer) && position <= last }
           last if Rebuilding.new(klass, names, over: -> { @stopped }).run
         rescue DefinitionError => error
-          @refused << keys
           Report.error(error, handled: true)
           nil
         end
@@ -123,7 +130,7 @@ module Workflow
           until @stopped || (rows = engine.log(@position, BATCH)).empty?
             mirror(engine, rows.map { |row| row[1] }.uniq)
             @position = rows.last.first
-            note if now - @noted_at > NOTE_S
+            note if noting?
           end
         end
 
@@ -151,10 +158,15 @@ module Workflow
 
         def trouble?(error) = error.is_a?(StoreError) || error.is_a?(Over) || TROUBLE.any? { |name| error.is_a?(::ActiveRecord.const_get(name)) }
 
+        def noting? = @position != @noted && now - @noted_at >= NOTE_S
+
         # Behind what it says of, never before it.
         def note
-          return if @position == @noted || now - @noted_at < NOTE_S || log.nil?
-          @known.keys.group_by { |key| Object.const_get(@known[key]) }.each { |klass, keys| Positions.new(klass, log).put(keys, @position) }
+          return if log.nil?
+          @known.group_by(&:last).each do |name, known|
+            klass = Declarations.class_of(name)
+            Positions.new(klass, log).put(known.map(&:first), @position) if klass
+          end
           @noted, @noted_at = @position, now
         end
 
