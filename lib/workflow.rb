@@ -90,6 +90,7 @@ module Workflow
   autoload :Form, "#{__dir__}/workflow/form"                        # workflow_form_for
   autoload :StreamChannel, "#{__dir__}/workflow/stream_channel"
   autoload :Check, "#{__dir__}/workflow/check"
+  autoload :Guest, "#{__dir__}/workflow/guest"                      # a worker inside a web server
   autoload :Verification, "#{__dir__}/workflow/verification"
   autoload :StreamName, "#{__dir__}/workflow/stream_name"
 
