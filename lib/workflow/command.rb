@@ -44,7 +44,7 @@ module Workflow
       end
 
       def check
-        require_files
+        require_all
         @out.puts "workflow: #{Workflow.verify} classes checked, all methods are there."
         @out.puts check = Check.new
         check.good? ? 0 : 1
@@ -52,7 +52,7 @@ module Workflow
 
       # What the log has not been told of the application's transactions: now, instead of at the next look.
       def settle
-        require_files
+        require_all
         Recovery.settle(@out)
       end
 
@@ -64,8 +64,25 @@ module Workflow
       def require_files
         @files << ENVIRONMENT if @files.empty? && File.exist?(ENVIRONMENT)
         raise Error, "say which file loads your classes: workflow work -r FILE." if @files.empty?
+        load_railtie if @files.any? { |file| rails?(file) }
         @files.each { |file| require File.expand_path(file) }
       end
+
+      # All classes, also those that Rails would load when they are needed.
+      def require_all
+        require_files
+        ::Rails.application.eager_load! if defined?(Railtie) && ::Rails.application
+      end
+
+      # This program has loaded the gem before the application loads Rails; so the railtie is still to come.
+      def load_railtie
+        require "rails"
+        require_relative "railtie"
+      rescue LoadError
+        nil # an application of that shape, but not Rails'
+      end
+
+      def rails?(file) = File.basename(file) == "environment.rb" && File.exist?(File.expand_path("../application.rb", file))
 
       def usage(problem)
         @err.puts "workflow: #{problem}" unless problem.empty?

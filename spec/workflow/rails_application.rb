@@ -53,6 +53,9 @@ module RailsApplication
 
   def rake(*arguments, **environment) = run_in_application({}, "bundle", "exec", "rake", *arguments, **environment)
 
+  # The gem's own command, as from the application's bundle.
+  def command(*arguments, **environment) = run_in_application({}, "bundle", "exec", "workflow", *arguments, **environment)
+
   private
     def run_in_application(_, *command, **environment)
       variables = { "RAILS_ENV" => "test", "BUNDLE_GEMFILE" => File.expand_path("../../Gemfile", __dir__), "RUBYOPT" => "-W0" }
