@@ -3,11 +3,12 @@
 # bin/rails generate workflow:install, in a directory of its own.
 RSpec.describe "rails generate workflow:install" do
   # In a process of its own: the others are to do without Rails.
-  def generate(*arguments)
+  def generate(*arguments, database: "active_record")
     reader, writer = IO.pipe
     child = fork do
       [ $stdout, $stderr ].each { |stream| stream.reopen(writer) }
       require "rails"
+      require database if database
       require "rails/generators"
       require_relative "../../lib/generators/workflow/install/install_generator"
       yield if block_given?
@@ -56,7 +57,7 @@ RSpec.describe "rails generate workflow:install" do
         generate
         path = File.join(@directory, "db/migrate", migrations.first)
         File.write(path, "# ours\n", mode: "a")
-        expect(generate).to match(/Another migration is already named create_workflow_receipts/)
+        expect(generate).to match(%r{kept\s+db/migrate/\d{14}_create_workflow_receipts\.rb})
 
         expect(File.read(path)).to end_with "# ours\n"
         expect(migrations.size).to eq 1
@@ -75,5 +76,99 @@ RSpec.describe "rails generate workflow:install" do
 
     expect(migrations("db/animals_migrate")).to match [ /\A\d{14}_create_workflow_receipts\.rb\z/ ]
     expect(migrations).to be_empty
+  end
+
+  it "makes none for a table that the schema has without it" do
+    FileUtils.mkdir("#{@directory}/db")
+    File.write("#{@directory}/db/schema.rb", 'create_table "workflow_receipts"')
+
+    expect(generate).to match(%r{identical\s+db/schema.rb: it has the table})
+    expect(migrations).to be_empty
+  end
+
+  it "makes none for an application without Active Record, and says so" do
+    expect(generate(database: nil)).to match(/skip\s+no Active Record, no table workflow_receipts/)
+    expect(files.keys).to include("bin/workflow")
+    expect(migrations).to be_empty
+  end
+
+  # Every file there is, with what is in it.
+  def files
+    Dir.glob("**/*", File::FNM_DOTMATCH, base: @directory).reject { |path| File.directory?("#{@directory}/#{path}") || path.start_with?(".git/", "log.sqlite3") }
+      .to_h { |path| [ path.sub(/\d{14}/, ""), File.read("#{@directory}/#{path}") ] }
+  end
+
+  it "makes all that an application needs, and says what is next" do
+    File.write("#{@directory}/Procfile.dev", "web: bin/rails server") # without an end of line
+    File.write("#{@directory}/.gitignore", "/tmp/*\n")
+
+    expect(generate).to include("bin/rails db:migrate", "bin/dev")
+    expect(files.keys).to contain_exactly("config/workflow.yml", "config/initializers/workflow.rb", "bin/workflow", "Procfile.dev", ".gitignore", "storage/.keep",
+      "db/migrate/_create_workflow_receipts.rb")
+    expect(files["Procfile.dev"]).to eq "web: bin/rails server\nworkflow: bin/workflow work\n"
+    expect(files[".gitignore"]).to eq "/tmp/*\n\n# The log of the gem workflow.\n/storage/*_workflow.sqlite3*\n"
+    expect(File.stat("#{@directory}/bin/workflow")).to be_executable
+  end
+
+  it "changes nothing when it is run again, and says so" do
+    File.write("#{@directory}/Procfile.dev", "web: bin/rails server\n")
+    File.write("#{@directory}/.gitignore", "")
+    generate("--puma")
+    before = files
+
+    expect(generate("--puma")).to include("workflow is installed already: nothing was changed.")
+    expect(files).to eq before
+  end
+
+  it "keeps what a person has changed, and adds what is missing" do
+    generate
+    File.write("#{@directory}/config/workflow.yml", "test: {}\n")
+    File.write("#{@directory}/config/initializers/workflow.rb", "# ours\n")
+    File.delete("#{@directory}/bin/workflow")
+
+    expect(generate).to match(%r{kept\s+config/workflow\.yml.*kept\s+config/initializers/workflow\.rb.*create\s+bin/workflow}m)
+    expect(files).to include("config/workflow.yml" => "test: {}\n", "config/initializers/workflow.rb" => "# ours\n", "bin/workflow" => /Workflow::Command/)
+  end
+
+  it "asks git whether the log is ignored" do
+    system("git", "init", "--quiet", @directory)
+    File.write("#{@directory}/.gitignore", "/storage/*\n!/storage/.keep\n")
+    expect(generate).to match(/identical\s+\.gitignore/)
+
+    File.write("#{@directory}/.gitignore", "/storage/*.sqlite3\n") # what is beside the log is not
+    expect(generate).to match(/append\s+\.gitignore/)
+    expect(generate).to match(/identical\s+\.gitignore/)
+  end
+
+  it "leaves out what it is told to" do
+    File.write("#{@directory}/Procfile.dev", "")
+    generate("--skip-config", "--skip-initializer", "--skip-binstub", "--skip-procfile", "--skip-gitignore", "--skip-receipts")
+
+    expect(files).to eq("Procfile.dev" => "")
+  end
+
+  it "has Puma run steps if it is asked to" do
+    FileUtils.mkdir("#{@directory}/config")
+    File.write("#{@directory}/config/puma.rb", "threads 3, 3\n")
+    generate("--puma")
+
+    expect(files["config/puma.rb"]).to match(/\Athreads 3, 3\n\n# .*\nplugin :workflow\n\z/)
+  end
+
+  it "names every setting in the initializer, with its default" do
+    generate
+    text = files["config/initializers/workflow.rb"]
+    settings = Workflow::Configuration.public_instance_methods(false).grep(/\w=\z/).map { |name| name.to_s.delete_suffix("=") }
+    expect(text.scan(/# config\.(\w+) = /).flatten).to match_array settings
+
+    stub_const("Rails", Class.new { def self.env = "test"; def self.logger = nil })
+    plain = settings - %w[store file logger]
+    block = text.gsub(/^  # config\./, "  config.")[/^Workflow\.configure do \|config\|\n(.*)^end/m, 1]
+    config = Workflow::Configuration.new
+    config.adopt(root: @directory, environment: "test", wrapper: nil)
+    binding.eval(block)
+    expect(plain.map { |name| config.public_send(name) }).to eq(plain.map { |name| Workflow::Configuration.new.public_send(name) })
+    expect(config.path).to eq "#{@directory}/storage/test_workflow.sqlite3"
+    expect(config.file).to eq "#{@directory}/config/workflow.yml"
   end
 end

@@ -1,21 +1,118 @@
 # frozen_string_literal: true
 
 require "rails/generators"
-require "rails/generators/active_record"
+require "rails/generators/active_record" if defined?(ActiveRecord)
+require_relative "../careful"
 
 module Workflow
   module Generators
-    # bin/rails generate workflow:install: the table that ties the application's database to the log. With several
-    # databases, once for each that has subjects: --database animals.
+    # bin/rails generate workflow:install: the configuration, bin/workflow, a line in Procfile.dev, and the table that ties
+    # the application's database to the log. With several databases, once for each that has subjects: --database animals.
     class InstallGenerator < ::Rails::Generators::Base
-      include ::ActiveRecord::Generators::Migration
+      include ::ActiveRecord::Generators::Migration if defined?(::ActiveRecord)
+      include Careful
+
+      LOG = "storage/development_workflow.sqlite3"
+      IGNORED = "/storage/*_workflow.sqlite3*"
+      PROCESS = "workflow: bin/workflow work"
+      MIGRATION = "create_workflow_receipts"
 
       source_root File.expand_path("templates", __dir__)
+      desc "Adds config/workflow.yml, an initializer, bin/workflow, a line in Procfile.dev, and the table workflow_receipts. Run again, it adds what is missing."
       class_option :database, type: :string, aliases: %w[--db], desc: "The database that the table is for. By default, the first one"
+      class_option :puma, type: :boolean, default: false, desc: "Run steps in Puma: plugin :workflow in config/puma.rb"
+      { config: "config/workflow.yml", initializer: "config/initializers/workflow.rb", binstub: "bin/workflow", procfile: "the line in Procfile.dev",
+        gitignore: "the line in .gitignore", receipts: "the migration" }.each do |name, what|
+        class_option :"skip_#{name}", type: :boolean, default: false, desc: "Leave out #{what}"
+      end
+
+      def create_config
+        once "workflow.yml.erb", "config/workflow.yml" unless options[:skip_config]
+      end
+
+      def create_initializer
+        once "initializer.rb.erb", "config/initializers/workflow.rb" unless options[:skip_initializer]
+      end
+
+      def create_binstub
+        once "binstub.erb", "bin/workflow", mode: 0o755 unless options[:skip_binstub]
+      end
+
+      def add_process
+        return if options[:skip_procfile] || !there?("Procfile.dev")
+        return gsub_file("Procfile.dev", /^#{PROCESS}\n/, "") if behavior == :revoke
+        return say_status(:identical, "Procfile.dev", :blue) if read("Procfile.dev").match?(/^workflow:|workflow work|workflow:work/)
+        append_line "Procfile.dev", PROCESS
+      end
+
+      def add_plugin
+        return unless options[:puma]
+        return say_status(:skip, "config/puma.rb is not there", :yellow) unless there?("config/puma.rb")
+        return gsub_file("config/puma.rb", /^plugin :workflow\n/, "") if behavior == :revoke
+        return say_status(:identical, "config/puma.rb", :blue) if read("config/puma.rb").match?(/^\s*plugin[ (]+:workflow/)
+        append_line "config/puma.rb", "\n# Runs steps in this process. WORKFLOW_IN_PUMA=0 leaves them to others (bin/workflow work).\nplugin :workflow"
+      end
+
+      # The log is a file of its own in storage/, which is not to be in the repository.
+      def keep_log_out_of_git
+        return if options[:skip_gitignore] || behavior == :revoke
+        create_storage unless there?("storage")
+        return unless there?(".gitignore") || there?(".git")
+        return say_status(:identical, ".gitignore", :blue) if ignored?
+        create_file(".gitignore", "", verbose: false) unless there?(".gitignore")
+        append_line ".gitignore", "\n# The log of the gem workflow.\n#{IGNORED}"
+      end
 
       def create_migration_file
-        migration_template "create_workflow_receipts.rb.erb", File.join(db_migrate_path, "create_workflow_receipts.rb")
+        return if options[:skip_receipts]
+        return say_status(:skip, "no Active Record, no table #{MIGRATION.delete_prefix("create_")}", :yellow) unless defined?(::ActiveRecord)
+        return if behavior == :invoke && migration_there?
+        changed
+        migration_template "#{MIGRATION}.rb.erb", File.join(db_migrate_path, "#{MIGRATION}.rb")
       end
+
+      def tell_what_is_next
+        return if behavior == :revoke
+        say changed? ? render("next.txt.erb") : "workflow is installed already: nothing was changed."
+      end
+
+      private
+        def read(path) = File.read(File.expand_path(path, destination_root))
+
+        def create_storage
+          changed
+          create_file "storage/.keep", ""
+        end
+
+        # Git knows best; without it, the lines of Rails' own .gitignore are known.
+        def ignored?
+          said = git_ignores
+          return said unless said.nil?
+          read(".gitignore").match?(%r{^/?storage(/\*?)?$|^(/?storage/)?\*(_workflow)?\.sqlite3(\*|-\*)?$})
+        end
+
+        # @return [Boolean, nil] nil: it cannot say
+        def git_ignores
+          return unless there?(".git")
+          said = [ LOG, "#{LOG}-shared" ].map { |path| system("git", "-C", destination_root, "check-ignore", "--quiet", path, out: File::NULL, err: File::NULL) }
+        said.all? unless said.include?(nil)
+        end
+
+        # One that somebody has edited, or that is in the schema only, is not made again.
+        def migration_there?
+          if (found = Dir.glob("*_#{MIGRATION}.rb", base: File.expand_path(db_migrate_path, destination_root)).first)
+            path = File.join(db_migrate_path, found)
+            say_status(read(path) == render("#{MIGRATION}.rb.erb") ? :identical : :kept, path, :blue)
+          elsif (found = dump_with_table)
+            say_status(:identical, "#{found}: it has the table", :blue)
+          end
+          !found.nil?
+        end
+
+        def dump_with_table
+          %w[schema.rb structure.sql].map { |file| "db/#{"#{options[:database]}_" if options[:database]}#{file}" }
+            .find { |path| there?(path) && read(path).include?("workflow_receipts") }
+        end
     end
   end
 end
