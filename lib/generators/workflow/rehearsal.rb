@@ -1,0 +1,78 @@
+# frozen_string_literal: true
+
+require "tsort"
+
+module Workflow
+  module Generators
+    # How a spec plays a workflow from its start to its end: what is left to workers is done here, what is awaited is submitted,
+    # and what is delayed is passed over. Each act is a line of Ruby, with what is to be seen before it.
+    class Rehearsal
+      SAMPLES = { "string" => "\"something\"", "text" => "\"something\"", "integer" => "1", "bigint" => "1", "float" => "1.0", "decimal" => "1",
+        "boolean" => "true", "date" => "Date.current", "datetime" => "Time.current", "timestamp" => "Time.current", "time" => "Time.current" }.freeze
+
+      # One act: the await that is to be waited for, what is done, what it is to be.
+      Act = Struct.new(:await, :code, keyword_init: true)
+
+      # @param plan [Plan]
+      # @param variable [String] what the object is called: "signup"
+      # @param old [Boolean] whether the model was there before, with rules that are not known here
+      def initialize(plan, variable, class_name, old)
+        @plan, @variable, @class_name, @old = plan, variable, class_name, old
+      end
+
+      # @return [String] what makes an object that is saved
+      def subject
+        return "#{@class_name}.new" unless defined?(::ActiveRecord)
+        return "#{@class_name}.create!#{"(#{samples.join(", ")})" if samples.any?}" unless @old
+        "#{@class_name}.new#{"(#{needed.join(", ")})" if needed.any?}.tap { |#{@variable}| #{@variable}.save!(validate: false) }"
+      end
+
+      # @return [Array<Act>] after the start, in an order in which each comes to its turn
+      def acts = order.filter_map { |step| act(step) }
+
+      # @return [Boolean] whether all steps are done, none passed over
+      def whole? = @plan.steps.none? { |step| step.values[:wait] }
+
+      private
+        # What comes after a step that was passed over is left to workers, a `now` step too.
+        def left?(step)
+          return step.kind == :later unless step.kind == :now
+          (definitions.fetch(step.name).follows & @plan.steps.select { |other| other.values[:wait] }.map(&:name)).any?
+        end
+
+        def act(step)
+          return Act.new(code: "#{@variable}.workflow.skip(:#{step.name}) # its time comes #{step.code[:wait]} later") if step.values[:wait]
+          return Act.new(code: "#{@variable}.now(:#{step.name}) # a worker does") if left?(step)
+          Act.new(await: step.name, code: "#{@variable}.submit(:#{step.name}#{input(step)})") if step.kind == :await
+        end
+
+        def input(step)
+          given = (step.values[:fields] || {}).keys.map { |field| "#{field}: \"something\"" }
+          given.unshift("code: Workflow::Code.make(#{@variable}, :#{step.name})") if step.values[:by] == :code
+          given.map { |one| ", #{one}" }.join
+        end
+
+        def order
+          each = ->(&block) { @plan.steps.map(&:name).each(&block) }
+          sorted = TSort.tsort(each, ->(name, &block) { definitions.fetch(name).follows.each(&block) })
+          sorted.filter_map { |name| @plan.steps.find { |step| step.name == name } }
+        end
+
+        def definitions = @definitions ||= @plan.definition.steps.to_h { |step| [ step.name, step ] }
+
+        def samples = @plan.attributes.filter_map { |attribute| sample(*attribute.split(":")[0, 2].map { |part| part[/\A\w+/] }) }
+
+        def sample(name, type) = SAMPLES[type] && "#{name}: #{SAMPLES[type]}"
+
+        # What the table insists on, of types that can be made up.
+        def needed
+          klass = @class_name.safe_constantize
+          return [] unless klass.respond_to?(:columns) && klass.table_exists?
+          klass.columns.reject { |column| column.null || column.default || column.default_function || [ klass.primary_key, "created_at", "updated_at" ].include?(column.name) }
+            .filter_map { |column| sample(column.name, column.type.to_s) }
+        rescue StandardError, LoadError
+          []
+        end
+    end
+  end
+end

@@ -1,0 +1,117 @@
+# frozen_string_literal: true
+
+require "rails/generators/named_base"
+require "rails/generators/generated_attribute"
+require_relative "../careful"
+require_relative "../plan"
+require_relative "../source"
+require_relative "../skeleton"
+require_relative "../rehearsal"
+
+module Workflow
+  module Generators
+    # bin/rails generate workflow signup email:string create_account:now send_link:later:retries=5 activate:await:expires_in=3.days: the
+    # workflow in the model, which is made if there is none; partials for its states; a spec. Run again, it adds the steps
+    # that are missing. Everything is read and checked before anything is written.
+    class WorkflowGenerator < ::Rails::Generators::NamedBase
+      include Careful
+
+      source_root File.expand_path("templates", __dir__)
+      desc "Writes a workflow into a model, with methods, partials and a spec. The model is made if there is none."
+      argument :steps, type: :array, default: [], banner: "step:now step:later step:await[:option=value,…] [attribute:type]"
+      class_option :skip_views, type: :boolean, default: false, desc: "Leave out the partials"
+      class_option :skip_spec, type: :boolean, default: false, desc: "Leave out the spec"
+      class_option :api, type: :boolean, desc: "Leave out the partials, as in applications of config.api_only"
+
+      def read_everything
+        refuse_name
+        @source = Source.new(File.read(absolute(model)), class_name) if (@old = there?(model))
+        refuse("#{model} does not define #{class_name} with `class`, so that nothing can be put into it. Write the workflow there by hand.") if @old && !@source.found?
+        @plan = Plan.new(steps, known: @old ? @source.steps : [])
+        refuse_others
+      rescue DefinitionError => error
+        refuse(error.message)
+      end
+
+      def create_model
+        return if @old || behavior == :revoke
+        changed
+        return create_file(model, "class #{class_name}\nend\n") unless defined?(::ActiveRecord)
+        ::Rails::Generators.invoke("model", [ name, *@plan.attributes ], behavior: behavior, destination_root: destination_root)
+      end
+
+      def insert_workflow
+        return say_status(:kept, "#{model}: take the workflow out by hand", :yellow) if behavior == :revoke
+        source = Source.new(File.read(absolute(model)), class_name)
+        skeleton = Skeleton.new(source, class_name, @plan)
+        text = skeleton.text
+        refuse("#{model} cannot be changed without breaking it. Write the workflow there by hand.") unless Source.new(text, class_name).found?
+        skeleton.existing.each { |step| say_status :kept, "#{model}: there is a step #{step} already", :blue }
+        return say_status(:identical, model, :blue) if text == source.text
+        changed
+        File.write(absolute(model), text)
+        say_status :insert, "#{model}: #{skeleton.told}"
+      end
+
+      def create_partials
+        return if options[:skip_views]
+        return say_status(:skip, "no partials: the application has no pages (config.api_only)", :blue) if api?
+        @plan.steps.select { |step| step.kind == :await }.each do |step|
+          @await = step
+          once "waiting_for.html.erb", "#{folder}/_waiting_for_#{step.name}.html.erb"
+        end
+        %w[running failed done].each { |state| once "#{state}.html.erb", "#{folder}/_#{state}.html.erb" }
+      end
+
+      def create_spec
+        return if options[:skip_spec]
+        return say_status(:skip, "no spec: the workflow has had steps before", :blue) if @old && (@source.steps - @plan.steps.map { |step| step.name.to_s }).any?
+        @rehearsal = Rehearsal.new(@plan, variable, class_name, @old)
+        return once("spec.rb.erb", "spec/models/#{file_path}_workflow_spec.rb") if there?("spec/rails_helper.rb")
+        return once("test.rb.erb", "test/models/#{file_path}_workflow_test.rb") if there?("test/test_helper.rb")
+        say_status(:skip, "no spec: there is neither spec/rails_helper.rb nor test/test_helper.rb", :blue)
+      end
+
+      def tell_what_is_next
+        return if behavior == :revoke
+        say changed? ? render("next.txt.erb") : "#{class_name} has all of that already: nothing was changed."
+      end
+
+      private
+        def refuse(message) = raise(::Thor::Error, "workflow: #{message}\nNothing was written.")
+
+        def refuse_name
+          refuse("did you mean `rails generate workflow:install`? A workflow needs steps: rails generate workflow #{name} create_account:now") if name == "install" && steps.empty?
+          refuse("#{name.inspect} is no name of a model. Write it like one: signup, or admin/signup.") unless name.match?(%r{\A[a-zA-Z]\w*((/|::)[a-zA-Z]\w*)*\z})
+          refuse("Workflow is the gem's own name. Name the model after what it is about: signup, order.") if class_name.match?(/\AWorkflow(::|\z)/)
+        end
+
+        # What only the application knows: a name that something else has, a column of a step's name, attributes of a model that is there.
+        def refuse_others
+          return class_collisions(class_name) if !@old && behavior == :invoke
+          refuse("#{class_name} is there already: add #{@plan.attributes.join(", ")} by a migration.") if @old && @plan.attributes.any? && behavior == :invoke && missing_attributes.any?
+          taken = @plan.steps.find { |step| columns.include?(step.name.to_s) && !@source&.steps&.include?(step.name.to_s) } or return
+          refuse("#{class_name} has a column #{taken.name}, so that a step cannot be called so. Say what is done: #{taken.name}_#{file_name}, say.")
+        rescue ::Rails::Generators::Error => error
+          refuse(error.message)
+        end
+
+        def missing_attributes = @plan.attributes.map { |attribute| attribute[/\A\w+/] }.reject { |name| [ name, "#{name}_id" ].intersect?(columns) }
+
+        # @return [Array<String>] of the model's table; none if that cannot be asked
+        def columns
+          @columns ||= begin
+            klass = class_name.safe_constantize
+            klass.respond_to?(:column_names) && klass.table_exists? ? klass.column_names : []
+          rescue StandardError, LoadError
+            []
+          end
+        end
+
+        def model = "app/models/#{file_path}.rb"
+        def absolute(path) = File.expand_path(path, destination_root)
+        def folder = "app/views/#{class_name.tableize}/workflow"
+        def variable = file_name
+    end
+  end
+end

@@ -1,0 +1,238 @@
+# frozen_string_literal: true
+
+require_relative "rails_application"
+
+# bin/rails generate workflow NAME step:word …, in an application of a few files.
+RSpec.describe "rails generate workflow" do
+  include RailsApplication
+
+  environment = RailsApplication::FILES.fetch("config/environment.rb").lines
+    .map { |line| line.sub("active_record/railtie", "active_record/railtie rails/test_unit/railtie").sub("config.hosts.clear", "config.hosts.clear\n  config.api_only = !ENV[\"API\"].nil?") }
+    .grep_v(/create_table/).join.sub("Rails.application.initialize!\n", "Rails.application.initialize!\nRails.backtrace_cleaner.remove_silencers!\n")
+  const_set(:OWN, {
+    "config/environment.rb" => environment,
+    "app/models/application_record.rb" => "class ApplicationRecord < ActiveRecord::Base\n  primary_abstract_class\nend\n",
+    "app/controllers/application_controller.rb" => "class ApplicationController < ActionController::Base\nend\n"
+  })
+  const_set(:TESTS, { "test/test_helper.rb" => "require_relative \"../config/environment\"\nrequire \"rails/test_help\"\n" })
+  const_set(:SPECS, { "spec/rails_helper.rb" => "require_relative \"../config/environment\"\n" })
+
+  let(:plain) { "class Signup < ApplicationRecord\n  validates :email, presence: true\nend\n" }
+
+  def app(**files)
+    application(**self.class::OWN)
+    FileUtils.rm_rf(%w[models/signup.rb views].map { |path| "#{@directory}/app/#{path}" })
+    files.each { |path, text| FileUtils.mkdir_p(File.dirname("#{@directory}/#{path}")) && File.write("#{@directory}/#{path}", text) }
+  end
+
+  # @param calls [Array<Array<String>>] the arguments of each
+  # @return [Array<String>] what each said
+  def generate_each(calls, **environment)
+    said = in_application(<<~RUBY, **environment)
+      require "rails/generators"
+      $stdout.sync = true
+      Rails.application.load_generators
+      #{calls.inspect}.each do |arguments|
+        Rails::Generators.invoke("workflow", arguments, destination_root: Rails.root)
+      rescue SystemExit
+        nil
+      ensure
+        puts "====="
+      end
+    RUBY
+    said.split("=====\n")
+  end
+
+  def generate(*arguments, **environment) = generate_each([ arguments ], **environment).first
+
+  def migrate
+    in_application('ActiveRecord::Migration.verbose = false; ActiveRecord::MigrationContext.new("db/migrate").up; print ActiveRecord::Base.connection.tables.sort.join(" ")')
+  end
+
+  def read(path) = File.read("#{@directory}/#{path}")
+  def files = Dir.glob("{app,db,spec,test}/**/*.*", base: @directory).to_h { |path| [ path, read(path) ] }
+
+  it "makes a model with its migration, partials, and a test that passes" do
+    app(**self.class::TESTS)
+    said = generate("signup", "email:string", "create_account:now", "send_link:later:retries=5", "activate:await:expires_in=3.days", "onboard:later")
+
+    expect(said).to match(%r{create\s+db/migrate/\d+_create_signups\.rb.*insert\s+app/models/signup\.rb: steps create_account, send_link, activate, onboard}m)
+    expect(read("app/models/signup.rb")).to eq <<~RUBY
+      class Signup < ApplicationRecord
+        include Workflow
+
+        workflow do
+          now   :create_account
+          later :send_link, retries: 5
+          await :activate, expires_in: 3.days
+          later :onboard
+        end
+
+        # Runs here, before whoever starts or submits goes on.
+        def create_account
+        end
+
+        # A worker runs this.
+        def send_link
+        end
+
+        # Takes what a person submits. `reject "why"` goes on waiting.
+        def activate
+        end
+
+        # A worker runs this.
+        def onboard
+        end
+      end
+    RUBY
+    expect(files.keys.grep(%r{\Aapp/views/signups/workflow/}).map { |path| File.basename(path) })
+      .to contain_exactly("_waiting_for_activate.html.erb", "_running.html.erb", "_failed.html.erb", "_done.html.erb")
+    expect(migrate).to include("signups")
+    expect(run_in_application({}, RbConfig.ruby, "-Itest", "test/models/signup_workflow_test.rb")).to match(/1 runs, \d+ assertions, 0 failures, 0 errors/)
+  end
+
+  it "changes nothing when it is run again, and says so; a step that is new is added" do
+    app(**self.class::TESTS)
+    steps = %w[create_account:now send_link:later:retries=5 activate:await:by=link,renew=send_link]
+    generate("signup", "email:string", *steps)
+    migrate
+    before = files
+
+    expect(generate("signup", "email:string", *steps)).to include("Signup has all of that already: nothing was changed.")
+    expect(files).to eq before
+    said = generate("signup", *steps, "onboard:later:after=activate")
+    expect(said).to match(%r{kept\s+app/models/signup\.rb: there is a step create_account already.*insert\s+app/models/signup\.rb: steps onboard; methods onboard}m)
+    expect(read("app/models/signup.rb")).to eq before["app/models/signup.rb"]
+      .sub("renew: :send_link\n", "renew: :send_link\n    later :onboard, after: :activate\n")
+      .sub(/end\nend\n\z/, "end\n\n  # A worker runs this.\n  def onboard\n  end\nend\n")
+    expect(files.except("app/models/signup.rb")).to eq before.except("app/models/signup.rb")
+  end
+
+  it "puts the workflow of a model that is there above what is private, and leaves the rest as it was" do
+    model = <<~RUBY
+      # frozen_string_literal: true
+
+      module Admin
+        class Signup < ApplicationRecord
+          self.table_name = "signups"
+          HELP = <<~TEXT
+            class Signup
+            end
+          TEXT
+
+          def send_link = nil
+
+          private
+            def secret = 1
+        end
+      end
+    RUBY
+    app("app/models/admin/signup.rb" => model)
+    generate("admin/signup", "send_link:later", "activate:await:fields=code+note")
+
+    added = <<~RUBY.gsub(/^(?=.)/, "    ")
+      include Workflow
+
+      workflow do
+        later :send_link
+        await :activate, fields: { code: String, note: String }
+      end
+
+      # Takes what a person submits. `reject "why"` goes on waiting.
+      def activate(code:, note:)
+      end
+
+    RUBY
+    expect(read("app/models/admin/signup.rb")).to eq model.sub("    private\n", "#{added}    private\n")
+    expect(files).to include("app/views/admin/signups/workflow/_waiting_for_activate.html.erb" => /workflow_form_for signup, :activate/)
+  end
+
+  it "writes a spec where the application has RSpec, which passes for all that can be written" do
+    app(**self.class::SPECS, "app/models/signup.rb" => plain,
+      "db/migrate/20260101000000_a.rb" => "class A < ActiveRecord::Migration[7.0]; def change = create_table(:signups) { |t| t.string :email, null: false; t.integer :age, null: false, default: 1 }; end")
+    migrate
+    said = generate("signup", "count:now:if=counted?,once", "greet:later:wait=2.days,backoff=constant,retries=3,retry_on=IOError+EOFError", "settle:now",
+      "confirm:await:by=code,fields=note,renew=greet,expires_in=10.days,otherwise=chase,remind=2.days/nudge", "pay:later:after=count+settle,timeout=30,unless=free?")
+
+    expect(read("app/models/signup.rb")).to include("  now   :count, if: :counted?, once: true\n", "retry_on: [ IOError, EOFError ]", "remind: { after: 2.days, with: :nudge }",
+      "after: [ :count, :settle ]", "def counted?\n    true\n", "def free?\n    false\n", "def chase\n  end", "def nudge\n  end", "def confirm(note:)")
+    expect(run_in_application({}, "bundle", "exec", "rspec", "-Ispec", "spec/models/signup_workflow_spec.rb")).to include("1 example, 0 failures"), said
+  end
+
+  it "has partials that a page shows" do
+    app
+    generate("signup", "email:string", "pay:later", "activate:await:fields=code", "confirm:await:by=link")
+    migrate
+    said = in_application(<<~'RUBY')
+      signup = Signup.start(email: "a")
+      def show(signup, name) = ApplicationController.render(partial: "signups/workflow/#{name}", locals: { signup: signup, workflow: signup.workflow })
+      puts show(signup, "running"), show(signup, "failed"), show(signup, "done")
+      signup.now(:pay)
+      puts show(signup, "waiting_for_activate"), show(signup, "waiting_for_confirm")
+    RUBY
+
+    expect(said).to include("We are working on it: pay …", 'role="alert"', "Done.", 'name="input[code]"', '>Activate</button>', "we have sent you a link")
+  end
+
+  it "makes no partials in an application without pages" do
+    app
+    expect(generate("signup", "activate:await", API: "1")).to include("no partials: the application has no pages (config.api_only)")
+    expect(files.keys.grep(/views/)).to eq []
+  end
+
+  it "keeps partials and specs that a person has changed" do
+    app(**self.class::TESTS)
+    generate("signup", "activate:await")
+    paths = %w[app/views/signups/workflow/_done.html.erb test/models/signup_workflow_test.rb]
+    paths.each { |path| File.write("#{@directory}/#{path}", "ours") }
+    said = generate("signup", "activate:await")
+
+    paths.each { |path| expect(said).to match(/kept\s+#{path}/) }
+    expect(paths.map { |path| read(path) }).to all(eq("ours"))
+  end
+
+  const_set(:REFUSED, {
+    [ "signup" ] => /there is no step. Write each with its word/,
+    [ "install" ] => /did you mean `rails generate workflow:install`\?/,
+    [ "workflow", "pay:now" ] => /Workflow is the gem's own name/,
+    [ "sign-up!", "pay:now" ] => /"sign-up!" is no name of a model/,
+    [ "object", "pay:now" ] => /'Object' is either already used/,
+    [ "signup", "pay" ] => /pay: say which kind of step it is: pay:now, pay:later or pay:await/,
+    [ "signup", "pay:latr" ] => /pay:latr: there is no word latr\. Did you mean later\?/,
+    [ "signup", "Pay-It:now" ] => /"Pay-It" is no name of a step\. Write it as a method's: pay_it:now/,
+    [ "signup", "class:now" ] => /class is a word of Ruby/,
+    [ "signup", "save:now" ] => /every record has a method save already/,
+    [ "signup", "submit:await" ] => /every object that includes Workflow has a method submit already/,
+    [ "signup", "pay:now", "pay:later" ] => /there is a step :pay already/,
+    [ "signup", "pay:later:retrys=5" ] => /takes no option retrys:\. Did you mean retries\?/,
+    [ "signup", "pay:later:retries=many" ] => /retries=many is no value of retries:\. Write a number: retries=5/,
+    [ "signup", "pay:later:retries=5000" ] => /must be a whole number from 0 to 1000/,
+    [ "signup", "pay:later:undo=refund" ] => /undo: is not built yet/,
+    [ "signup", "pay:later:retry_on=NoSuchError" ] => /there is no class NoSuchError/,
+    [ "signup", "pay:later:after=order" ] => /order/,
+    [ "signup", "ask:await:otherwise=chase" ] => /so it needs expires_in:/,
+    [ "signup", "ask:await:expires_in=3.fortnights" ] => /Write a duration: 3\.days/,
+    [ "signup", "ask:await:by=pigeon" ] => /by: must be :link/
+  })
+
+  it "refuses what makes no sense, says what may have been meant, and writes nothing" do
+    app
+    before = files
+    said = generate_each(self.class::REFUSED.keys)
+
+    self.class::REFUSED.each_value.with_index { |message, index| expect(said[index]).to match(message).and include("Nothing was written.") }
+    expect(files).to eq before
+  end
+
+  it "refuses what does not fit a model that is there, and writes nothing" do
+    app("app/models/signup.rb" => plain, "app/models/order.rb" => "Order = Class.new(ApplicationRecord)\n",
+      "db/migrate/20260101000000_a.rb" => "class A < ActiveRecord::Migration[7.0]; def change = create_table(:signups) { |t| t.string :email }; end")
+    migrate
+    before = files
+
+    expect(generate_each([ %w[signup email:now], %w[signup name:string pay:now], %w[order pay:now] ]))
+      .to match [ /Signup has a column email, so that a step cannot be called so/, /Signup is there already: add name:string by a migration/,
+        /app\/models\/order.rb does not define Order with `class`/ ]
+    expect(files).to eq before
+  end
+end
