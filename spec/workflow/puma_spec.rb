@@ -1,10 +1,12 @@
 # frozen_string_literal: true
 
 require_relative "puma_server"
+require_relative "rails_application"
 
 # `plugin :workflow`, with real processes of Puma.
 RSpec.describe "Puma's plugin" do
   include PumaServer
+  include RailsApplication
 
   before(:all) { Object.class_eval(PumaServer::CODE.lines.drop(2).join) }
   after(:all) { Object.__send__(:remove_const, :Errand) }
@@ -115,5 +117,33 @@ RSpec.describe "Puma's plugin" do
     Process.kill("TERM", @puma)
     ended
     expect(run.reload).to be_running
+  end
+
+  describe "in Rails" do
+    const_set(:RACKUP, <<~'RUBY')
+      require_relative "config/environment"
+      Workflow.configure { |c| c.store = ENV.fetch("STORE") }
+      run ->(env) { env["PATH_INFO"] == "/start" ? [ 200, {}, [ Signup.start(email: "a").workflow.id ] ] : [ 200, {}, [ Process.pid.to_s ] ] }
+    RUBY
+
+    it "runs the steps of records in the process that serves, and says when there are too few database connections" do
+      application # with ten
+      puma "threads 6, 6", rackup: self.class::RACKUP, RAILS_ENV: "test"
+      id = Net::HTTP.get(URI("http://127.0.0.1:#{@port}/start"))
+
+      step = wait_until("a step has run", within: 60) { Workflow.events.select { |event| event.run_id == id }.find { |event| event.step == :send_link && event.kind == :step_completed } }
+      expect(step.by).to start_with("worker:#{@puma}@")
+      expect(said).to include("! workflow has 10 database connections for 6 threads of Puma's and 5 for steps: set pool: 11 in config/database.yml.")
+    end
+
+    it "says nothing of connections when there are enough" do
+      application
+      puma "threads 5, 5", rackup: self.class::RACKUP, RAILS_ENV: "test"
+      wait_until("it is at work", within: 60) { at_work == [ @puma ] }
+      Process.kill("TERM", @puma)
+      ended
+
+      expect(said).not_to include("database connections")
+    end
   end
 end

@@ -12,7 +12,7 @@ Puma::Plugin.create do
   def start(launcher)
     @log = launcher.respond_to?(:log_writer) ? launcher.log_writer : launcher.events
     return say("runs no steps in Puma, since WORKFLOW_IN_PUMA=#{switch}: another process has to, bin/workflow work.") if %w[0 false no off].include?(switch)
-    @drain_s = drain_s(launcher.options)
+    @drain_s, @requests = drain_s(launcher.options), launcher.options[:max_threads]
     launcher.events.register(:state) { |state| safely { react(state) } }
   end
 
@@ -38,6 +38,17 @@ Puma::Plugin.create do
       require "workflow"
       @draining = nil
       @guest = Workflow::Guest.new { |line| @log.log("* #{line}") }.start
+      check_pool
+    end
+
+    # Requests and steps share the connections of the application's database: too few, and they wait for each other.
+    def check_pool
+      return unless defined?(::ActiveRecord::Base) && @requests
+      pool = ::ActiveRecord::Base.connection_pool
+      size = pool.respond_to?(:max_connections) ? pool.max_connections : pool.size
+      steps = Workflow.configuration.threads
+      return if size.nil? || size.negative? || size >= @requests + steps
+      say("has #{size} database connections for #{@requests} threads of Puma's and #{steps} for steps: set pool: #{@requests + steps} in config/database.yml.")
     end
 
     # Beside the requests that are served to their end. A hot restart keeps the process, so that the log is closed before it.
