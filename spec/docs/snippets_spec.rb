@@ -84,6 +84,25 @@ RSpec.describe "The Ruby of the documentation", :records do
 
   around_snippet("README.md", "Use it in your app") { |code| run code }
 
+  around_snippet("README.md", "In ten minutes") do |code|
+    stub_const("ApplicationController", Class.new(ActionController::Base) { skip_forgery_protection && define_method(:url_for) { |signup| "/signups/#{signup.id}" } })
+    record("Signup", :signups) { |t| t.string :email }.class_eval do
+      include Workflow
+      workflow { now :create_account; later :send_link, retries: 5; await :activate; later :onboard }
+    end
+    idle(Signup, :create_account, :send_link, :activate, :onboard)
+    run code
+    call = ->(action, query) { SignupsController.action(action).call(Rack::MockRequest.env_for("/?#{query}", method: "POST")) }
+    expect(call.(:create, "signup[email]=b@example.org").first).to eq 302
+    work
+    signup = Signup.last
+    eventually("it waits") { signup.workflow.waiting_for?(:activate) }
+    expect(call.(:submit, "id=#{signup.id}").first).to eq 302
+    done signup.workflow
+  ensure
+    Object.__send__(:remove_const, :SignupsController) if Object.const_defined?(:SignupsController)
+  end
+
   around_snippet("README.md", "Branches, conditions, delays") do |code|
     orders
     run code
@@ -269,7 +288,7 @@ RSpec.describe "The Ruby of the documentation", :records do
 
   def said(value, expected) = expect(value).to(eq(expected))
 
-  %w[README.md docs/steps.md docs/links.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
+  %w[README.md docs/install.md docs/steps.md docs/links.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
     .each do |(path, heading), found|
       found.each_with_index do |(_, _, code), index|
         it "is run: #{path}, #{heading}, #{index + 1}" do
