@@ -31,6 +31,7 @@ require_relative "workflow/blueprint"         # a definition as the core takes i
 
 # What the log holds.
 require_relative "workflow/serializer"        # arguments as bytes, in Active Job's format
+require_relative "workflow/travel"            # what a run takes along from who starts it
 require_relative "workflow/subject"           # the object of a run: bytes, key, and back
 require_relative "workflow/memory"            # how plain objects are rebuilt
 require_relative "workflow/run"               # one execution, as a reader sees it
@@ -135,13 +136,14 @@ module Workflow
     #   Workflow.events(after: last.position, limit: 100)
     def events(after: 0, limit: 1000) = engine.log(after, limit).map { |row| Event.new(row) }
 
-    # Checks that all steps of the classes that are loaded have their methods, and that config/workflow.yml fits.
+    # Checks that all steps of the classes that are loaded have their methods, and that config/workflow.yml and `travels` fit.
     # @return [Integer] how many classes were checked
     # @raise [DefinitionError] naming file and line
     def verify
       classes = Declarations.classes
       classes.each { |klass| Declarations.of(klass).verify }
       configuration.places.verify
+      Travel.verify
       classes.size
     end
 

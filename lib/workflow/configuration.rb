@@ -19,6 +19,8 @@ module Workflow
     attr_reader :link_path
     # @return [String, nil] where a web process and a worker answer probes, "127.0.0.1:7001"; nil, the default: nowhere
     attr_reader :health
+    # @return [Hash{String=>Array<Symbol>}] the CurrentAttributes that a run takes along from who starts it, by class
+    attr_reader :travels
     # @return [Logger, nil]
     attr_writer :logger
     # @return [Integer] grows when the configuration changes
@@ -38,6 +40,7 @@ module Workflow
       @threads, @lease, @transport, @generation = 5, 15, :native, 0
       @wrapper = ->(&block) { block.call }
       @link_path = "/workflow/link"
+      @travels = {}.freeze
       @file = "config/workflow.yml"
     end
 
@@ -84,6 +87,15 @@ module Workflow
     def health=(address)
       raise DefinitionError, "health must be #{Health::WANTED}, not #{address.inspect}." unless address.nil? || Health.address?(address)
       @health = address
+    end
+
+    # Sets which attributes of which CurrentAttributes steps find as they were where their run was started.
+    # @param attributes [Hash{String=>Array<Symbol>}] names of classes, and of their attributes
+    # @raise [DefinitionError] of anything else
+    # @example
+    #   Workflow.configure { |c| c.travels = { "Current" => %i[user tenant] } }
+    def travels=(attributes)
+      @travels = Travel.read(attributes)
     end
 
     # @return [String] the path of the file with the places of steps

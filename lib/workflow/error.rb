@@ -40,6 +40,10 @@ module Workflow
   # The record that a run is about is gone.
   class SubjectMissing < Error; end
 
+  # What a run took along from whoever started it (`config.travels`, the locale, the time zone) cannot be put back here. It is
+  # reported, and the step runs without.
+  class TravelLost < Error; end
+
   # A step was stopped before its end: its time (`timeout:`) was up, another process has it, or the worker ends.
   class Interrupted < Error; end
 

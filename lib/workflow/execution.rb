@@ -74,18 +74,7 @@ module Workflow
     # Runs the step and records how it ended.
     # @param wait [Boolean] whether until it is durable
     # @return [Array(Hash, Array, Array), nil] snapshot, events, the next work; nil unless `wait`
-    def perform(wait:)
-      find_kept if work.judge?
-      attempt
-      return leave(wait) if left?
-      return pause(wait) if vanished?
-      return stop(wait) if @over
-      return judged(wait) if work.judge?
-      @error ||= overtime
-      return fail(wait) if @error
-      return @hand.skip(blueprint, @unmet.reason, wait) if @unmet
-      work.ask? ? @hand.open(blueprint, wait) : @hand.complete(blueprint, @result, wait).tap { |told| late(told) if told && @limited }
-    end
+    def perform(wait:) = Travel.around(work) { perform_here(wait) }
 
     # Asks the conditions and runs the method, and records nothing.
     # @return [Exception, nil] {#error}
@@ -142,6 +131,19 @@ module Workflow
     end
 
     private
+      def perform_here(wait)
+        find_kept if work.judge?
+        attempt
+        return leave(wait) if left?
+        return pause(wait) if vanished?
+        return stop(wait) if @over
+        return judged(wait) if work.judge?
+        @error ||= overtime
+        return fail(wait) if @error
+        return @hand.skip(blueprint, @unmet.reason, wait) if @unmet
+        work.ask? ? @hand.open(blueprint, wait) : @hand.complete(blueprint, @result, wait).tap { |told| late(told) if told && @limited }
+      end
+
       def try
         @hand.enter
         prepare

@@ -36,7 +36,7 @@ module Workflow
     # @return [Array(Array, Hash, Hash)] positional, keywords, options
     def call
       return self.class::NO_ARGUMENTS unless args && method_run?
-      Serializer.load(args).then { |positional, keywords, options| [ positional, keywords, options || {} ] }
+      Serializer.load_first(3, args).then { |positional, keywords, options| [ positional, keywords, options || {} ] }
     end
 
     # @return [String] for messages

@@ -43,11 +43,11 @@ module Workflow
           raise ArgumentError, error.message
         end
 
-        # @return [String, nil] nil: there are none
+        # @return [String, nil] nil: there are none, and nothing travels
         def arguments_of(name, arguments, keywords, options)
-          return if arguments.empty? && keywords.empty? && options.empty?
+          none = arguments.empty? && keywords.empty? && options.empty?
           plain = options.transform_values { |value| value.is_a?(Numeric) && !value.is_a?(Integer) ? value.to_f : value }
-          Serializer.dump([ arguments, keywords, plain ], "the arguments of #{klass}##{name}")
+          Travel.arguments(none ? nil : [ arguments, keywords, plain ], "the arguments of #{klass}##{name}")
         end
 
         def refuse_hidden(name)

@@ -17,16 +17,17 @@ module Workflow
         definition = declarations.workflow!(name)
         blueprint = definition.blueprint(klass)
         run_of_key(key)&.then { |started| return started }
+        args = Travel.arguments(nil, "what a run takes along")
         receipts = promised_in(key)
-        return promise(receipts, definition, key: key, place: place) { saved_with_tags(definition, tags) } if receipts
+        return promise(receipts, definition, key: key, args: args, place: place) { saved_with_tags(definition, tags) } if receipts
         tags = saved_with_tags(definition, tags) or return false
-        Breath.of(object) { |breath| begin_run(breath, definition, blueprint, place, tags, key) }
+        Breath.of(object) { |breath| begin_run(breath, definition, blueprint, args, place, tags, key) }
       end
 
       private
-        def begin_run(breath, definition, blueprint, place, tags, key)
+        def begin_run(breath, definition, blueprint, args, place, tags, key)
           outcome, snapshot, events, row = Workflow.engine.start(breath.hand, blueprint, subject.bytes,
-            subject.key(definition.name), nil, place, Role.by, tags, nil, key)
+            subject.key(definition.name), args, place, Role.by, tags, nil, key)
           return Run.new(snapshot, existing: true) if key && outcome == :existing
           run = breath.go_on(snapshot, events, row, existing: outcome == :existing)
           raise breath.error if @raising && breath.error
