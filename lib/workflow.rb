@@ -31,6 +31,7 @@ require_relative "workflow/blueprint"         # a definition as the core takes i
 
 # What the log holds.
 require_relative "workflow/serializer"        # arguments as bytes, in Active Job's format
+require_relative "workflow/secrets"           # values that nobody is to see
 require_relative "workflow/travel"            # what a run takes along from who starts it
 require_relative "workflow/subject"           # the object of a run: bytes, key, and back
 require_relative "workflow/memory"            # how plain objects are rebuilt
@@ -111,6 +112,7 @@ module Workflow
     def configure
       path = configuration.path
       yield configuration
+      configuration.verify
       runtime.stop unless configuration.path == path
     end
 

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "configuration/secrecy"
 require_relative "places"
 require_relative "health"
 
@@ -7,6 +8,8 @@ module Workflow
   # What can be set, with its defaults, checked when it is set. Two can live in one process; `Workflow.configure`
   # yields the one in use.
   class Configuration
+    include Secrecy
+
     TRANSPORTS = %i[native].freeze
 
     # @return [Integer] worker threads of a worker process

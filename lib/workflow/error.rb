@@ -40,6 +40,10 @@ module Workflow
   # The record that a run is about is gone.
   class SubjectMissing < Error; end
 
+  # What was encrypted in the log, its name being one of `filter_parameters`, cannot be opened: its key is not known here.
+  # The message says what to do.
+  class KeyMissing < Error; end
+
   # What a run took along from whoever started it (`config.travels`, the locale, the time zone) cannot be put back here. It is
   # reported, and the step runs without.
   class TravelLost < Error; end

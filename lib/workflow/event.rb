@@ -55,14 +55,22 @@ module Workflow
         progress: progress, kind: (reason.to_sym if noted?), facts: (payload if noted?) }.compact
     end
 
+    # What `render json:` of it gives.
+    # @return [Hash]
+    # @api private
+    def as_json(...)
+      { position: position, run_id: run_id, version: version, kind: kind, step: step, attempt: attempt, at: at, by: by, data: data }.compact.as_json(...)
+    end
+
     # @return [Array] what the four ways of running a step must have in common
     def signature = [ kind, step, attempt ]
 
-    # @return [Object, nil] what was submitted, or returned; as JSON where it cannot be read any more
+    # @return [Object, nil] what was submitted, or returned, with "[FILTERED]" for what `filter_parameters` match; as JSON where it
+    #   cannot be read any more
     def payload
       Serializer.load(@payload).first
     rescue StandardError
-      @payload
+      Serializer.text(@payload)
     end
 
     # @return [String, nil] the payload as it was written

@@ -2,6 +2,7 @@
 
 require_relative "execution/committing"
 require_relative "execution/telling"
+require_relative "execution/veiling"
 
 module Workflow
   # One attempt at a step: calls its method, and tells the core how it ended. Callers and workers share it, so that a
@@ -10,6 +11,7 @@ module Workflow
   class Execution
     include Committing
     include Telling
+    include Veiling
 
     CURRENT = :workflow_execution
     FAILURES = [ StandardError, ScriptError, SystemStackError ].freeze
@@ -123,6 +125,9 @@ module Workflow
     # @return [Array(String, String, Integer)] run, step as the run names it, and number
     def attempt_id = [ work.run_id, work.step, work.attempt ]
 
+    # @return [Boolean] whether its method, or what is asked before, is being called
+    def inside? = @inside ? true : false
+
     def named?(name) = work.name == name.to_s || work.name == ".#{name}"
 
     # @return [Native::Definition] what the present code says of the run; a stand-in where it says nothing
@@ -167,7 +172,7 @@ module Workflow
       # out after the step has had its effect.
       def prepare
         @positional, @keywords, options = work.call
-        @input = Serializer.load(@kept).first || {} if work.judge?
+        @input = Serializer.open(@kept).first || {} if work.judge?
         @keywords = @input unless work.method_run?
         @definition = definition(options)
         @blueprint = @definition.blueprint(object.class)
@@ -183,8 +188,10 @@ module Workflow
 
       def during
         @outer, Thread.current[CURRENT] = Thread.current[CURRENT], self
+        @inside = true
         yield
       ensure
+        @inside = false
         Thread.current[CURRENT] = @outer
       end
 
@@ -262,7 +269,7 @@ module Workflow
       # judge another one either, the step fails.
       def judged(wait)
         return @hand.accept(blueprint, @kept, wait) unless @error
-        return fail(wait) if %w[subject_missing undefined].include?(reason)
+        return fail(wait) if %w[subject_missing key_missing undefined].include?(reason)
         verdict = Verdict.new(self)
         report(true) if verdict.fault?
         @hand.reject(verdict.error_class, verdict.text, blueprint, wait, verdict.where)
@@ -281,10 +288,9 @@ module Workflow
         return "rejected" if rejected?
         return "result" if @unkept
         return "subject_missing" if @error.is_a?(SubjectMissing)
+        return "key_missing" if @error.is_a?(KeyMissing)
         "undefined" if @blueprint.nil? && @error.is_a?(DefinitionError)
       end
-
-      def message = @error.message.to_s.dup.force_encoding(Encoding::UTF_8).scrub.byteslice(0, MESSAGE_LEN_MAX).scrub("")
 
       def delay_ms
         step&.delay_ms(work.attempt)
@@ -294,7 +300,7 @@ module Workflow
       end
 
       def report(final, subscribed: false)
-        Report.error(@error, handled: !final, context: Instrumentation.of_work(work), subscribed: subscribed)
+        Report.error(@error, handled: !final, context: Instrumentation.of_work(work), subscribed: subscribed, veil: method(:veil))
       end
   end
 end

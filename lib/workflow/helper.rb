@@ -12,7 +12,8 @@ module Workflow
     #   <%= workflow_for @signup %>
     def workflow_for(subject_or_run)
       run = workflow_run(subject_or_run)
-      locals = { workflow_name(run.subject).to_sym => run.subject, workflow: run }
+      subject = workflow_subject(run)
+      locals = { workflow: run, **(subject ? { workflow_name(subject).to_sym => subject } : {}) }
       tag.div(id: workflow_dom_id(run), class: "workflow", data: { state: run.state, version: run.version }) do
         safe_join([ workflow_stream_tag(run), render(partial: workflow_partial(run), locals: locals) ].compact, "\n")
       end
@@ -60,6 +61,13 @@ module Workflow
         subject_or_run.is_a?(Run) ? subject_or_run : Run.of(subject_or_run)
       end
 
+      # @return [Object, nil] nil: what it remembers was encrypted with a key that is not known here, which is nothing against the page
+      def workflow_subject(run)
+        run.subject
+      rescue KeyMissing
+        nil
+      end
+
       def workflow_name(subject)
         subject.class.respond_to?(:model_name) ? subject.class.model_name.element : subject.class.name.demodulize.underscore
       end
@@ -69,13 +77,14 @@ module Workflow
       end
 
       def workflow_dom_id(run)
-        subject = run.subject
+        subject = workflow_subject(run) or return "workflow_run_#{run.id}"
         id = subject.respond_to?(:to_key) ? subject.to_key&.join("_") : run.id
         [ "workflow", workflow_name(subject), id || "new" ].join("_")
       end
 
       def workflow_partial(run)
-        folder = "#{workflow_folder(run.subject)}/workflow"
+        subject = workflow_subject(run) or return "workflow/state"
+        folder = "#{workflow_folder(subject)}/workflow"
         name = [ (run.current_step&.name unless run.paused?), run.state ].compact.find { |candidate| lookup_context.exists?(candidate.to_s, [ folder ], true) }
         name ? "#{folder}/#{name}" : "workflow/state"
       end
@@ -90,6 +99,7 @@ module Workflow
       def workflow_field(form, name)
         given = { required: !form.object.optional?(name) }
         return form.text_field(name, inputmode: "numeric", autocomplete: "one-time-code", maxlength: 9, **given) if form.object.code?(name)
+        return form.password_field(name, given) if name.match?(/passw/i) && Secrets.match?(name) # which is not given back
         choices = form.object.choices(name)
         return form.select(name, choices, { include_blank: true }, given) if choices
         case Array(form.object.type(name)).first.to_s

@@ -128,14 +128,15 @@ module Workflow
     # @return [Array(Symbol, Hash, Array)] as {#tell}
     def deliver(object)
       run = Run.new(Workflow.engine.find(run_id), id: run_id, subject: object)
-      submission = Caller.new(object, run: run).submit(@facts[:step].to_sym, **(Serializer.load(@facts[:input]).first || {}))
+      submission = Caller.new(object, run: run).submit(@facts[:step].to_sym, **(Serializer.open(@facts[:input]).first || {}))
       Report.error(Rejected.new(refusal(submission)), handled: true, context: { run_id: run_id }) unless submission.accepted?
       [ :submitted, submission.run.snapshot, [] ]
     end
 
     private
       def refusal(submission)
-        "The input of #{@facts[:step]} that was submitted early in a transaction was not accepted: #{submission.errors.full_messages.join(" ")} (run #{run_id})"
+        "The input of #{@facts[:step]} that was submitted early in a transaction was not accepted: " \
+          "#{Secrets::Veil.new.add(@facts[:input]).over(submission.errors.full_messages.join(" "))} (run #{run_id})"
       end
 
       def tell_start(hand)

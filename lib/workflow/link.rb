@@ -78,7 +78,7 @@ module Workflow
     # @return [Object, nil] what the run is about; nil: it is gone
     def subject
       @subject ||= run&.subject
-    rescue SubjectMissing, DefinitionError
+    rescue SubjectMissing, DefinitionError, KeyMissing
       nil
     end
 

@@ -5,9 +5,10 @@ module Workflow
   # told last is kept with the step, so it is small.
   Progress = Struct.new(:done, :of, :message, :cursor, keyword_init: true) do
     # @param bytes [String, nil] what {#dump} returned
+    # @param own [Boolean] whether it is for the step itself, and not to be shown
     # @return [Progress, nil]
-    def self.load(bytes)
-      done, of, message, cursor = Serializer.load(bytes)
+    def self.load(bytes, own: false)
+      done, of, message, cursor = own ? Serializer.open(bytes) : Serializer.load(bytes)
       new(done: done, of: of, message: message, cursor: cursor) unless bytes.nil? || bytes.empty?
     end
 

@@ -14,6 +14,7 @@ module Workflow
     initializer "workflow.configuration", before: :load_config_initializers do |app|
       Workflow.configuration.adopt(root: app.root.to_s, environment: ::Rails.env.to_s,
         store: "sqlite:storage/#{::Rails.env}_workflow.sqlite3", logger: ::Rails.logger,
+        filter_parameters: -> { app.config.filter_parameters }, secret_key: -> { app.secret_key_base },
         wrapper: ->(&step) { app.reloader.wrap(&step) })
     end
 

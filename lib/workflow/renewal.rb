@@ -38,7 +38,7 @@ module Workflow
 
       def queue(token)
         definition = Definition.of_method(@declared.renew, options: { retries: RETRIES })
-        arguments = Serializer.dump([ [], {}, { retries: RETRIES } ], "the arguments of #{@declared.renew}", Travel.written_in(@run.snapshot[:args]))
+        arguments = Serializer.dump([ [], {}, { retries: RETRIES } ], "the arguments of #{@declared.renew}", Travel.written_in(@run.snapshot[:args])) { |call| call }
         outcome, snapshot, events, = Workflow.engine.start(nil, definition.blueprint(subject.klass), subject.bytes, subject.key(definition.name),
           arguments, :later, Role.by, nil, nil, token)
         Instrumentation.publish_all(events, Run.new(snapshot, subject: subject.object))

@@ -6,13 +6,14 @@ module Workflow
   module Report
     # @param handled [Boolean] whether another attempt follows
     # @param context [Hash] ids and names only
+    # @param veil [#call, nil] takes what nobody is to see out of the line. Rails.error gets the error as it is
     # @param subscribed [Boolean] whether LogSubscriber has a line of it, which in Rails is the only one
     # @return [void]
-    def self.error(error, handled:, context: {}, subscribed: false)
+    def self.error(error, handled:, context: {}, subscribed: false, veil: nil)
       rails = ::Rails.error if defined?(::Rails) && ::Rails.respond_to?(:error)
       rails&.report(error, handled: handled, severity: handled ? :warning : :error, context: context, source: "workflow")
       return if rails && subscribed
-      Workflow.configuration.logger&.public_send(handled ? :warn : :error) { "workflow: #{text(error)}#{" #{context}" if context.any?}" }
+      Workflow.configuration.logger&.public_send(handled ? :warn : :error) { "workflow: #{veil ? veil.call(text(error)) : text(error)}#{" #{context}" if context.any?}" }
     end
 
     # @return [String] class and message in one line

@@ -106,7 +106,7 @@ module Workflow
       rows.size < PAGE ? rows.map { |row| Event.new(row) } : rows.map { |row| Event.new(row) } + events(after: rows.last[2])
     end
 
-    # What an await accepted.
+    # What an await accepted. In a step of this run as it was submitted; elsewhere with "[FILTERED]" for what `filter_parameters` match.
     # @return [Hash{Symbol=>Object}, nil] {} where nothing was sent; nil as long as nothing is accepted
     # @raise [ArgumentError] of a name that the run has no step of
     # @example
@@ -116,7 +116,7 @@ module Workflow
       payload(version) || {} if version&.positive?
     end
 
-    # @return [Object, nil] what a step returned, if it keeps it
+    # @return [Object, nil] what a step returned, if it keeps it; shown as an input is
     def result(name) = payload(step(name).result_version)
 
     # @return [Object] the record or object that the run is about
@@ -150,6 +150,11 @@ module Workflow
       { id: id, name: name, state: state, version: version, reason: reason, waiting_for: waiting_for, tags: (tags if tags.any?),
         started_at: started_at, ended_at: ended_at, error: error&.to_s, steps: steps.map(&:to_h) }.compact
     end
+
+    # What `render json:` of it gives.
+    # @return [Hash]
+    # @api private
+    def as_json(...) = to_h.as_json(...)
 
     def inspect = "#<#{self.class} #{id} #{snapshot[:key]} #{state} v#{version}>"
 
@@ -198,8 +203,9 @@ module Workflow
 
       def payload(version)
         return unless version&.positive?
-        row = Workflow.engine.events(id, version - 1, 1).first
-        Event.new(row).payload if row
+        row = Workflow.engine.events(id, version - 1, 1).first or return
+        event, within = Event.new(row), @execution&.inside? ? @execution : Execution.of_run(id)
+        within && Secrets.in?(event.bytes) ? within.opened(event.bytes) : event.payload
       end
   end
 end

@@ -12,18 +12,22 @@ module Workflow
     # @param values [Array]
     # @param what [String] what they are, for errors: "the input of activate"
     # @param besides [Object] of what JSON knows, to stand behind them as it is
+    # @yield encrypts what is not to be read in them; without a block {Secrets.seal} does
     # @return [String] at most 1 MiB
     # @raise [NotSerializable] naming what cannot be written
     # @raise [PayloadTooLarge] with the size, the limit and what it was
     def self.dump(values, what, besides = nil)
-      written = format.serialize(values)
+      written = format.serialize(block_given? ? yield(values) : Secrets.seal(values))
       written << besides if besides
       bytes = JSON.generate(written)
+      refuse_reserved(values) if Secrets.in?(bytes)
       return bytes if bytes.bytesize <= LIMIT
       raise PayloadTooLarge, "#{what} takes #{bytes.bytesize} bytes; the log takes at most #{LIMIT} (1 MiB). " \
         "Save it (a record, a file, a blob) and hand over what finds it."
-    rescue PayloadTooLarge
+    rescue PayloadTooLarge, DefinitionError
       raise
+    rescue NotSerializable => error
+      raise unwritten(what, error.cause || error)
     rescue StandardError => error
       raise unwritten(what, error)
     end
@@ -40,16 +44,31 @@ module Workflow
 
     # @param written [Object] what {write} returned, read from JSON again
     # @return [Object]
-    def self.read(written) = format.deserialize([ written ]).first
+    # @raise [KeyMissing]
+    def self.read(written) = format.deserialize([ Secrets.open(written) ]).first
 
+    # For whoever shows it.
     # @param bytes [String, nil]
+    # @return [Array] what was dumped, with "[FILTERED]" for what was encrypted; [] of nil
+    def self.load(bytes) = format.deserialize(Secrets.in?(bytes) ? Secrets.mask(parse(bytes)) : parse(bytes))
+
+    # For the step that it is for.
+    # @param bytes [String, nil]
+    # @param count [Integer, nil] of the values, without what stands behind them
     # @return [Array] what was dumped; [] of nil
-    def self.load(bytes) = format.deserialize(parse(bytes))
+    # @raise [KeyMissing]
+    def self.open(bytes, count = nil)
+      written = count ? parse(bytes).first(count) : parse(bytes)
+      format.deserialize(Secrets.in?(bytes) ? Secrets.open(written) : written)
+    end
 
-    # The first few values, without what stands behind them.
     # @param bytes [String, nil]
-    # @return [Array]
-    def self.load_first(count, bytes) = format.deserialize(parse(bytes).first(count))
+    # @return [Array] of what JSON knows, as it was written
+    def self.parsed(bytes) = parse(bytes)
+
+    # @param bytes [String, nil]
+    # @return [String, nil] to be shown where it cannot be read
+    def self.text(bytes) = Secrets.in?(bytes) ? JSON.generate(Secrets.mask(parse(bytes))) : bytes
 
     # @param bytes [String, nil]
     # @return [Object, nil] of what JSON knows, as it stands at that place
@@ -62,6 +81,13 @@ module Workflow
 
     def self.parse(bytes) = bytes.nil? || bytes.empty? ? [] : JSON.parse(bytes.dup.force_encoding(Encoding::UTF_8))
     private_class_method :parse
+
+    # Whoever could write what an encrypted value looks like could have any opened.
+    def self.refuse_reserved(values)
+      return unless Secrets.in?(JSON.generate(format.serialize(values)))
+      raise NotSerializable, "the hash key #{Secrets::KEY} is reserved"
+    end
+    private_class_method :refuse_reserved
 
     def self.unwritten(what, error)
       NotSerializable.new("#{what} cannot be written to the log: #{error.message}. Hand over numbers, strings, " \

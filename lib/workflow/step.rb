@@ -83,6 +83,11 @@ module Workflow
         started_at: started_at, ended_at: ended_at, due_at: due_at, error: error&.to_s, progress: progress&.to_s }.compact
     end
 
+    # What `render json:` of it gives.
+    # @return [Hash]
+    # @api private
+    def as_json(...) = to_h.as_json(...)
+
     def inspect = "#<#{self.class} #{name} #{state}#{" ##{attempts}" if attempts > 0}>"
   end
 end

@@ -52,10 +52,10 @@ module Workflow
       # @param class_name [String]
       # @param bytes [String] what {#bytes} returned
       # @return [Object]
-      # @raise [SubjectMissing, DefinitionError]
+      # @raise [SubjectMissing, DefinitionError, KeyMissing]
       def load(class_name, bytes)
         klass = constant(class_name)
-        memory = Serializer.load(bytes)
+        memory = Serializer.open(bytes)
         record?(klass) ? find(klass, memory.first) : Memory.of(klass).rebuild(memory.first || {})
       end
 
@@ -129,8 +129,16 @@ module Workflow
 
       def short
         return Subject.text_of(id) if record?
-        text = Serializer.dump(memory.values, "#{klass}")
-        text.bytesize <= KEY_LEN_MAX ? text : Digest::SHA256.hexdigest(text)
+        text = Serializer.dump(memory.values, "#{klass}") { |values| values }
+        short = text.bytesize <= KEY_LEN_MAX ? text : Digest::SHA256.hexdigest(text)
+        Secrets.filter && Secrets.among?([ memory ]) ? hidden(text, short) : short
+      end
+
+      # What is found by values that nobody is to see is found by a digest of them. Where there are runs that were started with
+      # an earlier key, or before the values were filtered, it goes on by theirs.
+      def hidden(text, plain)
+        digests = Secrets.digests(text)
+        [ plain, *digests.drop(1).reverse ].find { |earlier| Workflow.engine.ids({}, [ "#{class_name}/#{earlier}#" ]).any? } || digests.first
       end
   end
 end

@@ -32,9 +32,11 @@ module Workflow
       # @param definition [Definition] whose tags: are asked of the object
       # @param given [Hash{String=>String,nil}] by the caller; wins
       # @return [Array<String>] name, value, name, value …
+      # @raise [NotSerializable] also of a name that `filter_parameters` match
       def of(object, definition, given)
         tags = declared(object, definition).merge(given).compact
         raise PayloadTooLarge, "#{tags.size} tags: a run has at most #{MAX}." if tags.size > MAX
+        tags.each_key { |name| refuse_filtered(name) }
         tags.flatten
       end
 
@@ -46,6 +48,12 @@ module Workflow
           return read(tags) if tags.is_a?(Hash)
           raise DefinitionError, "#{definition.location}: workflow #{definition.name.inspect}: tags: gave " \
             "#{tags.inspect}, not #{WANTED}."
+        end
+
+        def refuse_filtered(name)
+          return unless Secrets.match?(name)
+          raise NotSerializable, "The tag #{name} has a name that filter_parameters match, and tags are kept as they are, to be found by. Leave it out, " \
+            "or tag what may be seen, under another name."
         end
 
         def name_of(name)

@@ -33,12 +33,13 @@ module Workflow
       # What a run is started with.
       # @param call [Array, nil] arguments, keywords and options, of a method's run
       # @param what [String] they are, for errors
+      # @yield encrypts what is not to be read in the call
       # @return [String, nil] nil: nothing
       # @raise [NotSerializable, PayloadTooLarge, DefinitionError]
-      def arguments(call, what)
+      def arguments(call, what, &)
         taken = Surroundings.written
-        return (Serializer.dump(call, what) if call) unless taken
-        Serializer.dump(call || NO_CALL, what, { KEY => taken })
+        return (Serializer.dump(call, what, &) if call) unless taken
+        Serializer.dump(call || NO_CALL, what, { KEY => taken }, &)
       end
 
       # What another run of the same is to be started with.

@@ -6,7 +6,7 @@ module Workflow
   class Verdict
     # @param execution [Execution] after its attempt
     def initialize(execution)
-      @error, @rejected = execution.error, execution.rejected?
+      @execution, @error, @rejected = execution, execution.error, execution.rejected?
     end
 
     # @return [Boolean] whether the error is no word on the input at all
@@ -26,7 +26,7 @@ module Workflow
     def where = (Report.where(@error) if fault?)
 
     # @return [String] for the log
-    def text = Messages.text(reasons || @error)
+    def text = @execution.veil(Messages.text(reasons || @error))
 
     private
       def of?(name) = Object.const_defined?(name) && @error.is_a?(Object.const_get(name))

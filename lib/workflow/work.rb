@@ -34,9 +34,10 @@ module Workflow
 
     # The arguments of a method's run, and the options of the call that queued it. A step of a workflow has neither.
     # @return [Array(Array, Hash, Hash)] positional, keywords, options
+    # @raise [KeyMissing]
     def call
       return self.class::NO_ARGUMENTS unless args && method_run?
-      Serializer.load_first(3, args).then { |positional, keywords, options| [ positional, keywords, options || {} ] }
+      Serializer.open(args, 3).then { |positional, keywords, options| [ positional, keywords, options || {} ] }
     end
 
     # @return [String] for messages

@@ -47,7 +47,20 @@ module Workflow
         def arguments_of(name, arguments, keywords, options)
           none = arguments.empty? && keywords.empty? && options.empty?
           plain = options.transform_values { |value| value.is_a?(Numeric) && !value.is_a?(Integer) ? value.to_f : value }
-          Travel.arguments(none ? nil : [ arguments, keywords, plain ], "the arguments of #{klass}##{name}")
+          Travel.arguments(none ? nil : [ arguments, keywords, plain ], "the arguments of #{klass}##{name}") do |call|
+            Secrets.filter ? Secrets.seal_call(call, parameters_of(name, arguments.size)) : call
+          end
+        end
+
+        # What a rest takes has its name, all of it.
+        # @return [Array<Symbol, nil>] names for so many arguments
+        def parameters_of(name, count)
+          parameters = Kernel.instance_method(:method).bind_call(object, name).parameters
+          names = parameters.filter_map { |type, parameter| parameter if %i[req opt].include?(type) }
+          rest = parameters.assoc(:rest)&.last
+          Array.new(count) { |index| names[index] || rest }
+        rescue NameError # only `respond_to?` knows it
+          Array.new(count)
         end
 
         def refuse_hidden(name)

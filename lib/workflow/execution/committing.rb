@@ -40,7 +40,7 @@ module Workflow
         def believe(found)
           halt(:lost) unless found.done?
           @result = found.payload
-          @value = Serializer.load(found.payload).first if found.payload
+          @value = Serializer.open(found.payload).first if found.payload
         end
 
         def receipts!

@@ -39,7 +39,7 @@ module Workflow
       end
 
       # @return [Object, nil] what an attempt of this round last gave `progress` as its cursor
-      def cursor = (@told ||= Progress.load(work.progress))&.cursor
+      def cursor = (@told ||= Progress.load(work.progress, own: true))&.cursor
 
       private
         def tell(...) = @hand.held? ? @hand.tell(...) : :stale

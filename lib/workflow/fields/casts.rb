@@ -70,7 +70,7 @@ module Workflow
 
           # What is inside came from outside as well: the log must be able to take it.
           def writable?(value)
-            Serializer.dump([ value ], "a field") && true
+            Serializer.dump([ value ], "a field") { |values| values } && true
           rescue NotSerializable, PayloadTooLarge, SystemStackError
             false
           end

@@ -118,7 +118,7 @@ module Workflow
         # What the present code says, also of a run whose record is gone.
         def present_blueprint
           blueprint
-        rescue SubjectMissing
+        rescue SubjectMissing, KeyMissing
           klass = Object.const_get(snapshot[:class_name])
           declarations = Declarations.of(klass)
           (method_run? ? declarations.of_method(name.to_s.delete_prefix(".")) : declarations.workflow!(name)).blueprint(klass)

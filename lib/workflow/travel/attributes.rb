@@ -79,7 +79,7 @@ module Workflow
         def defaults = klass.new.attributes
         def known = klass.defaults.keys
 
-        def write(name, value) = Serializer.write(value, "#{class_name}.#{name}, which a run takes along,")
+        def write(name, value) = Secrets.seal_named(name, value) || Serializer.write(value, "#{class_name}.#{name}, which a run takes along,")
 
         # Whoever has just started the run has the very objects, which need not be found again.
         def same?(name, given)
