@@ -50,10 +50,10 @@ module Workflow
         found if found.is_a?(Hash) && found.key?(KEY)
       end
 
-      # Runs what is to be run of a step with what its run took along.
+      # Runs what is to be run of a step with what its run took along. The method of an input that is being submitted is not run by
+      # this: a person is there, and all this is theirs.
       # @param work [Work]
       def around(work)
-        return yield if work.mode.nil? # a person is there, and it is theirs
         mine = Surroundings.here or return yield
         begin
           mine.exchange(written_in(work.args)&.fetch(KEY) || Surroundings::NONE, work)

@@ -267,6 +267,30 @@ RSpec.describe "The Ruby of the documentation", :records do
     expect(order.workflow.input(:confirm)).to eq(code: "1")
   end
 
+  # What these set is not to stay.
+  def configured
+    yield
+  ensure
+    Workflow.configuration.tap { |c| c.filter_parameters = c.secret_key = nil; c.travels = {}; c.secret_keys = [] }
+  end
+
+  around_snippet("docs/context.md", "What travels") do |code|
+    stub_const("Current", nil)
+    Object.send(:remove_const, :Current)
+    configured do
+      run code
+      expect { Workflow.verify }.not_to raise_error
+      expect(Workflow.configuration.travels).to eq("Current" => %i[user tenant])
+    end
+  end
+
+  2.times do
+    around_snippet("docs/context.md", "The key") do |code|
+      stub_const("ENV", { "WORKFLOW_SECRET" => "x" * 64, "OLD_SECRET_KEY_BASE" => "y" * 64 })
+      configured { run code and expect(Workflow.configuration.secrets).to include("x" * 64).or(include("y" * 64)) }
+    end
+  end
+
   around_snippet("docs/operating.md", "Looking into a run") do |code|
     stub_const("CardDeclined", Class.new(StandardError))
     orders { now :charge }.remove_method(:charge)
@@ -288,7 +312,7 @@ RSpec.describe "The Ruby of the documentation", :records do
 
   def said(value, expected) = expect(value).to(eq(expected))
 
-  %w[README.md docs/install.md docs/steps.md docs/links.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
+  %w[README.md docs/install.md docs/steps.md docs/links.md docs/context.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
     .each do |(path, heading), found|
       found.each_with_index do |(_, _, code), index|
         it "is run: #{path}, #{heading}, #{index + 1}" do

@@ -108,6 +108,20 @@ RSpec.describe "Workflow::LinkPages" do
       *[ "410 This link has expired" ] * 2, "false", "410 This link has expired", *[ "410 This link has expired" ] * 2, "nil", "3" ]
   end
 
+  it "sends a new link in the language and the time zone that the run was started in, whoever asks for it" do
+    said = visit(<<~'RUBY')
+      I18n.available_locales = %i[en de fr]
+      signup = I18n.with_locale(:de) { Time.use_zone("Tokyo") { start } }
+      token = Workflow::Link.make(signup, :activate, expires_in: 1)
+      travel 61
+      Signup.define_method(:send_link) { puts [ I18n.locale, Time.zone.name ].join(" ") or SignupMailer.activation(self).deliver_now }
+      I18n.with_locale(:fr) { post(with_token(token), { renew: "1" }) }
+      work_until { letters.size == 2 }
+    RUBY
+
+    expect(said).to eq "de Tokyo\n"
+  end
+
   it "sends ten new links at most" do
     said = visit(<<~'RUBY')
       signup = start
