@@ -295,7 +295,7 @@ module Workflow
       def delay_ms
         step&.delay_ms(work.attempt)
       rescue StandardError => error
-        Report.error(error, handled: true, context: Instrumentation.of_work(work))
+        Report.error(error, handled: true, context: Instrumentation.of_work(work), veil: method(:veil))
         nil
       end
 

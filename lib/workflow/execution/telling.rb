@@ -93,7 +93,7 @@ module Workflow
 
         # @return [Array(Hash, Array, nil), nil] as {Execution#perform}
         def leave(wait)
-          Report.error(@error, handled: true, context: Instrumentation.of_work(work)) if @error && !@interruption
+          Report.error(@error, handled: true, context: Instrumentation.of_work(work), veil: method(:veil)) if @error && !@interruption
           @hand.give_back
           return unless wait
           raise @error if @halted == :stopping

@@ -5,8 +5,6 @@ module Workflow
     # Those of one class of CurrentAttributes that `config.travels` names. The class is looked up each time, since it may
     # be another one after a reload.
     class Attributes
-      NONE = [].freeze
-
       # @return [Array<Attributes>] of all classes named
       # @yieldparam attributes [Attributes]
       def self.each(&block) = Workflow.configuration.travels.map { |name, names| new(name, names) }.each(&block)

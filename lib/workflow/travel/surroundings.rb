@@ -45,8 +45,7 @@ module Workflow
       def initialize
         @locale = ::I18n.locale if self.class.locales?
         @zone = ::Time.zone if self.class.zones?
-        @attributes = Workflow.configuration.travels.empty? ? Attributes::NONE : Attributes.each.select { |attributes| known?(attributes) }
-        @kept = @attributes.map { |attributes| [ attributes, attributes.kept ] } if @attributes.any?
+        @kept = keep unless Workflow.configuration.travels.empty?
       end
 
       # Sets what a run took along. What cannot be set, since it is gone, is reported, and is as by default.
@@ -60,7 +59,7 @@ module Workflow
         zone = zone_of(taken["zone"])
         ::Time.zone = zone unless zone.equal?(@zone)
         current = taken["current"] || NONE
-        @attributes.each { |attributes| set(attributes, current[attributes.class_name] || NONE) }
+        @kept&.each_key { |attributes| set(attributes, current[attributes.class_name] || NONE) }
         current.each_key { |name| unknown(name) }
       end
 
@@ -74,11 +73,13 @@ module Workflow
       end
 
       private
-        # One that there is not any more is told of when it would be set.
-        def known?(attributes)
-          attributes.current?
-        rescue DefinitionError
-          false
+        # What is not there any more, or cannot even be loaded, is told of when it would be set.
+        def keep
+          Attributes.each.each_with_object({}) do |attributes, kept|
+            kept[attributes] = attributes.kept if attributes.current?
+          rescue StandardError, ScriptError
+            next
+          end
         end
 
         def locale_of(name)
@@ -104,7 +105,7 @@ module Workflow
         end
 
         def unknown(name)
-          lost(name, "config.travels does not name it here, or it is not there") if @attributes.none? { |attributes| attributes.class_name == name }
+          lost(name, "config.travels does not name it here, or it is not there") unless @kept&.each_key&.any? { |attributes| attributes.class_name == name }
         end
 
         def put_back_attributes(attributes, kept)
