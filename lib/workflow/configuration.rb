@@ -24,6 +24,16 @@ module Workflow
     attr_reader :health
     # @return [Hash{String=>Array<Symbol>}] the CurrentAttributes that a run takes along from who starts it, by class
     attr_reader :travels
+    # @return [String, nil] where the script of live pages is ("/workflow/live" is served as /workflow/live-DIGEST.js); nil: nowhere
+    attr_reader :live_path
+    # @return [Boolean] whether live regions bring their script; false where the application bundles lib/workflow/live.js itself
+    attr_reader :live_script
+    # @return [Integer] seconds after which a page that is still open has to ask again whether it may follow a run
+    attr_reader :stream_expires_in
+    # @return [Integer] how many runs the pages of one cable connection can follow
+    attr_reader :streams_per_connection
+    # @return [Proc, nil] who looks at a page: called with the controller that renders and with the cable connection that listens
+    attr_reader :viewer
     # @return [Logger, nil]
     attr_writer :logger
     # @return [Integer] grows when the configuration changes
@@ -42,8 +52,9 @@ module Workflow
       @defaults = { store: "sqlite:workflow.sqlite3", logger: nil }
       @threads, @lease, @transport, @generation = 5, 15, :native, 0
       @wrapper = ->(&block) { block.call }
-      @link_path = "/workflow/link"
       @travels = {}.freeze
+      @link_path, @live_path, @live_script = "/workflow/link", "/workflow/live", true
+      @stream_expires_in, @streams_per_connection = 86_400, 100
       @file = "config/workflow.yml"
     end
 
@@ -82,9 +93,31 @@ module Workflow
     end
 
     def link_path=(path)
-      raise DefinitionError, "link_path must be a path such as \"/workflow/link\", or nil, not #{path.inspect}." unless
-        path.nil? || path.is_a?(String) && path.match?(%r{\A(/[\w-]+)+\z})
-      @link_path = path
+      @link_path = checked_path(:link_path, path)
+    end
+
+    def live_path=(path)
+      @live_path = checked_path(:live_path, path)
+    end
+
+    def live_script=(value)
+      raise DefinitionError, "live_script must be true or false, not #{value.inspect}." unless [ true, false ].include?(value)
+      @live_script = value
+    end
+
+    def stream_expires_in=(seconds)
+      seconds = seconds.to_i if seconds.respond_to?(:parts)
+      @stream_expires_in = checked(:stream_expires_in, seconds, Numeric, 1..31_536_000, "seconds from 1 to a year's").ceil
+    end
+
+    def streams_per_connection=(number)
+      @streams_per_connection = checked(:streams_per_connection, number, Integer, 1..100_000, "a number from 1 to 100000")
+    end
+
+    def viewer=(callable)
+      raise DefinitionError, "viewer must be a proc such as ->(who) { who.current_user&.id }, or nil, not #{callable.inspect}." unless
+        callable.nil? || callable.respond_to?(:call)
+      @viewer = callable
     end
 
     def health=(address)
@@ -124,6 +157,11 @@ module Workflow
     def path = File.expand_path(store.delete_prefix("sqlite:"), root)
 
     private
+      def checked_path(name, path)
+        return path if path.nil? || path.is_a?(String) && path.match?(%r{\A(/[\w-]+)+\z})
+        raise DefinitionError, "#{name} must be a path such as \"#{public_send(name) || "/workflow"}\", or nil, not #{path.inspect}."
+      end
+
       def checked(name, value, type, range, wanted)
         return value if value.is_a?(type) && range.cover?(value)
         raise DefinitionError, "#{name} must be #{wanted}, not #{value.inspect}."

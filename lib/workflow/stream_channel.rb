@@ -1,39 +1,68 @@
 # frozen_string_literal: true
 
+require_relative "stream_channel/pace"
+require_relative "stream_channel/quota"
+
 module Workflow
-  # Keeps a page true: follows the run's events in the log from the version that the page rendered, and tells the
-  # browser to refresh when there is a newer one. It listens first and compares then, so that nothing is lost in
-  # between; each process follows the log by itself, so that any cable adapter will do.
+  # Tells a page which version its run is at: at once when it subscribes, whatever it has shown, and then whenever there is a
+  # newer one. It listens first and compares then, so that nothing is lost in between; each process follows the log by
+  # itself, so that any cable adapter will do. It sends no HTML: pages ask for that themselves, as who they are.
+  #
+  # What was not signed here, or for somebody else, is rejected without a word; nothing that comes in raises.
   class StreamChannel < ::ActionCable::Channel::Base
-    REFRESH = %(<turbo-stream action="refresh"></turbo-stream>)
+    LEN_MAX = 4096
 
     def subscribed
-      run_id = StreamName.verify(params[:signed_stream_name]) or return reject
-      @lock = Mutex.new
-      @version = params[:version].to_i
-      @listener = Workflow.follower.listen(run_id) { |event| newer(event.version) }
-      newer(Workflow.engine.find(run_id)&.fetch(:version) || 0)
+      name = StreamName.read(params[:signed_stream_name]) if identifier.bytesize <= LEN_MAX
+      return reject unless name && name.viewer == StreamName.viewer(connection) && room?
+      name.expired? ? refuse_expired(name) : follow(name)
+    rescue StandardError => error
+      Report.error(error, handled: true, context: { run_id: name&.run_id })
+      reject
     end
 
     def unsubscribed
+      @pace&.stop
+      @expiry&.cancel
       Workflow.follower.forget(@listener)
+      @quota&.give_back(self)
     end
 
     private
-      # One refresh for all versions that come in before it is sent.
-      def newer(version)
-        @lock.synchronize do
-          return unless version > @version
-          @version = version
-          return if @pending
-          @pending = true
-        end
-        ::ActionCable.server.event_loop.post { refresh }
+      def room?
+        @quota = Quota.of(connection)
+        @quota.take(self)
       end
 
-      def refresh
-        @lock.synchronize { @pending = false }
-        transmit(REFRESH)
+      def follow(name)
+        @run_id = name.run_id
+        @pace = Pace.new { |version| transmit(message(version)) }
+        @listener = Workflow.follower.listen(@run_id) { |event| @pace.tell(event.version) }
+        version = present_version or return leave("gone")
+        @pace.tell(version)
+        @expiry = Concurrent::ScheduledTask.execute(name.remaining) { leave("expired") }
+      end
+
+      def present_version = Workflow.engine.find(@run_id)&.fetch(:version)
+
+      def refuse_expired(name)
+        @run_id = name.run_id
+        transmit(message(0, "expired"))
+        reject
+      end
+
+      # The last word: the page is to look again, with a name of its own if it gets one.
+      def leave(reason)
+        @pace.stop
+        transmit(message(present_version || 0, reason))
+        reject_subscription
+      rescue StandardError => error
+        Report.error(error, handled: true, context: { run_id: @run_id })
+      end
+
+      def message(version, reset = nil)
+        reset = %( data-reset="#{reset}") if reset
+        %(<turbo-stream action="workflow" data-run="#{@run_id}" data-version="#{version}"#{reset}></turbo-stream>)
       end
   end
 end

@@ -1,0 +1,38 @@
+# frozen_string_literal: true
+
+# Code for an application's process: connections that subscribe as Action Cable does, and keep what is sent to them.
+module CablePage
+  CODE = <<~'RUBY'
+    class Page
+      attr_reader :sent, :current_user
+      def initialize(current_user = nil)
+        @sent, @current_user, @channels, @lock = Queue.new, current_user, [], Mutex.new
+      end
+      def identifiers = []
+      def transmit(data) = @sent << (data[:type] || told(data[:message]))
+      def logger = @logger ||= Logger.new(@log = StringIO.new)
+      def log = logger && @log.string
+      def subscriptions = self
+      def remove_subscription(channel) = channel.unsubscribe_from_channel
+      def subscribe(name, version = 0, **params)
+        params = { signed_stream_name: name, version: version, **params }
+        @channels << (channel = Workflow::StreamChannel.new(self, params.to_json, params.with_indifferent_access))
+        channel.subscribe_to_channel
+        self
+      end
+      def leave = @channels.each(&:unsubscribe_from_channel).clear
+      # Everything up to this.
+      def heard_until(last) = [].tap { |heard| heard << @sent.pop until heard.last == last }
+      def told(text)
+        text[%r{\A<turbo-stream action="workflow" data-run="(\w+)" data-version="(\d+)"(?: data-reset="(\w+)")?></turbo-stream>\z}] or raise "not a message: #{text}"
+        [ $2.to_i, $3 ].compact.then { |said| said.size == 1 ? said.first : said }
+      end
+    end
+    def name_of(run, viewer = nil) = Workflow::StreamName.sign(run, viewer)
+    # As signed, with an end of our own.
+    def name_until(run, time, viewer = nil) = Rails.application.message_verifier("workflow").generate([ run.id, viewer, time.to_i ], purpose: :stream)
+    def listening = Workflow.follower.instance_variable_get(:@listeners).values.flatten.size
+    signup = Signup.start(email: "a@b.c")
+    run = signup.workflow
+  RUBY
+end
