@@ -11,7 +11,7 @@ Gem::Specification.new do |spec|
     "Callers, workers and people each run their part; a core in C keeps the log, the time and the claims."
   spec.required_ruby_version = ">= 3.1"
 
-  spec.files = Dir["lib/**/*.{rb,erb,rake}", "ext/**/*.{c,h,rb,md}", "exe/*", "*.md", "docs/*.md", "LICENSE"]
+  spec.files = Dir["lib/**/*.{rb,erb,js,rake}", "ext/**/*.{c,h,rb,md}", "exe/*", "*.md", "docs/*.md", "LICENSE"]
   spec.bindir = "exe"
   spec.executables = [ "workflow" ]
   spec.extensions = [ "ext/workflow/extconf.rb" ]

@@ -90,11 +90,13 @@ module Workflow
   autoload :LinksController, "#{__dir__}/workflow/links_controller"
   autoload :LinkHelper, "#{__dir__}/workflow/link_helper"
   autoload :Form, "#{__dir__}/workflow/form"                        # workflow_form_for
-  autoload :StreamChannel, "#{__dir__}/workflow/stream_channel"
+  autoload :Region, "#{__dir__}/workflow/region"                    # what workflow_for makes
+  autoload :LiveScript, "#{__dir__}/workflow/live_script"           # live.js, the browser's part of it
+  autoload :StreamChannel, "#{__dir__}/workflow/stream_channel"     # which version a run is at, told to pages
   autoload :Check, "#{__dir__}/workflow/check"
   autoload :Guest, "#{__dir__}/workflow/guest"                      # a worker inside a web server
   autoload :Verification, "#{__dir__}/workflow/verification"
-  autoload :StreamName, "#{__dir__}/workflow/stream_name"
+  autoload :StreamName, "#{__dir__}/workflow/stream_name"           # signed, for a viewer, for a time
 
   @lock = Mutex.new
   @configuration = Configuration.new

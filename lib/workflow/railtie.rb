@@ -4,8 +4,8 @@ require "rails/railtie"
 
 module Workflow
   # What a Rails application gets without a line: its own store, config/workflow.yml, steps inside its reloader, a line
-  # in its log for each transition, the view helpers, the page behind links, the tasks, and the check of all methods
-  # after eager loading.
+  # in its log for each transition, the view helpers, the page behind links, the script of live pages, the tasks, and the
+  # check of all methods after eager loading.
   class Railtie < ::Rails::Railtie
     initializer "workflow.constant", after: :set_autoload_paths do
       Railtie.refuse_clash(ActiveSupport::Dependencies.autoload_paths)
@@ -39,6 +39,8 @@ module Workflow
       app.routes.prepend do
         path = Workflow.configuration.link_path
         resource :workflow_link, only: %i[show create], path: path, controller: "workflow/links" if path
+        live = Workflow.configuration.live_path
+        get "#{live}-:digest.js", to: LiveScript, as: :workflow_live, constraints: { digest: /\h+/ }, format: false if live
       end
     end
 

@@ -14,31 +14,169 @@ RSpec.describe "Workflow::Helper" do
     RUBY
   end
 
-  it "renders the partial of the step that is awaited, and follows the run from there" do
-    html = rendered("signup.now(:send_link)")
-
-    expect(html).to include(%(<div id="workflow_signup_1" class="workflow" data-state="waiting" data-version="8">), "activate a@b.c waiting")
-    expect(html).to match(%r{<turbo-cable-stream-source channel="Workflow::StreamChannel" signed-stream-name="[^"]+" data-version="8"></turbo-cable-stream-source>})
+  # Elements of a region that make it live, which have examples of their own.
+  def plain(html)
+    html.gsub(%r{\s*<(turbo-cable-stream-source|noscript|script)[ >].*?</\1>}, "").gsub(%r{\s*<li hidden="hidden"></li>}, "").gsub(/ data-workflow-(notice|show)="[^"]*"/, "")
+      .gsub(/ data-workflow-run="\w+"/, ' data-workflow-run="RUN"').gsub(/>\n/, ">")
   end
 
-  it "renders the partial of the state, or else its own" do
+  it "renders the partial of what is awaited in an element that is stamped with the run and its version" do
+    html = rendered("signup.now(:send_link)")
+
+    expect(plain(html)).to start_with(%(<div class="workflow" id="workflow_signup_1" data-workflow-run="RUN" data-version="8" data-state="waiting">activate a@b.c waiting\n</div>))
+    expect(plain(html)).to include(%(<ol class="workflow-steps" id="workflow_signup_1_steps" data-workflow-run="RUN" data-version="8" data-state="waiting"><li class="workflow-step completed"))
+    expect(html).to match(/ data-workflow-notice="[^"]+" data-workflow-show="Show what is new"/)
+  end
+
+  it "brings one stream for a run and one script, however many regions there are" do
+    html = rendered("signup.now(:send_link)")
+
+    expect(html.scan(%r{<turbo-cable-stream-source channel="Workflow::StreamChannel" signed-stream-name="[^"]+" data-version="8"></turbo-cable-stream-source>}).size).to eq 1
+    expect(html.scan(%r{<script type="module" src="/workflow/live-\h{16}.js"></script>}).size).to eq 1
+    expect(html.scan("<noscript>").size).to eq 1
+  end
+
+  it "prefers a partial of the state and its step to one of the state, and has its own for all states" do
+    own = { "app/views/signups/workflow/_running_send_link.html.erb" => "sending <%= workflow.state %>", "app/views/signups/workflow/_running.html.erb" => "running" }
+    expect(plain(rendered("", **own))).to include("sending running")
+    expect(plain(rendered("", **own, "app/views/signups/workflow/_running_send_link.html.erb" => "sent"))).to include("sent")
     expect(rendered("signup.now(:send_link); signup.submit(:activate)")).to include("welcome")
-    html = rendered("")
-    expect(html).to include(%(<p class="workflow-state">Running: send link</p>))
-    expect(html).to include(%(<li class="workflow-step ready" data-step="send_link" data-state="ready"><strong>Send link</strong>))
+  end
+
+  it "says in which state a run is where the application says nothing, in the words of its locales" do
+    application("app/views/signups/workflow/_done.html.erb" => "", "config/locales/de.yml" => "de: {workflow: {states: {running: 'In Arbeit: %{step} <3'}, steps: {send_link: Brief}}}")
+    File.delete("#{@directory}/app/views/signups/workflow/_done.html.erb", "#{@directory}/app/views/signups/workflow/_waiting_for_activate.html.erb")
+    said = in_application(<<~'RUBY')
+      signup = Signup.start(email: "a@b.c")
+      page = -> { ActionController::Base.render(inline: "<%= workflow_for signup %>", locals: { signup: signup })[%r{<p.*?</p>}m] }
+      puts page.call, I18n.with_locale(:de) { page.call }
+      signup.workflow.pause
+      puts page.call
+      signup.workflow.resume
+      signup.now(:send_link)
+      puts page.call
+      signup.submit(:activate)
+      puts page.call
+      Workflow::Run::STATES.each do |state|
+        puts state unless ActionController::Base.new.lookup_context.exists?("workflow/#{state}", [], true) && Workflow::Helper::Texts::STATES[state]
+      end
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq [ "Working on it: send link.", "In Arbeit: Brief &lt;3", "On hold.", "Waiting for: activate.", "Done." ].map { |text| %(<p class="workflow-state">#{text}</p>) }
   end
 
   it "shows that a run is paused and why, not the form of the step that waits" do
-    html = rendered(%(signup.now(:send_link); signup.workflow.pause(reason: "audit")))
+    html = rendered(%(signup.now(:send_link); signup.workflow.pause(reason: "<b>audit")))
 
-    expect(html).to include(%(data-state="paused"), %(<p class="workflow-state">Paused: activate (audit)</p>))
+    expect(html).to include(%(data-state="paused"), %(<p class="workflow-state">On hold.</p>\n<p class="workflow-reason">&lt;b&gt;audit</p>))
     expect(html).not_to include("activate a@b.c waiting")
   end
 
   it "renders without a run, and for plain objects" do
-    expect(rendered("signup = Signup.new")).to include(%(<div id="workflow_signup_new" class="workflow" data-state="none" data-version="0">), "None")
-    expect(rendered("signup = Plain.new.tap(&:start)", "app/models/plain.rb" => "class Plain; include Workflow; workflow { later :go }; def go; end; end"))
-      .to include(%(data-state="running"), "Running: go")
+    expect(plain(rendered("signup = Signup.new"))).to include(%(<div class="workflow" id="workflow_signup_new" data-workflow-run="" data-version="0" data-state="none">), "Not started.")
+    html = rendered("signup = Plain.new.tap(&:start)", "app/models/plain.rb" => "class Plain; include Workflow; workflow { later :go }; def go; end; end")
+    expect(html).to include(%(data-state="running"), "Working on it: go.")
+    expect(html).to match(/id="workflow_plain_\w{13}"/)
+  end
+
+  it "names its regions by subject, workflow, and what they show; those inside another of the run are plain" do
+    application("app/models/order.rb" => <<~RUBY, "app/views/orders/_timeline.html.erb" => "<%= workflow_steps_tag workflow %>")
+      class Order < ActiveRecord::Base
+        self.table_name = "signups"
+        include Workflow
+        workflow(:fulfilment) { later :pack }
+        workflow(:billing) { later :charge }
+        def pack; end
+        def charge; end
+      end
+    RUBY
+    said = in_application(<<~'RUBY')
+      order = Order.create!(email: "a")
+      run, other = order.start(:fulfilment), order.start(:billing)
+      html = ActionController::Base.render(inline: <<~ERB, locals: { run: run, other: other })
+        <%= workflow_for run %><%= workflow_for run, partial: "orders/timeline" %><%= workflow_progress_tag run %>
+        <%= workflow_for(run) { |workflow| workflow.state.to_s } %><%= workflow_for(run, id: "mine") { workflow_steps_tag other } %>
+      ERB
+      puts html.scan(/<(?:div|ol)[^>]*? id="[^"]*"/).join.scan(/id="(.*?)"/), html.scan("<ol").size, html.scan("<turbo-cable").size, html.include?("running</div>")
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq %w[workflow_order_1_fulfilment workflow_order_1_fulfilment_timeline workflow_order_1_fulfilment_progress
+      workflow_order_1_fulfilment_part mine workflow_order_1_billing_steps 3 2 true]
+  end
+
+  it "shows how far the step says it is, as a bar with a text" do
+    bar = ->(code) { plain(in_application(<<~RUBY)) }
+      signup = Signup.start(email: "a@b.c")
+      #{code}
+      puts ActionController::Base.render(inline: "<%= workflow_progress_tag signup %>", locals: { signup: signup })
+    RUBY
+    application("app/models/signup.rb" => <<~RUBY)
+      class Signup < ActiveRecord::Base
+        include Workflow
+        workflow { later :import, retries: 1; later :finish }
+        def import
+          progress(4, of: 10, message: "<b>importing")
+          raise "the first attempt"
+        end
+        def finish; end
+      end
+    RUBY
+    element = %(<div class="workflow-progress" id="workflow_signup_%d_progress" data-workflow-run="RUN" data-version="%d" data-state="%s">%s</div>)
+
+    expect(bar.("")).to eq format(element, 1, 2, "running", '<progress max="100" aria-label="Working on it: import."></progress> <span>Working on it: import.</span>')
+    expect(bar.("signup.now(:import)")).to include('data-state="retrying"', '<progress max="100" value="40" aria-label="4 of 10: &lt;b&gt;importing"></progress> <span>4 of 10: &lt;b&gt;importing</span>')
+    expect(bar.("signup.workflow.skip(:import); signup.now(:finish)")).to include('<progress max="100" value="100" aria-label="Done."></progress> <span>Done.</span>')
+  end
+
+  it "leads on when a step is completed, and says where that is to stand" do
+    application
+    said = in_application(<<~'RUBY')
+      signup = Signup.start(email: "a@b.c")
+      page = ->(step) { ActionController::Base.render(inline: "<%= workflow_for(signup) { visit_when(step, done: '/a?b=1&c') } %>", locals: { signup: signup, step: step }) }
+      puts page.(:send_link).include?("workflow-visit"), page.(:create)[/<span.*span>/]
+      begin
+        ActionController::Base.render(inline: "<%= visit_when :create, done: '/' %>")
+      rescue ActionView::Template::Error => error
+        puts error.message
+      end
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq [ "false",
+      '<span hidden="hidden" data-workflow-visit="/a?b=1&amp;c"><noscript><meta http-equiv="refresh" content="0;url=/a?b=1&amp;c"></noscript></span>',
+      "visit_when :create is not in a region of a run. Put it into a partial or the block of workflow_for." ]
+  end
+
+  it "has browsers without scripting look again as often as the state asks for, and never where somebody types" do
+    application("app/models/reminder.rb" => <<~RUBY, "config/initializers/fields.rb" => "FORM = '<form><input type=\"hidden\"><input type=\"submit\"></form>'; FIELD = '<input name=\"code\">'")
+      class Reminder
+        include Workflow
+        remembers :seconds
+        attr_reader :seconds
+        workflow(:soon) { later :go, wait: 7 }
+        workflow(:late) { later :go, wait: 3600 }
+        def initialize(seconds) = @seconds = seconds
+        def go; end
+      end
+    RUBY
+    said = in_application(<<~'RUBY')
+      signup = Signup.start(email: "a@b.c")
+      refresh = lambda do |content = "", **options|
+        ActionController::Base.render(inline: "<%= workflow_for(signup, **options) { content } %>", locals: { signup: signup, content: content.html_safe, options: options })[/refresh" content="(\d+)/, 1].inspect
+      end
+      puts refresh.call
+      signup.now(:send_link)
+      puts refresh.call, refresh.(FORM), refresh.(FIELD), refresh.("<textarea>"), refresh.(refresh: 5), refresh.(FIELD, refresh: 5), refresh.(refresh: false)
+      signup.submit(:activate)
+      puts refresh.call
+      signup = Signup.new
+      puts refresh.call
+      signup = Reminder.new(1).start(:soon)
+      puts (2..7).cover?(refresh.call[/\d+/].to_i)
+      signup = Reminder.new(1).start(:late)
+      puts refresh.call
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq %w["2" "10" "10" nil nil "5" "5" nil nil nil true "30"]
   end
 
   it "makes forms for awaits, with Rails' builders, what was typed and what was wrong with it" do

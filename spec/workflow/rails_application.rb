@@ -32,7 +32,7 @@ module RailsApplication
         def activate(code: nil) = (reject "Not the code." if code == 2)
       end
     RUBY
-    "app/views/signups/workflow/_activate.html.erb" => "activate <%= signup.email %> <%= workflow.state %>\n",
+    "app/views/signups/workflow/_waiting_for_activate.html.erb" => "activate <%= signup.email %> <%= workflow.state %>\n",
     "app/views/signups/workflow/_done.html.erb" => "welcome\n",
     "Rakefile" => "require_relative \"config/environment\"\nRails.application.load_tasks\n",
     "storage/.keep" => "", "log/.keep" => ""

@@ -4,7 +4,7 @@ RSpec.describe "the gem" do
   let(:specification) { Gem::Specification.load("workflow.gemspec") }
 
   it "holds what is needed to build and run it, and nothing else" do
-    expect(specification.files).to include("lib/workflow.rb", "lib/workflow/views/workflow/_state.html.erb", "lib/workflow/tasks.rake",
+    expect(specification.files).to include("lib/workflow.rb", "lib/workflow/views/workflow/_running.html.erb", "lib/workflow/live.js", "lib/workflow/tasks.rake",
       "lib/puma/plugin/workflow.rb", "lib/generators/workflow/install/templates/binstub.erb", "lib/generators/workflow/workflow/templates/spec.rb.erb",
       "ext/workflow/extconf.rb", "ext/workflow/workflow.c", "ext/workflow/core/wf.h", "exe/workflow")
     expect(specification.files.grep(%r{\A(spec|examples|bench|bin|tmp|vendor)/|\.so\z})).to eq []
