@@ -41,6 +41,9 @@ class Browser
   def has?(selector) = @driver.find_elements(css: selector).any?
   def script(source, *arguments) = @driver.execute_script(source, *arguments)
   def screenshot(file) = @driver.save_screenshot(file.to_s)
+  def back = @driver.navigate.back
+  def type(selector, text) = find(selector).send_keys(text)
+  def devtools(command, **parameters) = @driver.execute_cdp(command, **parameters)
 
   # A link or button with these words.
   def click(words)

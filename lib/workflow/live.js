@@ -51,6 +51,13 @@ function announce({ run, version, reset }) {
   schedule()
 }
 
+// Who is connected again is told the present version first. Whatever differs from that was missed, or is of a log that is gone.
+function disconnected(changes) {
+  for (const { target } of changes) {
+    if (target.matches(SOURCE) && !target.hasAttribute("connected")) announced.delete(target.closest(REGION)?.dataset.workflowRun)
+  }
+}
+
 function behind() {
   return regions().some((region) => {
     const { run, version, again } = stampOf(region)
@@ -547,6 +554,7 @@ function begin() {
   listen("resume", heal)
   listen("online", heal, window)
   listen("pageshow", ({ persisted }) => { if (persisted) { left = false; heal() } }, window)
+  new MutationObserver(disconnected).observe(document, { subtree: true, attributeFilter: ["connected"] })
   setInterval(tick, 1000)
   if (turbo()?.StreamActions) turbo().StreamActions.workflow = function () { announce(this.dataset) }
   arrived()

@@ -33,6 +33,11 @@ module Workflow
       ActiveSupport.on_load(:action_controller) { append_view_path(File.expand_path("views", __dir__)) if respond_to?(:append_view_path) }
     end
 
+    initializer "workflow.live" do |app|
+      app.executor.to_run { Region.begin }
+      app.executor.to_complete { Region.end }
+    end
+
     # Before the application's own, which may end with one for whatever is left. What a link or a form carries is in no log.
     initializer "workflow.links" do |app|
       app.config.filter_parameters.push(:workflow_token, "input.code")

@@ -10,6 +10,19 @@ module Workflow
     TYPED = /<(?:textarea|select)\b|<input\b(?![^>]*\btype="?(?:hidden|submit|button|image|reset)\b)/i
     TEXTS = { notice: "There is something new here. What you typed has been kept.", show: "Show what is new" }.freeze
 
+    class << self
+      # A request, or whatever else the application's executor wraps, has begun.
+      # @api private
+      def begin = ActiveSupport::IsolatedExecutionState[:workflow_since] = Time.now.floor(3)
+
+      # @return [Time, nil]
+      # @api private
+      def since = ActiveSupport::IsolatedExecutionState[:workflow_since]
+
+      # @api private
+      def end = ActiveSupport::IsolatedExecutionState.delete(:workflow_since)
+    end
+
     # @param view [ActionView::Base]
     # @param run [Run]
     # @param refresh [Numeric, false, nil] seconds; false: never; nil: by the state
@@ -31,7 +44,14 @@ module Workflow
 
     private
       def stamp
-        { workflow_run: @run.id.to_s, version: @run.version, state: @run.state, **texts }
+        { workflow_run: @run.id.to_s, version: @run.version, state: @run.state, workflow_again: (true if again?), **texts }
+      end
+
+      # The application's records were loaded before the run was read. Where a step has begun or ended in between, they may be
+      # as they were before it, under the version of after it: the page is to look once more.
+      def again?
+        since = Region.since or return false
+        @run.steps.any? { |step| [ step.started_at, step.ended_at ].compact.any? { |time| time >= since } }
       end
 
       def texts
