@@ -267,6 +267,17 @@ RSpec.describe "The Ruby of the documentation", :records do
     expect(order.workflow.input(:confirm)).to eq(code: "1")
   end
 
+  around_snippet("docs/live.md", "Settings") do |code|
+    before = Workflow.configuration
+    Workflow.instance_variable_set(:@configuration, Workflow::Configuration.new)
+    run code
+    expect(Workflow.configuration).to have_attributes(stream_expires_in: 43_200, streams_per_connection: 50, live_path: "/assets/workflow-live", live_script: true)
+    user = Struct.new(:id).new(7)
+    expect(Workflow.configuration.viewer.call(Struct.new(:current_user).new(user))).to eq 7
+  ensure
+    Workflow.instance_variable_set(:@configuration, before)
+  end
+
   # What these set is not to stay.
   def configured
     yield
@@ -312,7 +323,7 @@ RSpec.describe "The Ruby of the documentation", :records do
 
   def said(value, expected) = expect(value).to(eq(expected))
 
-  %w[README.md docs/install.md docs/steps.md docs/links.md docs/context.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
+  %w[README.md docs/install.md docs/steps.md docs/links.md docs/live.md docs/context.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
     .each do |(path, heading), found|
       found.each_with_index do |(_, _, code), index|
         it "is run: #{path}, #{heading}, #{index + 1}" do

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "fileutils"
+
 # A Rails application of a few files in the example's directory, for the examples that need one. It lives in a process
 # of its own: what Rails does to a process is not to be undone.
 module RailsApplication

@@ -47,7 +47,7 @@ RSpec.describe "Workflow::StreamChannel" do
     said = in_channel(<<~'RUBY')
       at, said = [], Queue.new
       pace = Workflow::StreamChannel::Pace.new { |version| said << [ version, Process.clock_gettime(Process::CLOCK_MONOTONIC) ] }
-      told = ->(version) { at << said.pop until at.last&.first == version }
+      told = ->(version) { Timeout.timeout(30) { at << said.pop until at.last&.first == version } }
       pace.tell(1)
       told.(1)
       3.times { |round| 200.times { |n| pace.tell(2 + 200 * round + n) }; told.(201 + 200 * round) }
