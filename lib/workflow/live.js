@@ -16,6 +16,8 @@ const stamps = new WeakMap()  // region -> { run, version, at, again }: what it 
 const held = new WeakMap()    // region -> the newer one that somebody's typing keeps out
 const missing = new WeakSet() // regions that the page no longer has, while it has others
 const typed = new WeakSet()   // fields that somebody has typed in
+const sending = new Set()     // forms that are on their way
+const sent = new WeakSet()    // forms that have arrived: what is typed in them is not lost
 const announced = new Map()   // run -> version
 
 let wanted = false, pulling = false, timer, startedAt = -Infinity, delay = 0, renders = 0
@@ -174,6 +176,7 @@ function accept(region, fresh, started, equal = false) {
   const late = started < shown.at
   if (run === shown.run ? version < shown.version && late : late && run < shown.run) return
   if (run === shown.run && version === shown.version && (held.has(region) || !(shown.again || equal))) return
+  if ([...sending].some((form) => region.contains(form))) return // its answer says what is to be seen
   if (losesTyping(region, fresh)) return hold(region, fresh)
   replace(region, fresh)
 }
@@ -222,6 +225,7 @@ function renew(region, fresh) {
 const fieldsOf = (root) => [...root.querySelectorAll("input, textarea, select, [contenteditable]")]
 
 function dirty(field) {
+  if (sent.has(field.form)) return false
   if (field.matches("select")) return choices(field).some((option) => option.selected !== chosenFirst(field, option))
   if (!field.matches("input, textarea")) return typed.has(field)
   switch (field.type) {
@@ -291,7 +295,10 @@ function unsaved() {
 
 function typing({ target, isTrusted }) {
   const field = target.closest?.("input, textarea, select, [contenteditable]")
-  if (field && isTrusted) typed.add(field)
+  if (field && isTrusted) {
+    typed.add(field)
+    sent.delete(field.form)
+  }
   settle()
 }
 
@@ -301,6 +308,12 @@ function settle() {
     if (held.has(region) && !losesTyping(region, held.get(region))) replace(region, held.get(region))
   }
   if (leaving && !unsaved()) go(leaving)
+}
+
+function submitted({ target, detail }) {
+  sending.delete(target)
+  if (detail.success) sent.add(target)
+  schedule()
 }
 
 // --- Going on to another page
@@ -484,10 +497,16 @@ function guard(root) {
   for (const fresh of regions(root)) {
     const shown = fresh.id && document.getElementById(fresh.id)
     if (!shown?.matches(REGION) || shown.dataset.workflowRun !== fresh.dataset.workflowRun) continue
-    if (Number(fresh.dataset.version) < Number(shown.dataset.version)) fresh.replaceWith(shown.cloneNode(true))
+    if (Number(fresh.dataset.version) < Number(shown.dataset.version)) fresh.replaceWith(copy(shown))
   }
   root.querySelectorAll(SOURCE).forEach((source) => source.removeAttribute("connected"))
   regions(root).forEach((region) => region.querySelectorAll("noscript").forEach((element) => element.remove()))
+}
+
+function copy(region) {
+  const twin = region.cloneNode(true), fields = fieldsOf(twin)
+  fieldsOf(region).forEach((field, index) => restore(fields[index], stateOf(field), false))
+  return twin
 }
 
 function rendering(root) {
@@ -550,6 +569,8 @@ function begin() {
   listen("turbo:load", arrived)
   listen("input change", typing)
   listen("reset", () => setTimeout(settle))
+  listen("turbo:submit-start", ({ target }) => sending.add(target))
+  listen("turbo:submit-end", submitted)
   listen("visibilitychange", () => { if (!document.hidden && regions().some(({ dataset }) => !ENDED.includes(dataset.state))) heal() })
   listen("resume", heal)
   listen("online", heal, window)

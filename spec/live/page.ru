@@ -63,6 +63,7 @@ class LiveApplication < Rails::Application
     get "turbo.js", to: ->(_) { [ 200, { "content-type" => "text/javascript" }, [ File.read("#{Gem::Specification.find_by_name("turbo-rails").full_gem_path}/app/assets/javascripts/turbo.min.js") ] ] }
     post "do", to: "pages#perform"
     get "sign_in", to: "pages#sign_in"
+    post "confirm/:id", to: "pages#confirm"
     get "orders/:id", to: "pages#show", as: :order
     get "plain/:id", to: "pages#plain"
     get "pair/:ids", to: "pages#pair"
@@ -111,6 +112,15 @@ class PagesController < ActionController::Base
     meanwhile, Order.meanwhile = Order.meanwhile, nil
     meanwhile&.call
     render(:show)
+  end
+
+  # Answers when the page has looked twice meanwhile.
+  def confirm
+    asked = Door.asked
+    Order.find(params[:id]).submit(:confirm, code: params[:code])
+    deadline = Time.now + 20
+    sleep 0.01 until Door.asked >= asked + 2 || Time.now > deadline
+    redirect_to "/orders/#{params[:id]}", status: :see_other
   end
 
   def plain = (@order = Order.find(params[:id])) && render(:plain)

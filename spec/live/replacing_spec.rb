@@ -86,6 +86,17 @@ RSpec.describe "a live page" do
     expect(browser.has?("[data-workflow-held], .workflow-notice")).to be(false)
   end
 
+  it "does not hold what somebody has just sent" do
+    id = waiting_order
+    open_page("/orders/#{id}")
+    browser.type("#code", "x")
+    browser.click("Confirm")
+    browser.wait("what was sent is accepted") { !browser.has?("#code") }
+    wait_until_true(id)
+
+    expect(script("return window.heard.filter(([name]) => name == 'workflow:held')")).to eq []
+  end
+
   it "lets go of a held region when what was typed is taken back" do
     id = waiting_order
     open_page("/orders/#{id}")

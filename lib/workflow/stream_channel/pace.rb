@@ -25,13 +25,16 @@ module Workflow
           return if @beating
           @beating = true
         end
-        ::ActionCable.server.event_loop.post { beat }
+        executor.post { beat }
       end
 
       # @return [void]
       def stop = @lock.synchronize { @stopped = true }
 
       private
+        # Action Cable's own threads; Rails 8.2 calls them so.
+        def executor = ::ActionCable.server.then { |server| server.respond_to?(:executor) ? server.executor : server.event_loop }
+
         def beat
           version = @lock.synchronize { take }
           return unless version
