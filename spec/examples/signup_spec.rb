@@ -16,6 +16,7 @@ RSpec.describe "examples/signup" do
 
     app.start_worker
     browser.wait_for_heading("Check your inbox")
+    browser.wait("the timeline below it is true too") { browser.text.include?("Input requested") }
     expect(browser).to be_marked
     expect(browser.socket_messages).to include(/turbo-stream/)
     expect(browser.has?("meta[http-equiv=refresh]")).to be(false)

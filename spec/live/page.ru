@@ -8,7 +8,8 @@ require "workflow"
 
 FOLDER = ENV.fetch("LIVE_FOLDER")
 
-# Lets answers through, or keeps those to requests for pages until it is opened again; they are made, and held back on the way.
+# Lets answers through, or keeps those to requests for pages until it is opened again, or lets one of them through (they are
+# numbered). They are made, and held back on the way.
 class Door
   PATHS = %r{\A/(orders|pair|plain)}
 
@@ -19,11 +20,19 @@ class Door
     def close = lock.synchronize { @open = false }
     def open = lock.synchronize { (@open = true) && woken.broadcast }
     def held = lock.synchronize { @held }
-    def pass = lock.synchronize { (@held += 1) && woken.wait(lock) until @open }
+    def let(number) = lock.synchronize { @let.push(number) && woken.broadcast }
     def lock = @lock ||= Mutex.new
     def woken = @woken ||= ConditionVariable.new
     def ask = lock.synchronize { @asked += 1 }
-    def reset = lock.synchronize { @asked, @held, @open = 0, 0, true }
+    def reset = lock.synchronize { @asked, @held, @let, @open = 0, 0, [], true } && woken.broadcast
+
+    def pass
+      lock.synchronize do
+        next if @open
+        number = @held += 1
+        woken.wait(lock) until @open || @let.include?(number)
+      end
+    end
   end
 
   reset

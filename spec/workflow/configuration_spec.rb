@@ -34,6 +34,18 @@ RSpec.describe Workflow::Configuration do
     expect { configuration.store = "" }.to raise_error(Workflow::StoreError, /address/)
   end
 
+  it "has live pages' settings, and refuses bad ones" do
+    expect(configuration).to have_attributes(live_path: "/workflow/live", live_script: true, stream_expires_in: 86_400, streams_per_connection: 100, viewer: nil)
+    [ "live", "/live.js", 1 ].each { |path| expect { configuration.live_path = path }.to raise_error(Workflow::DefinitionError, /live_path must be a path such as "\/workflow\/live"/) }
+    expect { configuration.live_script = "no" }.to raise_error(Workflow::DefinitionError, /true or false/)
+    [ 0, "1", nil, 10**9 ].each { |value| expect { configuration.stream_expires_in = value }.to raise_error(Workflow::DefinitionError, /stream_expires_in must be seconds/) }
+    [ 0, 1.5, "9" ].each { |value| expect { configuration.streams_per_connection = value }.to raise_error(Workflow::DefinitionError, /streams_per_connection must be a number/) }
+    expect { configuration.viewer = :current_user }.to raise_error(Workflow::DefinitionError, /viewer must be a proc/)
+    configuration.live_path = nil
+    configuration.stream_expires_in = 90.5
+    expect(configuration).to have_attributes(live_path: nil, stream_expires_in: 91)
+  end
+
   it "keeps what it read when the file has become wrong" do
     configuration.file = "#{@directory}/workflow.yml"
     before = configuration.places
