@@ -3,7 +3,7 @@
 # bin/rails generate workflow:install, in a directory of its own.
 RSpec.describe "rails generate workflow:install" do
   # In a process of its own: the others are to do without Rails.
-  def generate(*arguments, database: "active_record")
+  def generate(*arguments, database: "active_record", behavior: :invoke)
     reader, writer = IO.pipe
     child = fork do
       [ $stdout, $stderr ].each { |stream| stream.reopen(writer) }
@@ -12,7 +12,7 @@ RSpec.describe "rails generate workflow:install" do
       require "rails/generators"
       require_relative "../../lib/generators/workflow/install/install_generator"
       yield if block_given?
-      Workflow::Generators::InstallGenerator.start(arguments, destination_root: @directory)
+      Workflow::Generators::InstallGenerator.start(arguments, destination_root: @directory, behavior: behavior)
       $stdout.flush
     rescue Exception => error
       warn error.full_message
@@ -143,6 +143,25 @@ RSpec.describe "rails generate workflow:install" do
   it "leaves out what it is told to" do
     File.write("#{@directory}/Procfile.dev", "")
     generate("--skip-config", "--skip-initializer", "--skip-binstub", "--skip-procfile", "--skip-gitignore", "--skip-receipts")
+
+    expect(files).to eq("Procfile.dev" => "")
+  end
+
+  it "is taken back, but for what a person has changed" do
+    FileUtils.mkdir("#{@directory}/config")
+    before = { "Procfile.dev" => "web: bin/rails server\n", "config/puma.rb" => "threads 3, 3\n" }
+    before.each { |path, text| File.write("#{@directory}/#{path}", text) }
+    generate("--puma")
+    File.write("#{@directory}/config/workflow.yml", "test: {}\n")
+    said = generate("--puma", behavior: :revoke)
+
+    expect(said).to include("config/workflow.yml: it was changed")
+    expect(files).to eq before.merge("config/workflow.yml" => "test: {}\n", "storage/.keep" => "")
+  end
+
+  it "writes nothing with --pretend" do
+    File.write("#{@directory}/Procfile.dev", "")
+    generate("--pretend")
 
     expect(files).to eq("Procfile.dev" => "")
   end

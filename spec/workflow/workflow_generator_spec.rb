@@ -33,7 +33,7 @@ RSpec.describe "rails generate workflow" do
       $stdout.sync = true
       Rails.application.load_generators
       #{calls.inspect}.each do |arguments|
-        Rails::Generators.invoke("workflow", arguments, destination_root: Rails.root)
+        Rails::Generators.invoke("workflow", arguments, behavior: :#{environment.fetch(:BEHAVIOR, "invoke")}, destination_root: Rails.root)
       rescue SystemExit
         nil
       ensure
@@ -159,6 +159,38 @@ RSpec.describe "rails generate workflow" do
     expect(run_in_application({}, "bundle", "exec", "rspec", "-Ispec", "spec/models/signup_workflow_spec.rb")).to include("1 example, 0 failures"), said
   end
 
+  it "makes up what an object cannot be saved without, of another model too" do
+    app(**self.class::TESTS, "app/models/account.rb" => "class Account < ApplicationRecord\n  validates :name, presence: true\nend\n",
+      "app/models/order.rb" => "class Order < ApplicationRecord\n  belongs_to :payer, class_name: \"Account\"\n  validates :note, presence: true\nend\n",
+      "db/migrate/20260101000000_a.rb" => <<~RUBY)
+        class A < ActiveRecord::Migration[7.0]
+          def change
+            create_table(:accounts) { |t| t.string :name }
+            create_table(:orders) { |t| t.references :payer, null: false, foreign_key: { to_table: :accounts }; t.string :note, null: false }
+          end
+        end
+      RUBY
+    migrate
+    generate_each([ %w[order pay:now], %w[signup account:references email:string activate:await] ])
+    migrate
+
+    %w[order signup].each do |name|
+      expect(run_in_application({}, RbConfig.ruby, "-Itest", "test/models/#{name}_workflow_test.rb")).to match(/1 runs, \d+ assertions, 0 failures, 0 errors/)
+    end
+  end
+
+  it "takes back what nobody has changed, and leaves the model to people" do
+    app(**self.class::TESTS)
+    steps = %w[signup email:string activate:await]
+    generate(*steps)
+    File.write("#{@directory}/app/views/signups/workflow/_done.html.erb", "ours")
+    said = generate(*steps, BEHAVIOR: "revoke")
+
+    expect(said).to match(%r{kept\s+app/models/signup\.rb: take the workflow out by hand.*remove\s+app/views/signups/workflow/_running\.html\.erb}m)
+    expect(files.keys.grep(/workflow/)).to eq [ "app/views/signups/workflow/_done.html.erb" ]
+    expect(read("app/models/signup.rb")).to include("await :activate")
+  end
+
   it "has partials that a page shows" do
     app
     generate("signup", "email:string", "pay:later", "activate:await:fields=code", "confirm:await:by=link")
@@ -178,6 +210,15 @@ RSpec.describe "rails generate workflow" do
     app
     expect(generate("signup", "activate:await", API: "1")).to include("no partials: the application has no pages (config.api_only)")
     expect(files.keys.grep(/views/)).to eq []
+  end
+
+  it "writes nothing with --pretend" do
+    app(**self.class::TESTS, "app/models/order.rb" => "class Order < ApplicationRecord\nend\n")
+    before = files
+    said = generate_each([ %w[signup pay:now --pretend], %w[order pay:now --pretend] ])
+
+    expect(said).to all(match(%r{insert\s+app/models/}))
+    expect(files).to eq before
   end
 
   it "keeps partials and specs that a person has changed" do

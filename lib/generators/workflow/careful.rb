@@ -31,9 +31,19 @@ module Workflow
           append_to_file(path, "#{"\n" unless text.empty? || text.end_with?("\n")}#{line}\n")
         end
 
+        # The opposite, of lines that are as they were added.
+        def take_out(path, lines)
+          target = File.expand_path(path, destination_root)
+          return unless File.read(target).include?(lines)
+          say_status :subtract, path
+          File.write(target, File.read(target).sub(lines, "")) unless options[:pretend]
+        end
+
         def take_back(target, path, text)
           return unless File.exist?(target)
-          File.read(target) == text ? remove_file(path) : say_status(:kept, "#{path}: it was changed", :yellow)
+          return say_status(:kept, "#{path}: it was changed", :yellow) unless File.read(target) == text
+          say_status :remove, path
+          File.delete(target) unless options[:pretend]
         end
 
         def there?(path) = File.exist?(File.expand_path(path, destination_root))

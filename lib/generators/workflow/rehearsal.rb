@@ -62,16 +62,29 @@ module Workflow
 
         def samples = @plan.attributes.filter_map { |attribute| sample(*attribute.split(":")[0, 2].map { |part| part[/\A\w+/] }) }
 
-        def sample(name, type) = SAMPLES[type] && "#{name}: #{SAMPLES[type]}"
+        def sample(name, type)
+          return other(name, name.camelize) if %w[references belongs_to].include?(type)
+          SAMPLES[type] && "#{name}: #{SAMPLES[type]}"
+        end
+
+        # One that is there, of the fixtures say, or one that is made up.
+        def other(name, class_name) = "#{name}: #{class_name}.first || #{class_name}.new.tap { |#{name}| #{name}.save!(validate: false) }"
 
         # What the table insists on, of types that can be made up.
         def needed
           klass = @class_name.safe_constantize
           return [] unless klass.respond_to?(:columns) && klass.table_exists?
-          klass.columns.reject { |column| column.null || column.default || column.default_function || [ klass.primary_key, "created_at", "updated_at" ].include?(column.name) }
-            .filter_map { |column| sample(column.name, column.type.to_s) }
+          others = klass.reflect_on_all_associations(:belongs_to).reject(&:polymorphic?).to_h { |association| [ association.foreign_key.to_s, association ] }
+          insisting(klass).filter_map do |column|
+            association = others[column.name]
+            association ? other(association.name, association.class_name) : sample(column.name, column.type.to_s)
+          end
         rescue StandardError, LoadError
           []
+        end
+
+        def insisting(klass)
+          klass.columns.reject { |column| column.null || column.default || column.default_function || [ klass.primary_key, "created_at", "updated_at" ].include?(column.name) }
         end
     end
   end

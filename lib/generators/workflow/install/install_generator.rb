@@ -15,6 +15,7 @@ module Workflow
       LOG = "storage/development_workflow.sqlite3"
       IGNORED = "/storage/*_workflow.sqlite3*"
       PROCESS = "workflow: bin/workflow work"
+      PLUGIN = "\n# Runs steps in this process. WORKFLOW_IN_PUMA=0 leaves them to others (bin/workflow work).\nplugin :workflow"
       MIGRATION = "create_workflow_receipts"
 
       source_root File.expand_path("templates", __dir__)
@@ -40,7 +41,7 @@ module Workflow
 
       def add_process
         return if options[:skip_procfile] || !there?("Procfile.dev")
-        return gsub_file("Procfile.dev", /^#{PROCESS}\n/, "") if behavior == :revoke
+        return take_out("Procfile.dev", "#{PROCESS}\n") if behavior == :revoke
         return say_status(:identical, "Procfile.dev", :blue) if read("Procfile.dev").match?(/^workflow:|workflow work|workflow:work/)
         append_line "Procfile.dev", PROCESS
       end
@@ -48,9 +49,9 @@ module Workflow
       def add_plugin
         return unless options[:puma]
         return say_status(:skip, "config/puma.rb is not there", :yellow) unless there?("config/puma.rb")
-        return gsub_file("config/puma.rb", /^plugin :workflow\n/, "") if behavior == :revoke
+        return take_out("config/puma.rb", "#{PLUGIN}\n") if behavior == :revoke
         return say_status(:identical, "config/puma.rb", :blue) if read("config/puma.rb").match?(/^\s*plugin[ (]+:workflow/)
-        append_line "config/puma.rb", "\n# Runs steps in this process. WORKFLOW_IN_PUMA=0 leaves them to others (bin/workflow work).\nplugin :workflow"
+        append_line "config/puma.rb", PLUGIN
       end
 
       # The log is a file of its own in storage/, which is not to be in the repository.

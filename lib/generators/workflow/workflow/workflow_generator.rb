@@ -37,11 +37,12 @@ module Workflow
         return if @old || behavior == :revoke
         changed
         return create_file(model, "class #{class_name}\nend\n") unless defined?(::ActiveRecord)
-        ::Rails::Generators.invoke("model", [ name, *@plan.attributes ], behavior: behavior, destination_root: destination_root)
+        ::Rails::Generators.invoke("model", [ name, *@plan.attributes, *("--pretend" if options[:pretend]) ], behavior: behavior, destination_root: destination_root)
       end
 
       def insert_workflow
         return say_status(:kept, "#{model}: take the workflow out by hand", :yellow) if behavior == :revoke
+        return say_status(:insert, model) unless there?(model) # with --pretend
         source = Source.new(File.read(absolute(model)), class_name)
         skeleton = Skeleton.new(source, class_name, @plan)
         text = skeleton.text
@@ -49,7 +50,7 @@ module Workflow
         skeleton.existing.each { |step| say_status :kept, "#{model}: there is a step #{step} already", :blue }
         return say_status(:identical, model, :blue) if text == source.text
         changed
-        File.write(absolute(model), text)
+        File.write(absolute(model), text) unless options[:pretend]
         say_status :insert, "#{model}: #{skeleton.told}"
       end
 
@@ -66,7 +67,7 @@ module Workflow
       def create_spec
         return if options[:skip_spec]
         return say_status(:skip, "no spec: the workflow has had steps before", :blue) if @old && (@source.steps - @plan.steps.map { |step| step.name.to_s }).any?
-        @rehearsal = Rehearsal.new(@plan, variable, class_name, @old)
+        @rehearsal = Rehearsal.new(@plan, variable, class_name, @old && behavior == :invoke)
         return once("spec.rb.erb", "spec/models/#{file_path}_workflow_spec.rb") if there?("spec/rails_helper.rb")
         return once("test.rb.erb", "test/models/#{file_path}_workflow_test.rb") if there?("test/test_helper.rb")
         say_status(:skip, "no spec: there is neither spec/rails_helper.rb nor test/test_helper.rb", :blue)
