@@ -17,6 +17,10 @@ module Workflow
       # @return [Array<Symbol>] the workflows that a class mirrors
       def self.names_of(klass) = Declarations.of(klass).workflows.values.select(&:mirror?).map(&:name)
 
+      # @param name [Symbol] of a workflow
+      # @return [Array<String>]
+      def self.names_for(name) = PARTS.map { |part| "#{name}_#{part}" }
+
       # @return [Class]
       attr_reader :klass
 
@@ -25,7 +29,7 @@ module Workflow
       end
 
       # @return [Array<String>]
-      def names = PARTS.map { |part| "#{@definition.name}_#{part}" }
+      def names = Columns.names_for(@definition.name)
 
       # @raise [DefinitionError] if the table has not got them; not where there is no table, or no database, to be asked
       def verify

@@ -19,7 +19,7 @@ module Workflow
       def run
         rows = untrue = 0
         Mirror.writing do
-          @klass.unscoped.find_in_batches(batch_size: PAGE) do |records|
+          records_and_columns.find_in_batches(batch_size: PAGE) do |records|
             return if @over.call
             rows += records.size
             untrue += @names.sum { |name| correct(records, name) }
@@ -29,6 +29,12 @@ module Workflow
       end
 
       private
+        # Whole, for what the application does with records that are read; and with the columns by name, since SQLite's adapter keeps
+        # statements, and one from before the migration goes on without them.
+        def records_and_columns
+          @klass.unscoped.select(@klass.arel_table[Arel.star], *@names.flat_map { |name| Columns.names_for(name) })
+        end
+
         def correct(records, name)
           mirrored = records.filter_map { |record| Columns.of(record.class, name)&.then { |columns| [ record, columns ] } }
           snapshots = Workflow.engine.currents(mirrored.map { |record, _| Subject.of(record).key(name) })
