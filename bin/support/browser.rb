@@ -3,19 +3,12 @@
 require "json"
 require "selenium-webdriver"
 require "tmpdir"
+require_relative "chromium"
 
 # Headless Chromium as a person uses it: look, click, type. Nothing in here reloads a page by itself.
 class Browser
-  ARGUMENTS = %w[--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
-    --disable-background-networking --disable-component-update --disable-dev-shm-usage --window-size=900,1100].freeze
-
-  def self.executable(*names)
-    names.product(ENV.fetch("PATH").split(File::PATH_SEPARATOR)).map { |name, folder| File.join(folder, name) }
-      .find { |file| File.executable?(file) }
-  end
-
-  def self.chromium = executable("chromium", "google-chrome", "google-chrome-stable")
-  def self.chromedriver = executable("chromedriver")
+  def self.chromium = Chromium.program
+  def self.chromedriver = Chromium.executable("chromedriver")
   def self.available? = !!(chromium && chromedriver)
 
   def initialize(scripting: true)
@@ -107,7 +100,7 @@ class Browser
 
     def options(scripting)
       Selenium::WebDriver::Options.chrome(binary: self.class.chromium,
-        args: [ *ARGUMENTS, "--user-data-dir=#{@profile}" ], logging_prefs: { performance: "ALL" }).tap do |options|
+        args: [ *Chromium::ARGUMENTS, "--user-data-dir=#{@profile}" ], logging_prefs: { performance: "ALL" }).tap do |options|
         options.add_preference("profile.managed_default_content_settings.javascript", 2) unless scripting
       end
     end
