@@ -7,8 +7,12 @@ const REGION = "[data-workflow-run]"
 const SOURCE = "turbo-cable-stream-source[channel='Workflow::StreamChannel']"
 const ENDED = ["done", "expired", "cancelled"]
 const APART_MS = 250          // between the starts of two looks
-const UNHEARD_MS = 6000       // without a stream for so long: ask now and then
-const POLL_MS = 5000
+const TICK_MS = 500
+const ALONE_MS = 1500         // without a stream for so long: ask now and then
+const POLL_MS = 2500          // so that what is new is seen within 5 s: Action Cable takes up to 18 s until it connects again
+const LONG_ALONE_MS = 60000   // and more seldom after so long
+const LATER_POLL_MS = 5000
+const UNHEARD_MS = 6000       // without a stream for so long, its name may have run out
 const TIMEOUT_MS = 60000
 const LONGEST_MS = 30000      // between two looks when they fail
 
@@ -327,7 +331,7 @@ function leave(url, elsewhere = false) {
 function go({ url, elsewhere }) {
   leaving = undefined
   left = true
-  setTimeout(() => { left = false; schedule() }, POLL_MS) // the page is still there: the visit was stopped
+  setTimeout(() => { left = false; schedule() }, LATER_POLL_MS) // the page is still there: the visit was stopped
   if (turbo() && !elsewhere) turbo().visit(url, { action: "replace" })
   else location.replace(url)
 }
@@ -536,7 +540,8 @@ function tick() {
   const open = regions().filter(({ dataset }) => dataset.workflowRun && !ENDED.includes(dataset.state))
   if (open.every(({ dataset }) => sourcesOf(dataset.workflowRun).some((source) => source.hasAttribute("connected")))) return (unheardSince = undefined)
   unheardSince ??= now()
-  if (!document.hidden && now() - unheardSince > UNHEARD_MS && now() - startedAt > POLL_MS) want()
+  const alone = now() - unheardSince, apart = alone > LONG_ALONE_MS ? LATER_POLL_MS : POLL_MS
+  if (!document.hidden && alone > ALONE_MS && now() - startedAt > apart) want()
 }
 
 function heal() {
@@ -576,7 +581,7 @@ function begin() {
   listen("online", heal, window)
   listen("pageshow", ({ persisted }) => { if (persisted) { left = false; heal() } }, window)
   new MutationObserver(disconnected).observe(document, { subtree: true, attributeFilter: ["connected"] })
-  setInterval(tick, 1000)
+  setInterval(tick, TICK_MS)
   if (turbo()?.StreamActions) turbo().StreamActions.workflow = function () { announce(this.dataset) }
   arrived()
   const back = performance.getEntriesByType?.("navigation")[0]?.type === "back_forward"
