@@ -4,7 +4,7 @@ require "etc"
 
 # rake test:long runs the counts that are too long for every day: a million simulated histories, 1,000 interrupts, 500 forks,
 # GC.stress on everything, 2,000 runs under kill -9, two minutes of kills while operators interfere, 2,000 processes killed at
-# random statements, and ten million operations beside the reference model, in shares with a seed of its own each, three to a
+# random statements, 200 storms over twenty live pages, and ten million operations beside the reference model, in shares with a seed of its own each, three to a
 # processor, since half of the time is waiting; one sequence in a hundred of them goes through the Ruby API, in CI one in fifteen.
 # Prints its seed; SEED=1234 repeats a run.
 class LongTest
