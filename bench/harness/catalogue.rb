@@ -16,7 +16,9 @@ module Bench
       "good_job" => { file: "good_job", class: :GoodJobContender, servers: [ "postgresql" ], records: [] },
       "que" => { file: "que", class: :QueContender, servers: [ "postgresql" ], records: [] },
       "geneva_drive" => { file: "geneva_drive", class: :GenevaDriveContender, servers: %w[redis postgresql], records: [] },
-      "acidic_job" => { file: "acidic_job", class: :AcidicJobContender, servers: %w[redis postgresql], records: [] }
+      "acidic_job" => { file: "acidic_job", class: :AcidicJobContender, servers: %w[redis postgresql], records: [] },
+      "solid_cable" => { file: "cables", class: :SolidCableContender, servers: [], records: [] },
+      "redis_cable" => { file: "cables", class: :RedisCableContender, servers: [ "redis" ], records: [] }
     }.freeze
 
     WORKLOADS = {
@@ -24,11 +26,12 @@ module Bench
       "c" => { file: "sequence", class: :Sequence }, "d" => { file: "fan_out", class: :FanOut }, "e" => { file: "signup", class: :SignupWorkload },
       "f" => { file: "starts", class: :Starts }, "g" => { file: "latency", class: :Latency },
       "h" => { file: "now_steps", class: :NowSteps }, "i" => { file: "sleeping", class: :Sleeping },
-      "j" => { file: "resident", class: :Resident }, "k" => { file: "size", class: :Size }
+      "j" => { file: "resident", class: :Resident }, "k" => { file: "size", class: :Size },
+      "l" => { file: "live", class: :Live }
     }.freeze
 
     # What is to be installed for a workload besides servers, as Debian packages.
-    PROGRAMS = { "f" => [ "strace" ], "j" => [ "strace" ] }.freeze
+    PROGRAMS = { "f" => [ "strace" ], "j" => [ "strace" ], "l" => [ "chromium" ] }.freeze
 
     WITH_RECORDS = %w[b e].freeze
 

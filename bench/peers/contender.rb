@@ -19,7 +19,7 @@ module Bench
     CANNOT = {
       "d" => "not run: it has no parent that joins children",
       "h" => "not run: it has no steps that the caller's thread runs", "j" => "not run: it works in a Rails application, or in one that loads a database",
-      "k" => "not run: held against an empty log of its own"
+      "k" => "not run: held against an empty log of its own", "l" => "not run: it has no pages"
     }.freeze
     # How many threads of one process this contender can be given here.
     MOST_THREADS = 100
@@ -118,6 +118,10 @@ module Bench
     def fill(kind, count) = raise(NotImplementedError)
     # What Ruby is to run: a worker that says when it had opened that store, and when its first step began.
     def boot_command = raise(NotImplementedError)
+
+    # What the application of a page that shows changes finds in its environment.
+    # @return [Hash{String => String}]
+    def live_environment = raise(NotImplementedError)
 
     # How what was acknowledged is synced, as the store says itself.
     def sync_mode = raise(NotImplementedError)

@@ -90,6 +90,8 @@ module Bench
 
     def boot_command = [ File.expand_path("../harness/boot.rb", __dir__), store ]
 
+    def live_environment = { "BENCH_CABLE" => "workflow" }
+
     def disconnect = Workflow.runtime.stop
 
     def sync_mode = "SQLite, synchronous=FULL"

@@ -10,7 +10,7 @@ RSpec.describe Bench::Options do
   def wrong(*arguments) = raise_error(described_class::Wrong, *arguments)
 
   it "takes everything, in five rounds, unless told otherwise" do
-    expect(options.workloads).to eq(%w[a b c d e f g h i j k])
+    expect(options.workloads).to eq(%w[a b c d e f g h i j k l])
     expect(options.contenders.first).to eq("workflow")
     expect(options.rounds).to eq(5)
     expect(options.budget).to be_nil
@@ -35,20 +35,22 @@ RSpec.describe Bench::Options do
     expect(options("--peers", "sidekiq", "--only", "b").servers).to contain_exactly("redis", "postgresql")
   end
 
-  it "asks for strace where syncs are counted" do
+  it "asks for strace where syncs are counted, and for Chromium where pages are" do
     expect(options("--only", "f").programs).to eq([ "strace" ])
     expect(options("--only", "a").programs).to eq([])
+    expect(options("--only", "l").programs).to eq([ "chromium" ])
   end
 
   it "lets those take part who can do something of it, and has no server for the others" do
     expect(options("--only", "h").contenders).to eq([ "workflow" ])
     expect(options("--only", "h").servers).to eq([])
     expect(options("--only", "f,g").contenders).not_to include("acidic_job", "geneva_drive")
+    expect(options("--only", "l").contenders).to eq(%w[workflow solid_cable redis_cable])
     expect(options("--only", "f,h", "--peers", "que").contenders).to eq(%w[workflow que])
   end
 
   it "refuses what makes no sense, with a sentence" do
-    expect { options("--only", "z") }.to wrong("There is no workload \"z\"; there are a, b, c, d, e, f, g, h, i, j, k.")
+    expect { options("--only", "z") }.to wrong("There is no workload \"z\"; there are a, b, c, d, e, f, g, h, i, j, k, l.")
     expect { options("--peers", "") }.to wrong(/Name at least one peer/)
     expect { options("--rounds", "0") }.to wrong("--rounds must be at least 1, not 0.")
     expect { options("--rounds", "many") }.to wrong(/Invalid argument: --rounds many/)
@@ -61,7 +63,7 @@ RSpec.describe Bench::Options do
   it "exits 2 with the sentence as a program, before anything is installed" do
     file = File.expand_path("../../bench/harness/options.rb", __dir__)
     out, status = Open3.capture2e(RbConfig.ruby, file, "--only", "z")
-    expect(out).to eq("bin/bench: There is no workload \"z\"; there are a, b, c, d, e, f, g, h, i, j, k.\n")
+    expect(out).to eq("bin/bench: There is no workload \"z\"; there are a, b, c, d, e, f, g, h, i, j, k, l.\n")
     expect(status.exitstatus).to eq(2)
   end
 
