@@ -6,9 +6,9 @@
  * Ruby thread the interpreter starts another for each call that it could interrupt, which costs more than
  * most calls; so those that are brief, or end by themselves, cannot be.
  */
-#include <ruby/thread.h>
-
 #include "workflow.h"
+
+#include <ruby/thread.h> /* after ruby.h, which that of Ruby 3.3 does not include itself */
 
 #define SLICE_MS 10
 #define BRIEF_MS 10 /* a commit */
