@@ -1,9 +1,10 @@
 # frozen_string_literal: true
 
-# A constant of this name that somebody else defined cannot be shared: say whose it is, before it is reopened.
+# A constant of this name that somebody else defined cannot be shared: say whose it is, before it is reopened. Bundler has read
+# our version already, by another name of this folder where a Gemfile's path has a symbolic link in it.
 if Object.const_defined?(:Workflow, false) && !Object.autoload?(:Workflow)
   other = Object.const_source_location(:Workflow)&.first
-  if other && !other.start_with?("#{__dir__}/")
+  if other && !(File.exist?(other) && File.realpath(other).start_with?("#{__dir__}/"))
     raise LoadError, "#{other} defines another Workflow, and #{__FILE__} defines the gem's: " \
       "the two cannot be loaded together. Remove one of the gems, or rename the application's constant."
   end

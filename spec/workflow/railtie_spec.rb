@@ -166,6 +166,14 @@ RSpec.describe "Workflow::Railtie" do
     expect(said).to match(%r{config/other.rb defines another Workflow, and .*/lib/workflow.rb defines the gem's})
   end
 
+  it "is no other Workflow when its folder has two names, as where a Gemfile's path has a symbolic link in it" do
+    application
+    File.symlink(File.expand_path("../../lib", __dir__), "#{@directory}/link")
+    said = run_in_application({}, RbConfig.ruby, "-I./link", "-r./link/workflow/version", "-e", 'require "workflow"; puts Workflow::VERSION')
+
+    expect(said).to eq "#{Workflow::VERSION}\n"
+  end
+
   it "works steps off in rake workflow:work, which drains at TERM" do
     application
     in_application('Signup.start(email: "a")')
