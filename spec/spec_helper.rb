@@ -92,6 +92,7 @@ RSpec.configure do |config|
     ensure
       workers.each { |worker| worker.stop(timeout: 5) }
       Workflow.runtime.stop(timeout: 5)
+      ActiveSupport::CurrentAttributes.clear_all if defined?(ActiveSupport::CurrentAttributes) # they are kept by the names of classes
       Leftovers.check
       Replay.check(directory) if Replay.of?(example)
     end
