@@ -465,6 +465,51 @@ TEST(of_a_group_nobody_else_is_asked_before_the_verdict)
     close_both();
 }
 
+/* The lease on that await is over, and nobody has claimed it again. */
+static void let_lapse(int step)
+{
+    struct wf_store_options options = {.path = path, .busy_ms = 5000};
+    struct wf_wait_row row = {.run_id = id, .step = step};
+    struct wf_store *store;
+
+    CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.begin(store, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.wait_get(store, &row, NULL) == WF_OK && row.owner > 0);
+    CHECK(wf_store_sqlite.wait_release(store, &row, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.commit(store, NULL) == WF_OK);
+    wf_store_sqlite.close(store);
+}
+
+TEST(no_late_word_of_a_group_comes_before_the_verdict)
+{
+    for (int accepted = 0; accepted < 2; accepted++) {
+        int64_t fence;
+
+        open_group(false);
+        CHECK(submit(&heir, "no") == WF_OK);
+        let_lapse(1);
+        fence = pledge(&hand, "yes");
+        CHECK(finish(&heir, flow, WF_COMMAND_ACCEPT).status == WF_STALE);
+        CHECK(look(engine, id).steps[0] == WF_STEP_waiting);
+        wf_hand_doubt(&hand);
+        UNTIL(doubts() == 1);
+        CHECK(settle("yes", fence, accepted).steps[1] ==
+              (accepted ? WF_STEP_skipped : WF_STEP_waiting));
+        close_both();
+    }
+}
+
+TEST(the_late_word_of_a_group_counts_while_nothing_is_pledged)
+{
+    open_group(false);
+    CHECK(submit(&heir, "no") == WF_OK);
+    let_lapse(1);
+    pledge(&hand, "yes");
+    CHECK(finish(&hand, flow, WF_COMMAND_REJECT).status == WF_OK);
+    CHECK(finish(&heir, flow, WF_COMMAND_ACCEPT).steps[0] == WF_STEP_skipped);
+    close_both();
+}
+
 TEST(no_input_comes_early_for_a_group_before_the_verdict)
 {
     open_group(true);

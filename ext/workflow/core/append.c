@@ -385,6 +385,27 @@ static bool is_doubtful(const struct wf_engine *engine, const struct wf_op *op)
            step->round == claim->round && wf_scheduler_in_doubt(step, claim->attempt, claim->fence);
 }
 
+/* A claim that lapsed is good for a late word while nobody claimed the await again; but not if that would skip one of
+ * its group that was pledged meanwhile. */
+static enum wf_status refuse_overtaken(struct wf_engine *engine, struct wf_op *op,
+                                       enum wf_status *refused, struct wf_error *error)
+{
+    const struct wf_claim *claim = &op->slot->claim;
+    bool clash = false;
+    enum wf_status lapsed = WF_OK, status;
+
+    if (!claim->await || claim->pledged || op->command.kind != WF_COMMAND_ACCEPT ||
+        !engine->committer.state.steps[claim->step].either) {
+        return WF_OK;
+    }
+    status = wf_append_check_hold(engine, op->slot, &lapsed, error);
+    if (!status && lapsed) {
+        status = wf_pledge_clash(engine, claim->step, false, &clash, error);
+        *refused = clash ? WF_STALE : WF_OK;
+    }
+    return status;
+}
+
 static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
     const struct wf_claim *claim = &op->slot->claim;
@@ -399,6 +420,9 @@ static enum wf_status finish(struct wf_engine *engine, struct wf_op *op, struct 
         return status;
     }
     status = wf_append_check_claim(engine, claim, &refused, error);
+    if (!status && !refused) {
+        status = refuse_overtaken(engine, op, &refused, error);
+    }
     if (status) {
         return status;
     }
