@@ -46,6 +46,12 @@ copy_project() {
     done | tar --create --no-recursion --null --files-from=-) | tar --extract --directory "$folder/project"
 }
 
+# Not by the environment: specs start processes without Bundler's.
+tell_bundler() {
+    mkdir -p "$folder/root/.bundle"
+    printf -- '---\nBUNDLE_PATH: "/bundle"\n' > "$folder/root/.bundle/config"
+}
+
 # As on this machine: names of hosts, and whom it trusts.
 copy_network() {
     local file
@@ -61,9 +67,10 @@ as_is=
 [ "$(id -u)" = 0 ] || die "Only root can work in $folder."
 [ -n "$as_is" ] || copy_project
 copy_network
+tell_bundler
 
 environment=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
-    BUNDLE_PATH=/bundle BUNDLE_SILENCE_ROOT_WARNING=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt)
+    BUNDLE_SILENCE_ROOT_WARNING=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt)
 for name in "${passed_on[@]}"; do [ -z "${!name:-}" ] || environment+=("$name=${!name}"); done
 
 # A mount namespace of the command's own: nothing has to be unmounted.

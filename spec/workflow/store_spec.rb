@@ -27,7 +27,8 @@ RSpec.describe Workflow::Store do
     Dir.mktmpdir do |directory|
       FileUtils.cp_r("lib", directory)
       FileUtils.rm_f(Dir["#{directory}/lib/workflow/workflow.{so,bundle}"])
-      output = IO.popen([ { "RUBYLIB" => nil, "RUBYOPT" => nil }, RbConfig.ruby, "-I#{directory}/lib", "-e", script ], chdir: directory, &:read)
+      without_bundler = { "RUBYLIB" => nil, "RUBYOPT" => nil, "BUNDLER_SETUP" => nil }
+      output = IO.popen([ without_bundler, RbConfig.ruby, "-I#{directory}/lib", "-e", script ], chdir: directory, &:read)
 
       expect(output).to match(/Workflow::StoreError\nThe core of workflow is not compiled .*rake compile/)
     end
