@@ -59,7 +59,7 @@ module Differential
       @world = Reference::World.new
       @hands = Array.new(HANDS) { Hand.new(@engine.hand, nil) }
       @present, @position, @travelled, @ids = 0, 0, 0, []
-      @told, @reserved, @doubted = {}, {}, []
+      @told, @reminders, @reserved, @doubted = {}, {}, {}, []
       @leases = {}.compare_by_identity # round and fence of pledged claims
       @succeeded, @performed = Hash.new(0), 0
     end
@@ -677,15 +677,22 @@ module Differential
         [ kind, step&.to_s, attempt, step ? round : nil, reason, due, by ].tap { started_before(event) if ended }
       end
 
-      # Whether it is of a reminder: no step starts by that. Since when it is ready, the core alone knows to the millisecond.
+      # Whether it is of a reminder: no step starts by that. Since when it is ready, the core alone knows to the millisecond. One
+      # that is lost with its run is the model's no more by then.
       def of_reminder(event)
-        reminder = @world.runs[@ids.index(event[1])].step(event[4].to_s)&.reminder
-        reminder.since = event[7] if reminder&.ready? && event[3] == :step_scheduled
-        reminder
+        key = key_of(event)
+        reminder = @world.runs[key.first].step(event[4].to_s)&.reminder
+        if event[3] == :step_scheduled
+          @reminders[key] = !!reminder&.ready?
+          reminder.since = event[7] if reminder&.ready?
+        end
+        reminder || @reminders[key]
       end
 
+      def key_of(event) = [ @ids.index(event[1]), event[4], event[5], event[6] ]
+
       def started_before(event)
-        key = [ @ids.index(event[1]), event[4], event[5], event[6] ]
+        key = key_of(event)
         raise Difference, "#{event[3]} of an attempt that did not start: #{key.inspect}" unless @told[key]
       end
 
