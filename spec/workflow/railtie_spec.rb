@@ -161,7 +161,7 @@ RSpec.describe "Workflow::Railtie" do
 
   it "names both files when another Workflow was loaded first" do
     application("config/other.rb" => "module Workflow; end")
-    said = run_in_application({}, RbConfig.ruby, "-r./config/other", "-e", 'require "workflow"')
+    said = run_in_application({}, RbConfig.ruby, "-r./config/other", "-e", 'require "workflow"', BUNDLER_SETUP: nil) # Bundler reads our version
 
     expect(said).to match(%r{config/other.rb defines another Workflow, and .*/lib/workflow.rb defines the gem's})
   end
