@@ -64,7 +64,9 @@ module Records
   # Makes a table for the length of the example, and the class for it.
   def table(name, class_name = nil, &columns)
     ActiveRecord::Schema.define { create_table(name, force: true, &columns) }
-    ActiveRecord::Base.connection.then { |connection| connection.clear_cache! && connection.schema_cache.clear! }
+    ActiveRecord::Base.connection.schema_cache.clear!
+    # Statements that were prepared for a table of that name before have its columns; workers' threads have connections too.
+    ActiveRecord::Base.connection_pool.connections.each(&:clear_cache!)
     define(class_name || name.to_s.delete_suffix("s").capitalize, ActiveRecord::Base) { self.table_name = name.to_s }
   end
 end

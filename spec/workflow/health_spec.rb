@@ -58,7 +58,7 @@ RSpec.describe Workflow::Health do
 
     it "says in the end that the store cannot be reached while another has its lock, and that it can when that one is gone" do
       address = Workflow.runtime.answer_probes
-      locker = SQLite3::Database.new(Workflow.configuration.path)
+      locker = SQLite3::Database.new(Workflow.configuration.path).tap { |database| database.busy_timeout = 5_000 }
       locker.execute("BEGIN IMMEDIATE")
       eventually("it is not ready", within: 30) { ask(address, "/ready") in [ 503, { why: /the store cannot be reached, or another process has its lock/ } ] }
       expect(status(address, "/live")).to eq 200

@@ -37,6 +37,10 @@ RSpec.describe Workflow::Mirror do
   # That nobody but the callers writes.
   def without_keeper = stub_const("Workflow::Mirror::Keeper", Class.new(Workflow::Mirror::Keeper) { def start = self and def alive? = true })
 
+  it "has a keeper that can be told to stop at any moment, also before it has begun" do
+    expect { 100.times { Workflow::Mirror::Keeper.new(Workflow.runtime).start.stop } }.not_to raise_error
+  end
+
   context "with records", :records do
     it "tells at once what the caller's own calls have done, in the table and in the object at hand" do
       without_keeper

@@ -35,7 +35,7 @@ module Workflow
 
       # @return [Keeper] itself, at work in a thread of its own
       def start
-        @thread = Thread.new { run }
+        @thread = Thread.handle_interrupt(Over => :never) { Thread.new { run } } # which it inherits: it may be told to stop before it has begun
         @thread.name = "workflow-mirror"
         self
       end
@@ -56,7 +56,7 @@ module Workflow
 
       private
         def run
-          Thread.handle_interrupt(Over => :never) { pause(keep) until @stopped }
+          pause(keep) until @stopped
         rescue Over
           nil
         end
