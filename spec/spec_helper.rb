@@ -94,6 +94,7 @@ RSpec.configure do |config|
     ensure
       workers.each { |worker| worker.stop(timeout: 5) }
       Workflow.runtime.stop(timeout: 5)
+      Workflow::Mirror.forget
       ActiveSupport::CurrentAttributes.clear_all if defined?(ActiveSupport::CurrentAttributes) # they are kept by the names of classes
       Leftovers.check
       Replay.check(directory) if Replay.of?(example)

@@ -26,6 +26,11 @@ module Workflow
       # @return [Integer] grows with each class that says so, and when one is loaded again
       attr_reader :watched
 
+      # Nothing is to be kept, until a class says so again.
+      # @return [void]
+      # @api private
+      def forget = @watched = 0
+
       # @return [Boolean] whether any class that was loaded says so
       def any? = watched.positive?
 
