@@ -65,9 +65,15 @@ module Records
   def table(name, class_name = nil, &columns)
     ActiveRecord::Schema.define { create_table(name, force: true, &columns) }
     ActiveRecord::Base.connection.schema_cache.clear!
-    # Statements that were prepared for a table of that name before have its columns; workers' threads have connections too.
-    ActiveRecord::Base.connection_pool.connections.each(&:clear_cache!)
+    ActiveRecord::Base.connection_pool.connections.each { |connection| look_again(connection) }
     define(class_name || name.to_s.delete_suffix("s").capitalize, ActiveRecord::Base) { self.table_name = name.to_s }
+  end
+
+  # Workers' threads have connections too. One that has not looked since prepares a statement with the columns that there were, and
+  # SQLite finds out only when it runs: then a record lacks attributes.
+  def look_again(connection)
+    connection.clear_cache!
+    connection.execute("SELECT count(*) FROM sqlite_master") unless connection.owner
   end
 end
 

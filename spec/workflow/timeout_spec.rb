@@ -34,7 +34,7 @@ RSpec.describe "timeout: of a step" do
     expect(failure(run).data).to include(reason: "timeout", message: "the step hang took longer than its timeout of 0.05 s")
     expect(run.step(:hang)).to have_attributes(state: :failed, reason: "timeout", attempts: 1)
     expect(run.error.class_name).to eq "Workflow::Interrupted"
-    expect(failure(run).at - run.step(:hang).started_at).to be >= 0.05
+    expect(failure(run).at - run.step(:hang).started_at).to be >= 0.049 # both are whole milliseconds
     gate << 1
     eventually("nothing is in hand") { Workflow.engine.in_hand.zero? }
     expect(run.reload).to be_failed
