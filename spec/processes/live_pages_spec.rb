@@ -41,7 +41,7 @@ RSpec.describe "Live pages in a storm" do
   it "shows what the log has, always newer and never older, and in time" do
     storm = self.storm
     faults = (1..runs).flat_map do |number|
-      say "run #{number} of #{runs}" if (number % 20).zero?
+      say "run #{number} of #{runs}" if (number % 5).zero?
       storm.run.map { |fault| "run #{number}: #{fault}" }
     end
     puts "    seed #{seed}: #{runs} runs, #{storm.done.map { |what, times| "#{what} #{times}" }.join(", ")}"
