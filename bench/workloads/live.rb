@@ -5,6 +5,7 @@ require "rbconfig"
 require "socket"
 require_relative "../../bin/support/chromium"
 require_relative "../../bin/support/waiting"
+require_relative "../harness/ending"
 require_relative "workload"
 
 module Bench
@@ -52,7 +53,7 @@ module Bench
         wait_until("the web process answers", within: BOOT_S) { answers? }
         yield
       ensure
-        finish(pid) if pid
+        Ending.of(pid) if pid
       end
 
       def answers?
@@ -82,7 +83,7 @@ module Bench
         yield input.tap { |pipe| pipe.sync = true }, output
       ensure
         input&.close
-        finish(pid) if pid
+        Ending.of(pid) if pid
       end
 
       # @return [Hash{Integer => Float}] by number the seconds until the page had it
@@ -99,13 +100,6 @@ module Bench
       def percentiles(seconds)
         times = seconds.filter_map { |number, time| time * 1000 if number > WARM_UP }
         { "p50" => Figures.percentile(times, 0.5), "p99" => Figures.percentile(times, 0.99) }
-      end
-
-      def finish(pid)
-        Process.kill("TERM", pid)
-        Process.wait(pid)
-      rescue Errno::ESRCH, Errno::ECHILD
-        nil
       end
   end
 end

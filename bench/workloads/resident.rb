@@ -2,6 +2,7 @@
 
 require "tempfile"
 require_relative "../harness/usage"
+require_relative "../harness/ending"
 require_relative "workload"
 
 module Bench
@@ -35,7 +36,7 @@ module Bench
         wait_for_jobs(pid, file)
         yield pid
       ensure
-        end_worker(pid) if pid
+        Ending.of(pid) if pid
       end
 
       def wait_for_jobs(pid, file)
@@ -62,13 +63,6 @@ module Bench
         seconds = nil
         count = @contender.queries_of(pid) { seconds = Clock.seconds { sleep @setting } }
         count && count / seconds * 10
-      end
-
-      def end_worker(pid)
-        Process.kill("TERM", pid)
-        Process.wait(pid)
-      rescue Errno::ESRCH, Errno::ECHILD
-        nil
       end
   end
 end

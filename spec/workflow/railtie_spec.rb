@@ -113,21 +113,25 @@ RSpec.describe "Workflow::Railtie" do
     expect($?.exitstatus).to eq 1
   end
 
-  it "is there in the gem's own command too, which loads the gem before Rails" do
-    application("config/application.rb" => "# there\n")
-    in_application('Signup.start(email: "a")')
-
-    expect(command("check")).to eq "workflow: 1 classes checked, all methods are there.\nworkflow: 1 open run, all can go on with this code.\n"
-    expect(command("settle")).to include("the log was told of 0")
-    code = <<~RUBY
-      pid = spawn("bundle", "exec", "workflow", "work", out: "log/work", err: "log/work")
+  # What a worker of the application says that is told to stop once the run waits: its status, whether it ran the step, and its output.
+  def worked_by(*command)
+    in_application(<<~RUBY)
+      pid = spawn("bundle", "exec", *#{command.inspect}, out: "log/work", err: "log/work")
       run = Signup.last.workflow
       sleep 0.05 until run.reload.waiting?
       Process.kill("TERM", pid)
       Process.wait(pid)
       puts $?.exitstatus, run.step(:send_link).by.include?("worker:\#{pid}@"), File.read("log/work")
     RUBY
-    expect(in_application(code)).to match(%r{\A0\ntrue\nworkflow .* works on sqlite:storage/test_workflow.sqlite3 .* stops: waits}m)
+  end
+
+  it "is there in the gem's own command too, which loads the gem before Rails" do
+    application("config/application.rb" => "# there\n")
+    in_application('Signup.start(email: "a")')
+
+    expect(command("check")).to eq "workflow: 1 classes checked, all methods are there.\nworkflow: 1 open run, all can go on with this code.\n"
+    expect(command("settle")).to include("the log was told of 0")
+    expect(worked_by("workflow", "work")).to match(%r{\A0\ntrue\nworkflow .* works on sqlite:storage/test_workflow.sqlite3 .* stops: waits}m)
   end
 
   it "reads config/workflow.yml, and refuses one that does not fit" do
@@ -177,15 +181,6 @@ RSpec.describe "Workflow::Railtie" do
   it "works steps off in rake workflow:work, which drains at TERM" do
     application
     in_application('Signup.start(email: "a")')
-    code = <<~RUBY
-      pid = spawn("bundle", "exec", "rake", "workflow:work", out: "log/work", err: "log/work")
-      run = Signup.last.workflow
-      sleep 0.05 until run.reload.waiting?
-      Process.kill("TERM", pid)
-      Process.wait(pid)
-      puts $?.exitstatus, run.step(:send_link).by.include?("worker:\#{pid}@"), File.read("log/work")
-    RUBY
-
-    expect(in_application(code)).to match(/\A0\ntrue\nworkflow .* works on .* stops: waits/m)
+    expect(worked_by("rake", "workflow:work")).to match(/\A0\ntrue\nworkflow .* works on .* stops: waits/m)
   end
 end
