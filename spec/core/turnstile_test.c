@@ -86,6 +86,14 @@ static void quit(const struct child *child)
     end(child);
 }
 
+/* On a slow machine the time can be over before a helper is asked. */
+static void give_up_after_asking(struct wf_turnstile *door, int64_t wait_ms)
+{
+    do {
+        CHECK(wf_turnstile_take(door, wait_ms, NULL) == WF_STORE_UNAVAILABLE);
+    } while (!door->desk);
+}
+
 TEST(takes_and_gives_alone)
 {
     prepare();
@@ -223,7 +231,7 @@ TEST(what_nobody_wants_any_more_is_given_back)
     holder = start_worker();
     other = start_worker();
     tell(&holder, 't', 'o');
-    CHECK(wf_turnstile_take(&turnstile, 20, NULL) == WF_STORE_UNAVAILABLE);
+    give_up_after_asking(&turnstile, 20);
     UNTIL(taken(WF_LOCK_QUEUE)); /* our helper still stands there */
     tell(&holder, 'g', 'g');
     tell(&other, 't', 'o'); /* and lets others pass */
@@ -491,9 +499,7 @@ TEST(destroy_without_a_descriptor_to_spare)
     holder = start_worker();
     tell(&holder, 't', 'o');
     enter_shared(&file, &door);
-    do { /* on a slow machine the time can be over before a helper is asked */
-        CHECK(wf_turnstile_take(&door, 1, NULL) == WF_STORE_UNAVAILABLE);
-    } while (!door.desk);
+    give_up_after_asking(&door, 1);
     CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
     none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
     CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
@@ -515,7 +521,7 @@ static void fork_and_stay(const struct child *parent, void *context)
 
     (void)context;
     enter_shared(&file, &door);
-    CHECK(wf_turnstile_take(&door, 20, NULL) == WF_STORE_UNAVAILABLE); /* starts the helper */
+    give_up_after_asking(&door, 20);
     say(parent, 'u');
     CHECK(wf_turnstile_take(&door, DEADLINE_MS, NULL) == WF_OK);
     grandchild = fork();
@@ -560,8 +566,7 @@ TEST(the_callers_signals_are_as_before)
     sigemptyset(&mine);
     sigaddset(&mine, SIGUSR2);
     pthread_sigmask(SIG_SETMASK, &mine, &original);
-    CHECK(wf_turnstile_take(&turnstile, 1, NULL) == WF_STORE_UNAVAILABLE);
-    CHECK(turnstile.desk != NULL); /* it did start the helper */
+    give_up_after_asking(&turnstile, 1);
     pthread_sigmask(SIG_SETMASK, &original, &after);
     for (int i = 1; i < 32; i++) {
         CHECK(sigismember(&mine, i) == sigismember(&after, i));
