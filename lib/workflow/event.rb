@@ -26,6 +26,12 @@ module Workflow
     # @return [nil] of a step that runs once per element; not built yet
     attr_reader :element
 
+    # @param run_id [String]
+    # @param version [Integer]
+    # @return [Event, nil] nil: the log has none of that version
+    # @api private
+    def self.find(run_id, version) = Workflow.engine.events(run_id, version - 1, 1).first&.then { |row| new(row) }
+
     # @param row [Array] as the core gives it
     def initialize(row)
       @position, @run_id, @version, @kind, @step, @attempt, @round, @at_ms, @by, @due_ms,
@@ -61,6 +67,11 @@ module Workflow
     def as_json(...)
       { position: position, run_id: run_id, version: version, kind: kind, step: step, attempt: attempt, at: at, by: by, data: data }.compact.as_json(...)
     end
+
+    # @return [String] tells it from the event of the same run and version in a log that went another way, after it was restored
+    #   from a copy
+    # @api private
+    def mark = @at_ms.to_s(36)
 
     # @return [Array] what the four ways of running a step must have in common
     def signature = [ kind, step, attempt ]

@@ -43,8 +43,9 @@ function stampOf(region) {
   return stamp
 }
 
-// What a run's stream says. Lower than ever before: the log was restored from a copy, and the page is of its lost part.
-function announce({ run, version, reset }) {
+// What a run's stream says. Lower than ever before, or the same with another mark: the log was restored from a copy, and the page
+// is of its lost part.
+function announce({ run, version, mark, reset }) {
   const before = announced.get(run)
   announced.set(run, Number(version))
   if (reset) {
@@ -52,9 +53,15 @@ function announce({ run, version, reset }) {
     announced.delete(run)
     want()
   } else if (before === undefined || Number(version) < before) {
-    if (regions().some((region) => region.dataset.workflowRun === run && stampOf(region).version !== Number(version))) want()
+    if (regions().some((region) => region.dataset.workflowRun === run && differs(region, version, mark))) want()
   }
   schedule()
+}
+
+const differs = (region, version, mark) => stampOf(region).version !== Number(version) || otherMark(region, mark)
+
+function otherMark({ dataset: { workflowMark } }, mark) {
+  return workflowMark !== undefined && mark !== undefined && workflowMark !== mark
 }
 
 // Who is connected again is told the present version first. Whatever differs from that was missed, or is of a log that is gone.
@@ -179,7 +186,8 @@ function accept(region, fresh, started, equal = false) {
   renew(region, fresh)
   const late = started < shown.at
   if (run === shown.run ? version < shown.version && late : late && run < shown.run) return
-  if (run === shown.run && version === shown.version && (held.has(region) || !(shown.again || equal))) return
+  const elsewise = !late && otherMark(held.get(region) ?? region, fresh.dataset.workflowMark)
+  if (run === shown.run && version === shown.version && !elsewise && (held.has(region) || !(shown.again || equal))) return
   if ([...sending].some((form) => region.contains(form))) return // its answer says what is to be seen
   if (losesTyping(region, fresh)) return hold(region, fresh)
   replace(region, fresh)

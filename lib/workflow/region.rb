@@ -44,8 +44,10 @@ module Workflow
 
     private
       def stamp
-        { workflow_run: @run.id.to_s, version: @run.version, state: @run.state, workflow_again: (true if again?), **texts }
+        { workflow_run: @run.id.to_s, version: @run.version, workflow_mark: mark, state: @run.state, workflow_again: (true if again?), **texts }
       end
+
+      def mark = (Event.find(@run.id, @run.version)&.mark if @run.id)
 
       # The application's records were loaded before the run was read. Where a step has begun or ended in between, they may be
       # as they were before it, under the version of after it: the page is to look once more.

@@ -36,10 +36,10 @@ module Workflow
 
       def follow(name)
         @run_id = name.run_id
-        @pace = Pace.new { |version| transmit(message(version)) }
-        @listener = Workflow.follower.listen(@run_id) { |event| @pace.tell(event.version) }
+        @pace = Pace.new { |version, mark| transmit(message(version, mark: mark)) }
+        @listener = Workflow.follower.listen(@run_id) { |event| @pace.tell(event.version, event.mark) }
         version = present_version or return leave("gone")
-        @pace.tell(version)
+        @pace.tell(version, Event.find(@run_id, version)&.mark)
         @expiry = Concurrent::ScheduledTask.execute(name.remaining) { leave("expired") }
       end
 
@@ -47,22 +47,22 @@ module Workflow
 
       def refuse_expired(name)
         @run_id = name.run_id
-        transmit(message(0, "expired"))
+        transmit(message(0, reset: "expired"))
         reject
       end
 
       # The last word: the page is to look again, with a name of its own if it gets one.
       def leave(reason)
         @pace.stop
-        transmit(message(present_version || 0, reason))
+        transmit(message(present_version || 0, reset: reason))
         reject_subscription
       rescue StandardError => error
         Report.error(error, handled: true, context: { run_id: @run_id })
       end
 
-      def message(version, reset = nil)
-        reset = %( data-reset="#{reset}") if reset
-        %(<turbo-stream action="workflow" data-run="#{@run_id}" data-version="#{version}"#{reset}></turbo-stream>)
+      def message(version, mark: nil, reset: nil)
+        more = { mark: mark, reset: reset }.compact.map { |name, value| %( data-#{name}="#{value}") }.join
+        %(<turbo-stream action="workflow" data-run="#{@run_id}" data-version="#{version}"#{more}></turbo-stream>)
       end
   end
 end

@@ -166,6 +166,28 @@ RSpec.describe "a live page that missed something" do
     wait_until_true(id, region(id), "#{region(id)}_timeline")
   end
 
+  it "takes what is of the same version when the log is another one: it was restored from a copy and went another way" do
+    id = waiting_order
+    open_page("/orders/#{id}")
+    perform(<<~RUBY)
+      SQLite3::Database.new(FOLDER + "/log.sqlite3") { |log| log.execute("VACUUM INTO '" + FOLDER + "/copy'") }
+      Order.find(#{id}).submit(:confirm, code: "wrong") && 1
+    RUBY
+    browser.wait("the lost part is shown") { script("return document.body.innerText").include?("6 input_rejected") }
+    cut
+    browser.wait("the page has noticed") { !connected? }
+    perform(<<~RUBY)
+      Workflow.runtime.stop
+      FileUtils.rm(Dir[FOLDER + "/log.sqlite3*"])
+      FileUtils.mv(FOLDER + "/copy", FOLDER + "/log.sqlite3")
+      Order.find(#{id}).workflow.pause
+      Door.cable_shut = nil
+    RUBY
+
+    browser.wait("the page shows the log that there is", within: 60) { script("return document.body.innerText").include?("6 run_paused") }
+    expect(shown(region(id))).to eq version(id)
+  end
+
   it "looks once more when a record was loaded before, and the run read after a step that changed both" do
     id = order
     open_page("/orders/#{id}")

@@ -17,7 +17,7 @@ RSpec.describe "Workflow::Helper" do
   # Elements of a region that make it live, which have examples of their own.
   def plain(html)
     html.gsub(%r{\s*<(turbo-cable-stream-source|noscript|script)[ >].*?</\1>}, "").gsub(%r{\s*<li hidden="hidden"></li>}, "").gsub(/ data-workflow-(notice|show)="[^"]*"/, "")
-      .gsub(/ data-workflow-run="\w+"/, ' data-workflow-run="RUN"').gsub(/>\n/, ">")
+      .gsub(/ data-workflow-run="\w+"/, ' data-workflow-run="RUN"').gsub(/ data-workflow-mark="\w+"/, "").gsub(/>\n/, ">")
   end
 
   it "renders the partial of what is awaited in an element that is stamped with the run and its version" do
@@ -25,6 +25,7 @@ RSpec.describe "Workflow::Helper" do
 
     expect(plain(html)).to start_with(%(<div class="workflow" id="workflow_signup_1" data-workflow-run="RUN" data-version="8" data-state="waiting">activate a@b.c waiting\n</div>))
     expect(plain(html)).to include(%(<ol class="workflow-steps" id="workflow_signup_1_steps" data-workflow-run="RUN" data-version="8" data-state="waiting"><li class="workflow-step completed"))
+    expect(html.scan(/ data-version="8" data-workflow-mark="(\w+)"/).flatten.map { |mark| mark.to_i(36) / 1000 }).to all(be_within(300).of(Time.now.to_i)).and(have_attributes(size: 2))
     expect(html).to match(/ data-workflow-notice="[^"]+" data-workflow-show="Show what is new"/)
   end
 

@@ -10,6 +10,7 @@ module Workflow
       INTERVAL_S = 0.25
 
       # @yieldparam version [Integer] to be told now, on a thread of Action Cable's or the timer's
+      # @yieldparam mark [String, nil] its event's
       def initialize(&deliver)
         @deliver = deliver
         @lock = Mutex.new
@@ -17,11 +18,12 @@ module Workflow
 
       # From any thread; returns at once.
       # @param version [Integer]
+      # @param mark [String, nil]
       # @return [void]
-      def tell(version)
+      def tell(version, mark = nil)
         @lock.synchronize do
           return if @stopped || version <= (@told || -1)
-          @waiting = [ @waiting || 0, version ].max
+          @waiting = [ version, mark ] unless @waiting && @waiting.first >= version
           return if @beating
           @beating = true
         end
@@ -36,21 +38,22 @@ module Workflow
         def executor = ::ActionCable.server.then { |server| server.respond_to?(:executor) ? server.executor : server.event_loop }
 
         def beat
-          version = @lock.synchronize { take }
-          return unless version
-          @deliver.call(version)
+          told = @lock.synchronize { take }
+          return unless told
+          @deliver.call(*told)
         rescue StandardError => error
           Report.error(error, handled: true)
         ensure
-          Concurrent::ScheduledTask.execute(INTERVAL_S) { beat } if version
+          Concurrent::ScheduledTask.execute(INTERVAL_S) { beat } if told
         end
 
         # Nothing came in for an interval: the next one goes at once again.
         def take
           @beating = false if @stopped || @waiting.nil?
           return unless @beating
-          @told, @waiting = @waiting, nil
-          @told
+          taken, @waiting = @waiting, nil
+          @told = taken.first
+          taken
         end
     end
   end

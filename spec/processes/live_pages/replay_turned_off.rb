@@ -15,7 +15,7 @@ module ReplayTurnedOff
   end
 
   module Pace
-    def tell(version) = Thread.current[:subscribing] || super
+    def tell(*) = Thread.current[:subscribing] || super
   end
 
   Workflow::StreamChannel.prepend Channel
