@@ -4,12 +4,15 @@ require "rspec/core"
 require "rspec/core/formatters/progress_formatter"
 
 # RSpec's dots, for bin/test: the seed is told at the beginning, what failed before the summary, and nothing after the summary line.
+# Where several processes of RSpec make one suite (bin/support/specs.rb), each writes its numbers to the file SPECS_SUMMARY instead.
 class Progress < RSpec::Core::Formatters::ProgressFormatter
   RSpec::Core::Formatters.register self, :dump_summary, :seed, :close
 
   def dump_summary(summary)
     output.puts summary.colorized_rerun_commands if summary.failed_examples.any?
-    output.puts "\nFinished in #{summary.formatted_duration} (files took #{summary.formatted_load_time} to load)", summary.colorized_totals_line
+    output.puts "\nFinished in #{summary.formatted_duration} (files took #{summary.formatted_load_time} to load)"
+    file = ENV["SPECS_SUMMARY"]
+    file ? File.write(file, numbers(summary).join(" ")) : output.puts(summary.colorized_totals_line)
   end
 
   def seed(notification)
@@ -18,4 +21,9 @@ class Progress < RSpec::Core::Formatters::ProgressFormatter
   end
 
   def close(_notification) = output.flush
+
+  private
+    def numbers(summary)
+      [ summary.example_count, summary.failure_count, summary.pending_count, summary.errors_outside_of_examples_count ]
+    end
 end

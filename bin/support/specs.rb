@@ -1,0 +1,55 @@
+# frozen_string_literal: true
+
+require "bundler/setup"
+require "rspec/core"
+require "tmpdir"
+
+# All specs, as two processes of RSpec at the same time, since they wait for half of their time: those of many processes and the
+# model, and all others. RSpec's summary of both is the last line.
+class Specs
+  SLOW = "spec/{processes,model}/**/*_spec.rb"
+  LANES = [ [ "--pattern", SLOW ], [ "--pattern", "spec/**/*_spec.rb", "--exclude-pattern", SLOW ] ].freeze
+  # No end of RSpec: it says where it stands and aborts.
+  GUARD = %w[timeout --foreground --signal=ABRT --kill-after=30 3000].freeze
+  RSPEC = %w[bundle exec rspec --require ./spec/support/progress --format Progress --format failures].freeze
+
+  # What one process had to say in numbers.
+  Totals = Struct.new(:examples, :failed, :pending, :errors) do
+    def self.none = new(0, 0, 0, 0)
+    def +(other) = self.class.new(*to_a.zip(other.to_a).map(&:sum))
+  end
+
+  # @return [Boolean] whether all passed
+  def run
+    began = now
+    Dir.mktmpdir("workflow-specs") do |folder|
+      lanes = LANES.each_with_index.map { |files, index| start(files, File.join(folder, index.to_s)) }
+      ended = lanes.map { |pid, summary| [ Process.wait2(pid).last, summary ] }
+      totals = ended.map { |status, summary| totals_of(status, summary) }.sum(Totals.none)
+      tell(totals, now - began)
+      ended.all? { |status, _| status.success? } && totals.failed.zero? && totals.errors.zero?
+    end
+  end
+
+  private
+    def start(files, summary)
+      [ spawn({ "SPECS_SUMMARY" => summary }, *GUARD, *RSPEC, *files, in: File::NULL, err: :out), summary ]
+    end
+
+    # A process without numbers came to no end.
+    def totals_of(status, summary)
+      return Totals.new(*File.read(summary).split.map(&:to_i)) if File.exist?(summary)
+      puts "A process of RSpec came to no end: #{status}"
+      Totals.new(0, 0, 0, 1)
+    end
+
+    def tell(totals, seconds)
+      all = [ totals.examples, totals.failed, totals.pending ].map { |count| Array.new(count) }
+      puts "\nFinished in #{RSpec::Core::Formatters::Helpers.format_duration(seconds)}, as #{LANES.size} processes"
+      puts RSpec::Core::Notifications::SummaryNotification.new(seconds, *all, 0, totals.errors).totals_line
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+end
+
+exit Specs.new.run
