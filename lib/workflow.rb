@@ -59,6 +59,7 @@ require_relative "workflow/receipts"          # the table that ties the applicat
 require_relative "workflow/intent"            # what the log is to be told once a transaction has committed
 require_relative "workflow/commitment"        # who tells it
 require_relative "workflow/pledge"            # an input that counts only if a transaction commits
+require_relative "workflow/background"        # what is at work in a thread of its own
 require_relative "workflow/recovery"          # who tells it when that one died
 require_relative "workflow/work"              # a step in hand
 require_relative "workflow/verdict"           # what a method said against an input

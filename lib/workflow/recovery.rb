@@ -1,17 +1,18 @@
 # frozen_string_literal: true
 
+require_relative "background"
+
 module Workflow
   # Tells the log what is left in the application's databases by processes that died after a commit, and what became of
   # claims that are in doubt: soon after the engine of a process is opened, and from time to time. Each finding counts once,
   # however many processes find it.
-  class Recovery
+  class Recovery < Background
     FIRST_S = 1
     EVERY_S = 30
     # What is younger is told by whoever wrote it.
     AGE_S = 5
     # At most so many doubts at a time.
     PAGE = 1_000
-    # How long the end of a process waits for a look that is going on, and then for its thread, which is killed.
     PATIENCE_S = 1
 
     # Looks now, for a person: bin/workflow settle, rake workflow:settle.
@@ -28,29 +29,8 @@ module Workflow
     def initialize(configuration)
       @configuration = configuration
       @left, @doubted = {}, {}
-      @lock, @wake = Mutex.new, ConditionVariable.new
-      @stopped = false
+      super("workflow-recovery", patience_s: PATIENCE_S)
     end
-
-    # @return [Recovery] itself, at work in a thread of its own
-    def start
-      @thread = Thread.new { run }
-      @thread.name = "workflow-recovery"
-      self
-    end
-
-    # @return [void]
-    def stop
-      @lock.synchronize do
-        @stopped = true
-        @wake.broadcast
-      end
-      return if @thread.nil? || @thread.equal?(Thread.current)
-      @thread.join(PATIENCE_S) || @thread.kill.join(PATIENCE_S)
-    end
-
-    # @return [Boolean] whether it is at work in this process
-    def alive? = !@stopped && !!@thread&.alive?
 
     # Looks once, in all databases.
     # @param age_s [Numeric] at what is at least so old
@@ -76,17 +56,16 @@ module Workflow
     private
       def run
         pause(FIRST_S)
-        until @stopped
-          look
-          pause(EVERY_S)
-        end
+        super
       end
 
       # What goes wrong now is tried the next time.
-      def look
+      def work
         sweep
+        EVERY_S
       rescue StandardError => error
         Report.error(error, handled: true)
+        EVERY_S
       end
 
       # A database that cannot be reached is no reason to leave out the others.
@@ -133,7 +112,5 @@ module Workflow
         Report.error(error, handled: true, context: { run_id: doubt.first })
         false
       end
-
-      def pause(seconds) = @lock.synchronize { @wake.wait(@lock, seconds) unless @stopped }
   end
 end

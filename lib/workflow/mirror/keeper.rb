@@ -1,12 +1,14 @@
 # frozen_string_literal: true
 
+require_relative "../background"
+
 module Workflow
   module Mirror
     # The thread that keeps mirrored columns true: follows the log and writes how each run stands that has moved, from a position
     # that is kept with the columns, so that nothing is left out however a process ends. Of all processes on a log one does it;
     # when that one ends, another goes on within a second. What serves neither pages nor steps (a console
     # that somebody has left) does it only while nobody else does, and lets go each time that it has written what there is.
-    class Keeper
+    class Keeper < Background
       BATCH = 500
       # How often it looks for classes that were loaded meanwhile, and whether it is to stop.
       WAIT_MS = 500
@@ -15,54 +17,21 @@ module Workflow
       TROUBLE_S = 5
       # So often the position is written at most.
       NOTE_S = 1
-      # How long the end of a process waits for what it is writing.
       PATIENCE_S = 2
 
       # What will not go away by leaving the row out.
       TROUBLE = %w[ConnectionNotEstablished NoDatabaseError QueryAborted TransactionRollbackError].freeze
 
-      # Ends a wait, and nothing else.
-      class Over < StandardError; end
-      private_constant :Over
-
       # @param runtime [Runtime]
       def initialize(runtime)
         @runtime = runtime
-        @lock, @wake = Mutex.new, ConditionVariable.new
-        @stopped = false
         @known = {}
+        super("workflow-mirror", patience_s: PATIENCE_S)
       end
-
-      # @return [Keeper] itself, at work in a thread of its own
-      def start
-        @thread = Thread.handle_interrupt(Over => :never) { Thread.new { run } } # which it inherits: it may be told to stop before it has begun
-        @thread.name = "workflow-mirror"
-        self
-      end
-
-      # @return [void]
-      def stop
-        @lock.synchronize do
-          @stopped = true
-          @wake.broadcast
-        end
-        return if @thread.nil? || @thread.equal?(Thread.current)
-        @thread.raise(Over)
-        @thread.join(PATIENCE_S) || @thread.kill.join(PATIENCE_S)
-      end
-
-      # @return [Boolean] whether it is at work in this process
-      def alive? = !@stopped && !!@thread&.alive?
 
       private
-        def run
-          pause(keep) until @stopped
-        rescue Over
-          nil
-        end
-
         # @return [Numeric] seconds until it is to be tried again
-        def keep
+        def work
           engine = engine_to_follow
           follow(engine) while engine&.alive? && !@stopped && engine.leads?
           PAUSE_S
@@ -76,12 +45,12 @@ module Workflow
 
         def follow(engine)
           begin_anew(engine) unless @engine.equal?(engine)
-          work(engine) if @grown || @watched != Mirror.watched || noting?
+          catch_up(engine) if @grown || @watched != Mirror.watched || noting?
           engine.resign unless @runtime.serving?
-          @grown = Thread.handle_interrupt(Over => :immediate) { engine.wait_log(@position, WAIT_MS) } unless @stopped
+          @grown = interruptible { engine.wait_log(@position, WAIT_MS) } unless @stopped
         end
 
-        def work(engine)
+        def catch_up(engine)
           @runtime.configuration.wrapper.call do
             begin_with_new(engine) unless @watched == Mirror.watched
             read_on(engine)
@@ -171,8 +140,6 @@ module Workflow
         end
 
         def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-
-        def pause(seconds) = @lock.synchronize { @wake.wait(@lock, seconds) unless @stopped }
     end
   end
 end
