@@ -42,7 +42,7 @@ module Workflow
     attr_reader :environment
     # @return [String] the directory that relative paths start from
     attr_reader :root
-    # @return [Proc] what worker threads run each step in; Rails' reloader and executor in Rails
+    # @return [Proc, nil] what worker threads run each step in: Rails' reloader and executor in Rails
     # @api private
     attr_reader :wrapper
 
@@ -51,12 +51,15 @@ module Workflow
       @environment = ENV["WORKFLOW_ENV"] || ENV["RACK_ENV"] || "development"
       @defaults = { store: "sqlite:workflow.sqlite3", logger: nil }
       @threads, @lease, @transport, @generation = 5, 15, :native, 0
-      @wrapper = ->(&block) { block.call }
       @travels = {}.freeze
       @link_path, @live_path, @live_script = "/workflow/link", "/workflow/live", true
       @stream_expires_in, @streams_per_connection = 86_400, 100
       @file = "config/workflow.yml"
     end
+
+    # Runs the block in the {#wrapper}.
+    # @api private
+    def wrap(&) = @wrapper ? @wrapper.call(&) : yield
 
     # Takes the surroundings of a Rails application; what was set stays.
     # @api private

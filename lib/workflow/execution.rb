@@ -70,7 +70,10 @@ module Workflow
     # @param object [Object, nil] nil: found afresh
     # @param input [Hash] the keywords of an await's method
     def initialize(hand, work, object = nil, input: NO_INPUT)
-      @hand, @work, @object, @input = hand, work, object, input
+      @hand = hand
+      @work = work
+      @object = object
+      @input = input
     end
 
     # Runs the step and records how it ended.
@@ -187,7 +190,8 @@ module Workflow
       end
 
       def during
-        @outer, Thread.current[CURRENT] = Thread.current[CURRENT], self
+        @outer = Thread.current[CURRENT]
+        Thread.current[CURRENT] = self
         @inside = true
         yield
       ensure

@@ -15,7 +15,8 @@ module Workflow
       @names = Declarations.of(klass).remembered
       @initialize = klass.instance_method(:initialize)
       @parameters = @initialize.parameters
-      @positional, @keywords = among(POSITIONAL), among(KEYWORD)
+      @positional = among(POSITIONAL).map(&:name)
+      @keywords = among(KEYWORD).to_h { |name| [ name, name.name ] }
     end
 
     # @return [Boolean] whether `new` is what it was
@@ -32,9 +33,9 @@ module Workflow
     # @return [Object]
     def rebuild(memory)
       check
-      values = @positional.map { |name| memory[name.to_s] }
+      values = memory.values_at(*@positional)
       return @klass.new(*values) if @keywords.empty?
-      @klass.new(*values, **@keywords.to_h { |name| [ name, memory[name.to_s] ] })
+      @klass.new(*values, **@keywords.transform_values { |name| memory[name] })
     end
 
     private

@@ -38,7 +38,7 @@ module Workflow
     def sweep(age_s: AGE_S)
       [ @left, @doubted ].each(&:clear)
       Pledge.sweep
-      @configuration.wrapper.call do
+      @configuration.wrap do
         Receipts.all.sum { |receipts| tell_all(receipts, age_s) } + Workflow.engine.doubts(PAGE).count { |doubt| settle(doubt) }
       end
     end

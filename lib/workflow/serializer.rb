@@ -79,7 +79,7 @@ module Workflow
     # @return [Object, nil]
     def self.load_at(index, bytes) = format.deserialize(parse(bytes)[index, 1] || []).first
 
-    def self.parse(bytes) = bytes.nil? || bytes.empty? ? [] : JSON.parse(bytes.dup.force_encoding(Encoding::UTF_8))
+    def self.parse(bytes) = bytes.nil? || bytes.empty? ? [] : JSON.parse(bytes)
     private_class_method :parse
 
     # Whoever could write what an encrypted value looks like could have any opened.

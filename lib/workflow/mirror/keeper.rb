@@ -51,7 +51,7 @@ module Workflow
         end
 
         def catch_up(engine)
-          @runtime.configuration.wrapper.call do
+          @runtime.configuration.wrap do
             begin_with_new(engine) unless @watched == Mirror.watched
             read_on(engine)
             note if noting?
