@@ -56,6 +56,16 @@ module Differential
       end
     end
 
+    # For what is over in moments.
+    # @raise [Difference] when it does not come
+    def wait(what)
+      deadline = now + HEAR_S
+      until yield
+        raise Difference, "#{what}: not seen; but #{unheard.inspect}" if now > deadline
+        Thread.pass
+      end
+    end
+
     def forget(&unwanted) = @lock.synchronize { @messages.reject!(&unwanted) }
 
     # @return [Array] what nobody expected

@@ -757,9 +757,9 @@ module Differential
         message ? landed(claim, message, nil) : @world.give_back(claim)
       end
 
-      # Nobody's in the end: put down or opened, or not taken in time.
+      # Nobody's in the end: put down or opened, or not taken in time. An input that came early may be judged already by then.
       def stopped(claim)
-        Thread.pass until engine.in_hand == @seats.size
+        @door.wait("the end of #{claim.step.name}, of which no code is called") { engine.in_hand == @seats.size || at_door?(claim) }
         settle
         told = @world.runs.sum { |run| run.journal.size }
         return @world.give_back(claim) if fresh.size == told
@@ -767,6 +767,12 @@ module Differential
         return vanished(claim, hear_gone, nil) unless carried?(claim.step, @present)
         hear_gone
         @world.open(claim, design(claim.run.key))&.then { |following| goes_on(following) }
+      end
+
+      def at_door?(claim)
+        return false unless carried?(claim.step, @present)
+        run_id, step = @ids[claim.run.number], named(claim.step, @present)
+        @door.unheard.any? { |message| message.is_a?(Door::Arrival) && message.run_id == run_id && message.step == step }
       end
 
       def hear_gone = @door.hear("the end of a step that is gone") { |message| message.is_a?(Door::Left) }
