@@ -69,7 +69,7 @@ module Workflow
 
         def dump_key(key)
           raise TypeError, "a hash key must be a string or a symbol, not #{key.inspect}" unless key.is_a?(String) || key.is_a?(Symbol)
-          raise TypeError, "the hash key #{key} is reserved" if RESERVED.include?(key.to_s)
+          raise TypeError, "the hash key #{key} is reserved" if reserved?(key.to_s)
           key.to_s
         end
 
@@ -86,10 +86,12 @@ module Workflow
           return load_object(hash) if hash.key?(SERIALIZED)
           symbols = hash[KEYWORDS] || hash[SYMBOL_KEYS] || []
           loaded = {}
-          hash.each { |key, value| loaded[symbols.include?(key) ? key.to_sym : key] = load(value) unless RESERVED.include?(key) }
+          hash.each { |key, value| loaded[symbols.include?(key) ? key.to_sym : key] = load(value) unless reserved?(key) }
           return indifferent(loaded) if hash.key?(INDIFFERENT)
           hash.key?(KEYWORDS) ? Hash.ruby2_keywords_hash(loaded) : loaded
         end
+
+        def reserved?(key) = key.start_with?("_aj_") && RESERVED.include?(key)
 
         def indifferent(hash)
           hash.respond_to?(:with_indifferent_access) ? hash.with_indifferent_access : hash

@@ -20,6 +20,9 @@ module Workflow
     REMINDERS_MAX = 3
 
     NO_INPUT = {}.freeze
+    # What a method comes to that is not left by `reject`.
+    THROUGH = Object.new.freeze
+    private_constant :THROUGH
 
     # Why the run ends here, and its step is not run.
     Over = Struct.new(:reason)
@@ -156,8 +159,11 @@ module Workflow
         @hand.enter
         prepare
         limit
-        message = catch(self) { during { act }; return }
-        @error = @rejection = Rejected.new(message)
+        message = catch(self) do
+          during { act }
+          THROUGH
+        end
+        @error = @rejection = Rejected.new(message) unless THROUGH.equal?(message)
       rescue SubjectMissing => error
         missing(error)
       rescue *FAILURES => error

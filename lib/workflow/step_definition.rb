@@ -25,6 +25,8 @@ module Workflow
     attr_reader :conditions
     # @return [Fields, nil] the types of an await's input
     attr_reader :fields
+    # @return [Integer, nil] milliseconds that an attempt may take
+    attr_reader :timeout_ms
 
     # @param above [Array<Symbol>] the steps that it comes after unless `after:` says otherwise
     def initialize(name, kind, options, location, type: kind == :await ? :await : :step, above: [], either: nil)
@@ -33,24 +35,24 @@ module Workflow
       @follows = Array(options.fetch(:after, above)).dup.freeze
       @conditions = Condition.of(options)
       @fields = Fields.new(options[:fields], "#{location}: #{self}") if options.key?(:fields)
+      @await, @timeout_ms = kind == :await, milliseconds(:timeout)
+      @once, @transaction, @result = %i[once transaction result].map { |option| options.fetch(option, false) }
       freeze
     end
 
-    def await? = kind == :await
+    def await? = @await
     def retries = options.fetch(:retries, 0)
     def otherwise = options[:otherwise]
     def expires_ms = milliseconds(:expires_in)
     def wait_ms = milliseconds(:wait)
-    # How long an attempt may take.
-    def timeout_ms = milliseconds(:timeout)
     # Whether it is never started twice.
-    def once? = options.fetch(:once, false)
+    def once? = @once
     # Whether what it changes in the application's database and its receipt commit together.
-    def transaction? = options.fetch(:transaction, false)
+    def transaction? = @transaction
     # The same, of an await too, where that goes without saying on records.
     def commits?(klass) = options.fetch(:transaction) { await? && Subject.record?(klass) }
     # Whether what the method returns is kept in the log.
-    def result? = options.fetch(:result, false)
+    def result? = @result
     # @return [Integer, nil] milliseconds from when it opens until somebody is reminded
     def remind_ms = options[:remind] && (options[:remind][:after].to_f * 1000).round
     # @return [Symbol, nil] the method that reminds
