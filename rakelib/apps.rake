@@ -10,7 +10,7 @@ namespace("test") do
   task("trixie") do
     require_relative "../bin/support/places"
     ENV["RAILS"] = Places::Trixie::RAILS # for the project's Gemfile
-    sh(trixie, "sh", "-ec", "bundle install --quiet; bundle exec rake compile > tmp/compile.log 2>&1 || { tail -40 tmp/compile.log; exit 1; }")
+    sh(trixie, "sh", "-ec", "bundle install --quiet; mkdir -p tmp; bundle exec rake compile > tmp/compile.log 2>&1 || { tail -40 tmp/compile.log; exit 1; }")
   end
 
   desc "The specs of the gem on Ruby 3.3 and Rails 8.1, in a folder with Debian trixie"
