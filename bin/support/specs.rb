@@ -4,10 +4,10 @@ require "bundler/setup"
 require "rspec/core"
 require "tmpdir"
 
-# All specs, as two processes of RSpec at the same time, since they wait for half of their time: those of many processes, the
+# All specs, as two processes of RSpec at the same time, since they wait for half of their time: those of many processes and the
 # model, and all others. RSpec's summary of both is the last line.
 class Specs
-  SLOW = "spec/{processes,model,faults}/**/*_spec.rb"
+  SLOW = "spec/{processes,model}/**/*_spec.rb"
   LANES = [ [ "--pattern", SLOW ], [ "--pattern", "spec/**/*_spec.rb", "--exclude-pattern", SLOW ] ].freeze
   # No end of RSpec: it says where it stands and aborts.
   GUARD = %w[timeout --foreground --signal=ABRT --kill-after=30 3000].freeze
