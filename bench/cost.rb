@@ -14,6 +14,8 @@ require "fileutils"
 require "rbconfig"
 require "tmpdir"
 require "workflow"
+require_relative "harness/queued"
+require_relative "harness/traced"
 
 # A plain object whose steps do nothing.
 class Nothing
@@ -47,20 +49,13 @@ module Operations
     private
       def counted(times, &block) = [ times, -> { block.call(times) } ]
 
-      def queue(times)
-        Array.new(32) { |index| Thread.new { ((times - index - 1) / 32 + 1).times { Nothing.new.later(:call) } } }.each(&:join)
-      end
+      def queue(times) = Bench::Queued.by_threads(times, by: 32) { Nothing.new.later(:call) }
 
-      # An end is an append, and is counted once it is durable.
       def drain(times)
         engine = Workflow.engine
         target = engine.stats[:appends] + times
         Workflow::Worker.new(threads: 5).start
-        position = 0
-        while engine.stats[:appends] < target
-          engine.wait_log(position, 1000)
-          position = engine.last_position
-        end
+        Bench::Queued.until_appended(engine, target)
       end
   end
 end
@@ -89,15 +84,7 @@ class Counting
         "us in Ruby" => Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID, :float_microsecond) - core, "us in the core" => core }
     end
 
-    def calls
-      hears, says = IO.pipe
-      strace = spawn("strace", "-f", "-c", "-o", @trace, "-p", Process.pid.to_s, err: says)
-      hears.gets
-      @operation.call
-      Process.kill("INT", strace)
-      Process.wait(strace)
-      { "calls" => File.foreach(@trace).find { |line| line.end_with?(" total\n") }.split[3].to_i }
-    end
+    def calls = { "calls" => Bench::Traced.calls([ Process.pid ], &@operation) }
 
     # Nothing is told before the first one.
     def statements

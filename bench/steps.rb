@@ -13,6 +13,8 @@ require "rbconfig"
 require "tmpdir"
 require "sqlite3"
 require "workflow"
+require_relative "harness/queued"
+require_relative "harness/traced"
 
 # A plain object whose step does nothing, or tells when it began.
 class Noop
@@ -94,28 +96,17 @@ class StepsBench
       Process.clock_gettime(Process::CLOCK_MONOTONIC) - from
     end
 
-    def queue_steps(count, by: 8)
-      Array.new(by) { |i| Thread.new { ((count - i - 1) / by + 1).times { Noop.new.later(:call) } } }.each(&:join)
-    end
+    def queue_steps(count, by: 8) = Bench::Queued.by_threads(count, by: by) { Noop.new.later(:call) }
 
     def drain
       queue_steps(@steps)
       engine = Workflow.engine
       before = engine.stats
       worker = Workflow::Worker.new(threads: @threads)
-      took = seconds { worker.start && wait_for_appends(engine, before[:appends] + @steps) }
+      took = seconds { worker.start && Bench::Queued.until_appended(engine, before[:appends] + @steps) }
       commits = engine.stats[:commits] - before[:commits]
       puts format("drain      %d no-op steps, 1 process, %d threads   %8.0f steps/s   %.1f steps a commit", @steps, @threads, @steps / took, @steps.to_f / commits)
       worker.stop
-    end
-
-    # Every run is one append when it starts and one when it ends, and an append is counted once it is durable.
-    def wait_for_appends(engine, target)
-      position = engine.last_position
-      until engine.stats[:appends] >= target
-        engine.wait_log(position, 1000)
-        position = engine.last_position
-      end
     end
 
     def starts
@@ -181,24 +172,17 @@ class StepsBench
       events = engine.log(0, 10).size
       puts "events     #{events_of_one_run(engine)} a one-step run (#{events} seen in the first rows), in 2 rows of the log"
       target = engine.stats[:appends] + steps
-      syncs = fdatasyncs_while { Workflow::Worker.new(threads: @threads).start.then { |worker| wait_for_appends(engine, target) || worker.stop } }
+      syncs = Bench::Traced.syncs([ Process.pid ]) do
+        worker = Workflow::Worker.new(threads: @threads).start
+        Bench::Queued.until_appended(engine, target)
+        worker.stop
+      end
       puts syncs ? format("fdatasync  %d for %d steps drained (%.1f steps each)", syncs, steps, steps.to_f / syncs) : "fdatasync  not counted: strace is not installed"
     end
 
     def events_of_one_run(engine)
       id = engine.log(0, 1).first[1]
       engine.events(id, 0, 100).size + 3 # started, completed and done are to come
-    end
-
-    def fdatasyncs_while
-      return unless system("command -v strace > /dev/null 2>&1")
-      log = "#{@store}.strace"
-      strace = spawn("strace", "-f", "-e", "trace=fdatasync,fsync", "-o", log, "-p", Process.pid.to_s, err: File::NULL)
-      Thread.pass until File.exist?(log)
-      yield
-      Process.kill("INT", strace)
-      Process.wait(strace)
-      File.foreach(log).grep(/f(data)?sync\(/).count
     end
 end
 

@@ -14,12 +14,19 @@ module Bench
       # @return [Integer, nil] how often they synced a file to disk while the block ran; nil where strace is missing, or may not look
       def syncs(pids, &block) = trace(pids, "-c", "-e", "trace=#{SYNCS.join(",")}", &block)&.then { |table| count_syncs(table) }
 
+      # @return [Integer, nil] how many system calls they made while the block ran; nil as above
+      def calls(pids, &block) = trace(pids, "-c", &block)&.then { |table| count_calls(table) }
+
       # @return [Integer, nil] how often they began to read a store in SQLite while the block ran
       def reads(pids, &block) = trace(pids, "-e", "trace=fcntl", &block)&.then { |lines| count_reads(lines) }
 
       # @param table [String] of strace -c
       # @return [Integer]
       def count_syncs(table) = table.lines.map(&:split).sum { |cells| SYNCS.include?(cells.last) ? Integer(cells[3]) : 0 }
+
+      # @param table [String] of strace -c
+      # @return [Integer]
+      def count_calls(table) = table.lines.map(&:split).sum { |cells| cells.last == "total" ? Integer(cells[3]) : 0 }
 
       # @param lines [String] what strace wrote
       # @return [Integer]

@@ -5,7 +5,7 @@ require "rspec/core"
 require "tmpdir"
 
 # All specs, as two processes of RSpec at the same time, since they wait for half of their time: those of many processes and the
-# model, and all others. RSpec's summary of both is the last line.
+# model, and all others. Or what the arguments say, as one. RSpec's summary is the last line.
 class Specs
   SLOW = "spec/{processes,model}/**/*_spec.rb"
   LANES = [ [ "--pattern", SLOW ], [ "--pattern", "spec/**/*_spec.rb", "--exclude-pattern", SLOW ] ].freeze
@@ -19,11 +19,16 @@ class Specs
     def +(other) = self.class.new(*to_a.zip(other.to_a).map(&:sum))
   end
 
+  # @param arguments [Array<String>] RSpec's
+  def initialize(arguments)
+    @lanes = arguments.empty? ? LANES : [ arguments ]
+  end
+
   # @return [Boolean] whether all passed
   def run
     began = now
     Dir.mktmpdir("workflow-specs") do |folder|
-      lanes = LANES.each_with_index.map { |files, index| start(files, File.join(folder, index.to_s)) }
+      lanes = @lanes.each_with_index.map { |files, index| start(files, File.join(folder, index.to_s)) }
       ended = lanes.map { |pid, summary| [ Process.wait2(pid).last, summary ] }
       totals = ended.map { |status, summary| totals_of(status, summary) }.sum(Totals.none)
       tell(totals, now - began)
@@ -45,11 +50,11 @@ class Specs
 
     def tell(totals, seconds)
       all = [ totals.examples, totals.failed, totals.pending ].map { |count| Array.new(count) }
-      puts "\nFinished in #{RSpec::Core::Formatters::Helpers.format_duration(seconds)}, as #{LANES.size} processes"
+      puts "\nFinished in #{RSpec::Core::Formatters::Helpers.format_duration(seconds)}, as #{@lanes.size == 1 ? "one process" : "#{@lanes.size} processes"}"
       puts RSpec::Core::Notifications::SummaryNotification.new(seconds, *all, 0, totals.errors).totals_line
     end
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 end
 
-exit Specs.new.run
+exit Specs.new(ARGV).run

@@ -38,13 +38,14 @@ module Workflow
     def alive? = !@stopped && !!@thread&.alive?
 
     private
-      def run
-        pause(work) until @stopped
+      def run = (pause(work) until @stopped)
+
+      # @return [Object, nil] what the block returns; nil: it was ended
+      def interruptible(&)
+        Thread.handle_interrupt(Over => :immediate, &)
       rescue Over
         nil
       end
-
-      def interruptible(&) = Thread.handle_interrupt(Over => :immediate, &)
 
       def pause(seconds) = @lock.synchronize { @wake.wait(@lock, seconds) unless @stopped }
   end

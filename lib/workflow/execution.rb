@@ -73,7 +73,7 @@ module Workflow
     # @param object [Object, nil] nil: found afresh
     # @param input [Hash] the keywords of an await's method
     def initialize(hand, work, object = nil, input: NO_INPUT)
-      @hand = hand
+      @hand = hand # four assignments: one of four values, being the method's last, would make an array at each step
       @work = work
       @object = object
       @input = input
@@ -272,7 +272,7 @@ module Workflow
 
       # Before the attempt: that the log cannot be read at this moment is nothing against the input.
       def find_kept
-        @kept = Workflow.engine.events(work.run_id, work.kept_version - 1, 1).then { |rows| Event.new(rows.first).bytes }
+        @kept = Event.find(work.run_id, work.kept_version).bytes
       end
 
       # The input came early and its turn has come: accepted, or the await opens and asks for another. Where nobody could

@@ -186,8 +186,8 @@ function accept(region, fresh, started, equal = false) {
   renew(region, fresh)
   const late = started < shown.at
   if (run === shown.run ? version < shown.version && late : late && run < shown.run) return
-  const elsewise = !late && otherMark(held.get(region) ?? region, fresh.dataset.workflowMark)
-  if (run === shown.run && version === shown.version && !elsewise && (held.has(region) || !(shown.again || equal))) return
+  const elsewhere = !late && otherMark(held.get(region) ?? region, fresh.dataset.workflowMark)
+  if (run === shown.run && version === shown.version && !elsewhere && (held.has(region) || !(shown.again || equal))) return
   if ([...sending].some((form) => region.contains(form))) return // its answer says what is to be seen
   if (losesTyping(region, fresh)) return hold(region, fresh)
   replace(region, fresh)

@@ -203,8 +203,8 @@ module Workflow
 
       def payload(version)
         return unless version&.positive?
-        row = Workflow.engine.events(id, version - 1, 1).first or return
-        event, within = Event.new(row), @execution&.inside? ? @execution : Execution.of_run(id)
+        event = Event.find(id, version) or return
+        within = @execution&.inside? ? @execution : Execution.of_run(id)
         within && Secrets.in?(event.bytes) ? within.opened(event.bytes) : event.payload
       end
   end

@@ -19,6 +19,8 @@ RSpec.describe Bench::Traced do
     TABLE
     expect(described_class.count_syncs(table)).to eq(203)
     expect(described_class.count_syncs("")).to eq(0)
+    expect(described_class.count_calls(table)).to eq(203)
+    expect(described_class.count_calls("")).to eq(0)
   end
 
   it "tells SQLite's looks from its writes and the ends of both" do

@@ -771,19 +771,18 @@ module Differential
 
       def at_door?(claim)
         return false unless carried?(claim.step, @present)
-        run_id, step = @ids[claim.run.number], named(claim.step, @present)
-        @door.unheard.any? { |message| message.is_a?(Door::Arrival) && message.run_id == run_id && message.step == step }
+        @door.unheard.any? { |message| arrival?(message, claim) }
+      end
+
+      def arrival?(message, claim)
+        message.is_a?(Door::Arrival) && message.run_id == @ids[claim.run.number] && message.step == named(claim.step, @present)
       end
 
       def hear_gone = @door.hear("the end of a step that is gone") { |message| message.is_a?(Door::Left) }
 
       def hear_arrival(claim, vain: nil)
         return hear_gone if silent([ [ claim.run, claim.step ] ]).any?
-        step = named(claim.step, @present)
-
-        @door.hear("#{claim.step.name} by a worker", vain: vain) do |message|
-          message.is_a?(Door::Arrival) && message.run_id == @ids[claim.run.number] && message.step == step && message.reminder == claim.errand?
-        end
+        @door.hear("#{claim.step.name} by a worker", vain: vain) { |message| arrival?(message, claim) && message.reminder == claim.errand? }
       end
 
       # Who was asked says yes, what follows begins: the same attempt.

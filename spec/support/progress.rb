@@ -4,7 +4,7 @@ require "rspec/core"
 require "rspec/core/formatters/progress_formatter"
 
 # RSpec's dots, for bin/test: the seed is told at the beginning, what failed before the summary, and nothing after the summary line.
-# Where several processes of RSpec make one suite (bin/support/specs.rb), each writes its numbers to the file SPECS_SUMMARY instead.
+# A process of bin/support/specs.rb writes its numbers to the file SPECS_SUMMARY instead.
 class Progress < RSpec::Core::Formatters::ProgressFormatter
   RSpec::Core::Formatters.register self, :dump_summary, :seed, :close
 

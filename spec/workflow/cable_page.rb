@@ -24,7 +24,7 @@ module CablePage
       # Everything up to this.
       def heard_until(last) = [].tap { |heard| Timeout.timeout(30) { heard << @sent.pop until heard.last == last } }
       def told(text)
-        text[%r{\A<turbo-stream action="workflow" data-run="(\w+)" data-version="(\d+)"(?: data-mark="\w+")?(?: data-reset="(\w+)")?></turbo-stream>\z}] or raise "not a message: #{text}"
+        text[%r{\A<turbo-stream action="workflow" data-run="(\w+)" data-version="(\d+)"(?: data-mark="\w+"| data-reset="(\w+)")></turbo-stream>\z}] or raise "not a message: #{text}"
         [ $2.to_i, $3 ].compact.then { |said| said.size == 1 ? said.first : said }
       end
     end

@@ -18,7 +18,8 @@ void wf_hand_limit(struct wf_hand *hand, struct wf_limit limit)
     if (!atomic_load(&slot->entered_ms)) {
         wf_hand_enter(hand);
     }
-    limit.deadline_mono_ms = atomic_load(&slot->entered_mono_ms) + limit.timeout_ms;
+    /* It entered within that millisecond, not at its beginning: nothing is failed before its time. */
+    limit.deadline_mono_ms = atomic_load(&slot->entered_mono_ms) + limit.timeout_ms + 1;
     limit.run_id = slot->claim.run_id;
     limit.step = slot->claim.step;
     limit.fence = slot->claim.fence;

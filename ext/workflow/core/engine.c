@@ -294,13 +294,15 @@ enum wf_status wf_hand_await(struct wf_hand *hand, int64_t wait_ms)
 void wf_hand_enter(struct wf_hand *hand)
 {
     struct wf_engine *engine = hand->engine;
+    int64_t entered_ms;
 
     if (atomic_load(&engine->forked)) {
         return;
     }
+    entered_ms = wf_clock_wall_ms(&engine->clock); /* before what its limit is counted from */
     hand->slot->checked_mono_ms = wf_clock_mono_ms();
     atomic_store(&hand->slot->entered_mono_ms, hand->slot->checked_mono_ms);
-    atomic_store(&hand->slot->entered_ms, wf_clock_wall_ms(&engine->clock));
+    atomic_store(&hand->slot->entered_ms, entered_ms);
     wf_liveness_enter(&engine->liveness, hand->slot->index,
                       wf_liveness_turn(hand->slot->claim.step, hand->slot->claim.fence));
 }

@@ -125,7 +125,7 @@ module Workflow
           columns.correct(record, engine.current(snapshot[:key]))
         end
 
-        def trouble?(error) = error.is_a?(StoreError) || error.is_a?(Over) || TROUBLE.any? { |name| error.is_a?(::ActiveRecord.const_get(name)) }
+        def trouble?(error) = error.is_a?(StoreError) || TROUBLE.any? { |name| error.is_a?(::ActiveRecord.const_get(name)) }
 
         def noting? = @position != @noted && now - @noted_at >= NOTE_S
 
