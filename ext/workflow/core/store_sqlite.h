@@ -42,7 +42,7 @@ SQLITE_EXTENSION_INIT3
                 " WHERE run_id = ? AND version > ? ORDER BY version LIMIT ?")                      \
     X(READ_LOG, "SELECT position, run_id, version, events FROM events"                             \
                 " WHERE position > ? ORDER BY position LIMIT ?")                                   \
-    X(LAST_POSITION, "SELECT seq FROM sqlite_sequence WHERE name = 'events'")                      \
+    X(LAST_POSITION, "SELECT position FROM events ORDER BY position DESC LIMIT 1")                 \
                                                                                                    \
     X(RUN_LOAD, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id = ?")                                 \
     X(RUN_FIND, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id = coalesce("                          \

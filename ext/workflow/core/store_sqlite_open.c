@@ -25,14 +25,18 @@
 
 /*
  * STRICT, so that a wrong binding is an error. events and runs have rowids: their keys rise, and a row
- * is found by position or id. What is claimed or due is found by (run, step) and has no other identity.
+ * is found by position or id. A position is one more than that of the last row, which cannot be deleted, so that none is
+ * given again: AUTOINCREMENT took a page of each commit and a twentieth of a step's time. What is claimed or due is found
+ * by (run, step) and has no other identity.
  * runs_key and runs_class end in the id as every index of a rowid table does, so that the runs of one key, or of
  * one class and status, are found newest first; so are those of a tag. The indexes of ready and timers end in
  * (run_id, step).
  */
 static const char schema[] =
-    "CREATE TABLE events(position INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL,"
+    "CREATE TABLE events(position INTEGER PRIMARY KEY, run_id INTEGER NOT NULL,"
     " version INTEGER NOT NULL, events BLOB NOT NULL, UNIQUE(run_id, version)) STRICT;"
+    "CREATE TRIGGER events_last BEFORE DELETE ON events"
+    " WHEN old.position = (SELECT max(position) FROM events) BEGIN SELECT RAISE(IGNORE); END;"
 
     "CREATE TABLE runs(id INTEGER PRIMARY KEY, key BLOB NOT NULL, class BLOB NOT NULL,"
     " open INTEGER NOT NULL, is_unique INTEGER NOT NULL, status INTEGER NOT NULL, version INTEGER "
