@@ -3,6 +3,7 @@
 require "spec_helper"
 require "workflow/verification"
 require_relative "../support/children"
+require_relative "../../bench/harness/traced"
 
 # Attempts in processes that are killed, stopped and told to end. Each step writes a line into a file when it is entered.
 RSpec.describe "attempts in real processes", :processes do
@@ -22,6 +23,7 @@ RSpec.describe "attempts in real processes", :processes do
     def thank = enter("thank")
     def hang = enter("hang") { wait_for("go") }
     def after = enter("after")
+    def nod; end
 
     def rows
       enter("rows")
@@ -118,6 +120,21 @@ RSpec.describe "attempts in real processes", :processes do
     expect(kinds(run)).to eq %i[run_started step_scheduled step_started lease_lost step_failed run_failed step_completed
       step_scheduled step_started step_completed run_done]
     expect_sound_log
+  end
+
+  it "are synced when they end, each once, and not when they are taken" do
+    skip "there is no strace here" unless system("command -v strace > /dev/null")
+    worker = start_worker
+    nod = lambda do
+      subject = Attempted.new(@directory)
+      subject.later(:nod)
+      eventually("it is done") { subject.workflows.first.reload.done? }
+    end
+    configure
+    nod.call # the process has its row then
+
+    syncs = Bench::Traced.syncs([ worker ]) { 20.times { nod.call } }
+    expect(syncs).to be_between(20, 30) # a lease, a start that took long, a checkpoint: each has its own
   end
 
   it "do not keep a worker of one thread from its next step, and their late result is refused" do
