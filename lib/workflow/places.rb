@@ -1,8 +1,5 @@
 # frozen_string_literal: true
 
-require "yaml"
-require "erb"
-
 module Workflow
   # config/workflow.yml: where steps run, whatever the word in front of them says.
   #
@@ -17,12 +14,20 @@ module Workflow
     # @raise [DefinitionError] naming the file and what is wrong in it
     def self.read(file, environment)
       return new(file, {}) unless File.exist?(file)
-      all = YAML.safe_load(ERB.new(File.read(file)).result, aliases: true, permitted_classes: [ Symbol ], filename: file) || {}
+      all = parse(file)
       raise DefinitionError, "#{file}: expected environments with steps: under them." unless all.is_a?(Hash)
       new(file, all.transform_keys(&:to_s)[environment] || {})
+    end
+
+    # A process without such a file does without what reads it.
+    def self.parse(file)
+      require "yaml"
+      require "erb"
+      YAML.safe_load(ERB.new(File.read(file)).result, aliases: true, permitted_classes: [ Symbol ], filename: file) || {}
     rescue Psych::Exception => error
       raise DefinitionError, "#{file} is not YAML: #{error.message}"
     end
+    private_class_method :parse
 
     def initialize(file, settings)
       @file = file

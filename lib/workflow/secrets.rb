@@ -1,7 +1,6 @@
 # frozen_string_literal: true
 
 require "json"
-require_relative "secrets/box"
 require_relative "secrets/filter"
 require_relative "secrets/veil"
 
@@ -9,6 +8,8 @@ module Workflow
   # Values whose names match `filter_parameters`: encrypted before they go to the log, opened only for the step that they
   # are for, and "[FILTERED]" wherever anything is shown. What else a value is made of stays readable beside them.
   module Secrets
+    autoload :Box, "#{__dir__}/secrets/box" # and OpenSSL with it, six megabytes of a process that has no secrets
+
     SHOWN = "[FILTERED]"
     # What stands in the log in the place of one.
     KEY = "_workflow_sealed"

@@ -2367,6 +2367,7 @@ static void begin_history(uint64_t seed)
     memset(dead, 0, sizeof(dead));
     memset(simulated_map.processes, 0, PROCESSES_MAX * sizeof(simulated_map.processes[0]));
     simulated_map.ready_bell = simulated_map.log_bell = 0;
+    simulated_map.reach = 0;
     simulated_map.ready_sleepers = random_below(4) == 0;
     token_count = seen_rows = claim_serial = 0;
     broken = NULL;

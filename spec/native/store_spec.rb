@@ -100,6 +100,17 @@ RSpec.describe "A store that cannot be opened" do
     expect { Workflow::Native::Engine.new(path, 1_000, nil) }.to raise_error(TypeError)
   end
 
+  it "has in memory only what is used of the file that processes share" do
+    skip "no /proc here" unless File.exist?("/proc/self/smaps")
+    engine = open_engine
+    engine.work(1, "worker")
+    expect(start(engine, define(now: :create)).first).to eq(:started)
+    engine.wait_log(engine.last_position, 600) # the dispatcher has looked for others meanwhile, four times a second
+
+    mapping = File.read("/proc/self/smaps")[/#{Regexp.escape(path)}-shared\n(?:.*\n)*?Rss:\s+(\d+) kB/, 1]
+    expect(mapping.to_i).to be_between(4, 128)
+  end
+
   context "because what processes share beside it is broken" do
     before { open_engine.stop(1_000) }
 

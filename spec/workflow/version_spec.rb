@@ -25,6 +25,29 @@ RSpec.describe "the gem" do
     expect(IO.popen([ { "RUBYOPT" => "-w" }, RbConfig.ruby, "-Ilib", "-e", script, err: [ :child, :out ] ], &:read)).to eq "[nil, nil, nil]\n"
   end
 
+  it "runs steps without what only secrets and config/workflow.yml need: OpenSSL alone takes six megabytes" do
+    script = <<~RUBY
+      require "workflow"
+      class Plain
+        include Workflow
+        def call = 1
+      end
+      Workflow.configure { |config| config.store = "sqlite:" + ARGV.first }
+      Plain.new.later(:call)
+      run = Plain.new.workflows.first
+      Workflow::Worker.new(threads: 1).start
+      position = 0
+      until run.reload.done?
+        Workflow.engine.wait_log(position, 1000)
+        position = Workflow.engine.last_position
+      end
+      puts [ defined?(OpenSSL), defined?(Psych), defined?(ERB) ].inspect
+    RUBY
+    Dir.mktmpdir do |dir|
+      expect(IO.popen([ RbConfig.ruby, "-Ilib", "-e", script, "#{dir}/log.sqlite3", err: [ :child, :out ] ], &:read)).to eq "[nil, nil, nil]\n"
+    end
+  end
+
   it "raises nothing but its own errors" do
     errors = Workflow.constants.map { |name| Workflow.const_get(name) if name != :Helper && !Workflow.autoload?(name) }.grep(Class).select { |klass| klass < StandardError }
 

@@ -32,6 +32,24 @@ void wf_liveness_init(struct wf_liveness *liveness, struct wf_shared *shared)
     liveness->index = -1;
 }
 
+/* Before the entry says anything. */
+static void reach_to(struct wf_liveness *liveness, int index)
+{
+    _Atomic int32_t *reach = &liveness->shared->map->reach;
+    int32_t seen = atomic_load(reach);
+
+    while (seen <= index && !atomic_compare_exchange_weak(reach, &seen, index + 1)) {
+    }
+}
+
+/* Of the file's two megabytes, what nobody uses is no page of anybody's memory. */
+static int reach_of(const struct wf_liveness *liveness)
+{
+    int32_t reach = atomic_load(&liveness->shared->map->reach);
+
+    return reach < (int32_t)WF_PROCESSES_MAX ? reach : (int)WF_PROCESSES_MAX;
+}
+
 enum wf_status wf_liveness_join(struct wf_liveness *liveness, struct wf_error *error)
 {
     assert(liveness->index < 0);
@@ -43,6 +61,7 @@ enum wf_status wf_liveness_join(struct wf_liveness *liveness, struct wf_error *e
         }
         if (!atomic_load(&entry->owner)) {
             liveness->index = i;
+            reach_to(liveness, i);
             wf_liveness_works(liveness, 0);
             return WF_OK;
         }
@@ -80,7 +99,7 @@ struct wf_shared_process *wf_liveness_self(struct wf_liveness *liveness)
 void wf_liveness_scan(struct wf_liveness *liveness, int64_t mono_now_ms, wf_peer_fn *each,
                       void *context)
 {
-    for (int i = 0; i < (int)WF_PROCESSES_MAX; i++) {
+    for (int i = 0; i < reach_of(liveness); i++) {
         if (i != liveness->index && atomic_load(&entry_of(liveness, i)->owner)) {
             look_at(liveness, i, mono_now_ms, each, context);
         }
@@ -89,12 +108,22 @@ void wf_liveness_scan(struct wf_liveness *liveness, int64_t mono_now_ms, wf_peer
 
 bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner)
 {
-    for (int i = 0; owner && i < (int)WF_PROCESSES_MAX; i++) {
+    for (int i = 0; owner && i < reach_of(liveness); i++) {
         if (atomic_load(&entry_of(liveness, i)->owner) != owner) {
             continue;
         }
         /* A process's own locks do not refuse it, so it would look dead to itself. */
         if (i == liveness->index || wf_shared_locked(liveness->shared, byte_of(i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool wf_liveness_known(const struct wf_liveness *liveness, int64_t owner)
+{
+    for (int i = 0; i < reach_of(liveness); i++) {
+        if (atomic_load(&entry_of(liveness, i)->owner) == owner) {
             return true;
         }
     }
@@ -112,7 +141,7 @@ void wf_liveness_works(struct wf_liveness *liveness, int threads)
 
 bool wf_liveness_attended(struct wf_liveness *liveness)
 {
-    for (int i = 0; i < (int)WF_PROCESSES_MAX; i++) {
+    for (int i = 0; i < reach_of(liveness); i++) {
         if (atomic_load(&entry_of(liveness, i)->threads) > 0 &&
             (i == liveness->index || wf_shared_locked(liveness->shared, byte_of(i)))) {
             return true;

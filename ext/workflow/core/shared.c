@@ -45,10 +45,11 @@ _Static_assert(ATOMIC_SHORT_LOCK_FREE == 2,
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a lock inside an atomic is of no use across processes");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
                "a lock inside an atomic is of no use across processes");
-_Static_assert(offsetof(struct wf_shared_map, ready_bell) == 64, "layout of format 3");
-_Static_assert(offsetof(struct wf_shared_map, log_bell) == 128, "layout of format 3");
-_Static_assert(offsetof(struct wf_shared_map, processes) == 192, "layout of format 3");
-_Static_assert(sizeof(struct wf_shared_process) == 32 + 2 * WF_SLOTS_MAX, "layout of format 3");
+_Static_assert(offsetof(struct wf_shared_map, reach) == 24, "layout of format 4");
+_Static_assert(offsetof(struct wf_shared_map, ready_bell) == 64, "layout of format 4");
+_Static_assert(offsetof(struct wf_shared_map, log_bell) == 128, "layout of format 4");
+_Static_assert(offsetof(struct wf_shared_map, processes) == 192, "layout of format 4");
+_Static_assert(sizeof(struct wf_shared_process) == 32 + 2 * WF_SLOTS_MAX, "layout of format 4");
 _Static_assert(sizeof(struct wf_shared_map) < WF_LOCK_QUEUE, "locks lie beyond the mapping");
 
 static enum wf_status name_file(struct wf_shared *shared, const char *store_path,

@@ -16,7 +16,7 @@
 #include "wf.h"
 
 #define WF_SHARED_MAGIC 0x57464c57u /* "WLFW" */
-#define WF_SHARED_FORMAT 3u
+#define WF_SHARED_FORMAT 4u
 
 /* Offsets of the lock bytes: far beyond the mapped part, so that they can never meet it. */
 #define WF_LOCK_QUEUE 0x40000000L /* Q: who is next */
@@ -37,6 +37,7 @@ struct wf_shared_map {
     uint32_t magic, format;
     _Atomic int32_t holder_pid;               /* of the turnstile, for the error message */
     _Atomic int64_t holder_since_ms;          /* monotonic */
+    _Atomic int32_t reach;                    /* past the last of `processes` that was ever used */
     _Alignas(64) _Atomic uint32_t ready_bell; /* there is work: wake one */
     _Atomic uint32_t ready_sleepers;
     _Alignas(64) _Atomic uint32_t log_bell; /* the log grew: wake all */

@@ -225,16 +225,6 @@ static bool collect_owner(void *context, const struct wf_process_row *row)
     return owners->count < ROWS_MAX;
 }
 
-static bool has_entry(struct wf_engine *engine, int64_t owner)
-{
-    for (int i = 0; i < (int)WF_PROCESSES_MAX; i++) {
-        if (atomic_load(&engine->shared.map->processes[i].owner) == owner) {
-            return true; /* the dispatcher sees to it, with its entered bytes */
-        }
-    }
-    return false;
-}
-
 enum wf_status wf_upkeep_sweep(struct wf_engine *engine, struct wf_error *error)
 {
     struct owners owners = {.count = 0};
@@ -244,8 +234,9 @@ enum wf_status wf_upkeep_sweep(struct wf_engine *engine, struct wf_error *error)
     for (int i = 0; i < owners.count && !status; i++) {
         struct wf_op op = {.owner = owners.ids[i]};
 
-        if (owners.ids[i] == engine->committer.owner || has_entry(engine, owners.ids[i])) {
-            continue;
+        if (owners.ids[i] == engine->committer.owner ||
+            wf_liveness_known(&engine->liveness, owners.ids[i])) {
+            continue; /* the dispatcher sees to it, with its entered bytes */
         }
         op.command.now_ms = wf_clock_wall_ms(&engine->clock);
         status = wf_upkeep_takeover(engine, &op, error);
