@@ -67,7 +67,7 @@ static void take_away(int step)
     struct wf_store *store;
 
     CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
-    CHECK(wf_store_sqlite.begin(store, true, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.begin(store, NULL) == WF_OK);
     CHECK(wf_store_sqlite.ready_get(store, &row, NULL) == WF_OK && row.owner);
     CHECK(wf_store_sqlite.ready_release(store, &row, NULL) == WF_OK);
     row.owner = other->committer.owner;

@@ -75,9 +75,9 @@ static enum wf_status failing_open(struct wf_store **store, const struct wf_stor
     return wf_store_sqlite.open(store, options, error);
 }
 
-static enum wf_status failing_begin(struct wf_store *store, bool synced, struct wf_error *error)
+static enum wf_status failing_begin(struct wf_store *store, struct wf_error *error)
 {
-    return fails(FAIL_BEGIN) ? broken(error) : wf_store_sqlite.begin(store, synced, error);
+    return fails(FAIL_BEGIN) ? broken(error) : wf_store_sqlite.begin(store, error);
 }
 
 static enum wf_status failing_append(struct wf_store *store, struct wf_event_row *row,

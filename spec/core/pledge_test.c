@@ -473,7 +473,7 @@ static void let_lapse(int step)
     struct wf_store *store;
 
     CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
-    CHECK(wf_store_sqlite.begin(store, true, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.begin(store, NULL) == WF_OK);
     CHECK(wf_store_sqlite.wait_get(store, &row, NULL) == WF_OK && row.owner > 0);
     CHECK(wf_store_sqlite.wait_release(store, &row, NULL) == WF_OK);
     CHECK(wf_store_sqlite.commit(store, NULL) == WF_OK);

@@ -166,15 +166,10 @@ struct tables {
 
 struct memory {
     struct wf_store base;
-    bool wrote, synced;
+    bool wrote;
 };
 
 static struct tables tables, tables_before;
-/* What is left if the machine loses power; the tables themselves unless commits since then were not synced. */
-static struct {
-    bool behind;
-    struct tables tables;
-} on_disk;
 static struct log_row log_rows[LOG_MAX];
 static char pool[POOL_MAX];
 static int claim_serial;
@@ -229,38 +224,23 @@ static void memory_close(struct wf_store *store)
     free(store);
 }
 
-static enum wf_status memory_begin(struct wf_store *store, bool synced, struct wf_error *error)
+static enum wf_status memory_begin(struct wf_store *store, struct wf_error *error)
 {
     (void)error;
     ((struct memory *)store)->wrote = false;
-    ((struct memory *)store)->synced = synced;
     tables_before = tables;
     return WF_OK;
-}
-
-/* What is synced takes with it all that came before. */
-static void keep_on_disk(const struct memory *memory)
-{
-    if (memory->wrote && memory->synced) {
-        on_disk.behind = false;
-    } else if (memory->wrote && !on_disk.behind) {
-        on_disk.behind = true;
-        on_disk.tables = tables_before;
-    }
 }
 
 static enum wf_status memory_commit(struct wf_store *store, struct wf_error *error)
 {
     if (fault.unknown && ((struct memory *)store)->wrote) {
         fault.unknown = false;
-        if (fault.applied) {
-            keep_on_disk((struct memory *)store);
-        } else {
+        if (!fault.applied) {
             tables = tables_before;
         }
         return wf_fail(error, WF_UNKNOWN, "simulated");
     }
-    keep_on_disk((struct memory *)store);
     return WF_OK;
 }
 

@@ -172,8 +172,7 @@ static void note(const char *format, ...)
     X(paused)                                                                                      \
     X(resumed)                                                                                     \
     X(let_go)                                                                                      \
-    X(omitted)                                                                                     \
-    X(claims_never_were)
+    X(omitted)
 
 enum fact {
 #define FACT_NAME(name) FACT_##name,
@@ -2014,32 +2013,6 @@ static bool kill_one(void)
     return true;
 }
 
-static void what_was_acknowledged_outlives_the_machine(void)
-{
-    PROMISE(on_disk.tables.log_count == tables.log_count);
-    PROMISE(on_disk.tables.pool_len == tables.pool_len);
-    PROMISE(on_disk.tables.accepted_count == tables.accepted_count);
-    PROMISE(on_disk.tables.process_id == tables.process_id);
-}
-
-/* All processes are gone, and what the disk had not been told to keep, if it had not kept it anyhow. */
-static bool lose_power(void)
-{
-    note("the machine loses power");
-    for (int i = 0; i < WORKERS; i++) {
-        if (workers[i].engine) {
-            kill_worker(&workers[i]);
-        }
-    }
-    if (on_disk.behind && random_below(2)) {
-        what_was_acknowledged_outlives_the_machine();
-        tables = on_disk.tables;
-        facts[FACT_claims_never_were]++;
-    }
-    on_disk.behind = false;
-    return true;
-}
-
 static bool open_one(void)
 {
     struct worker *worker = &workers[random_below(WORKERS)];
@@ -2179,7 +2152,6 @@ static bool lose_outcome(void)
     X(stall, 2)                                                                                    \
     X(resume, 4)                                                                                   \
     X(kill_one, 3)                                                                                 \
-    X(lose_power, 1)                                                                               \
     X(open_one, 20)                                                                                \
     X(stop_one, 1)                                                                                 \
     X(pass, 30)                                                                                    \
@@ -2358,7 +2330,6 @@ static void begin_history(uint64_t seed)
     random_start(seed);
     memset(&tables, 0, sizeof(tables));
     memset(&fault, 0, sizeof(fault));
-    on_disk.behind = false;
     memset(lock_holders, 0, sizeof(lock_holders));
     memset(tokens, 0, sizeof(tokens));
     memset(grants, 0, sizeof(grants));

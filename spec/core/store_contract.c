@@ -61,7 +61,7 @@ static void a_reader_sees_what_is_committed_and_writes_nothing(struct subject *s
     CHECK(events_in(s, s->store) == 1);
     commit(s);
     CHECK(events_in(s, reader) == 1);
-    CHECK(s->does->begin(reader, true, &s->error) != WF_OK);
+    CHECK(s->does->begin(reader, &s->error) != WF_OK);
     CHECK(s->does->append(reader, &row, &s->error) != WF_OK);
     CHECK(events_in(s, reader) == 1);
     s->does->close(reader);
@@ -120,7 +120,7 @@ static void nothing_is_written_outside_a_transaction(struct subject *s)
     CHECK(append(s, 1, 1, WF_BYTES("a"), NULL) != WF_OK);
     CHECK(insert(s, 1, WF_BYTES("k"), true, true) != WF_OK);
     begin(s);
-    CHECK(s->does->begin(s->store, true, &s->error) != WF_OK);
+    CHECK(s->does->begin(s->store, &s->error) != WF_OK);
     CHECK(append(s, 1, 1, WF_BYTES("a"), NULL) == WF_OK); /* the first goes on */
     commit(s);
     CHECK(events_in(s, s->store) == 1);
@@ -131,30 +131,12 @@ static void a_second_writer_waits_and_gives_up(struct subject *s)
     struct wf_store *other = open_another(s, false);
 
     begin(s);
-    CHECK(s->does->begin(other, true, &s->error) == WF_STORE_UNAVAILABLE);
+    CHECK(s->does->begin(other, &s->error) == WF_STORE_UNAVAILABLE);
     CHECK(s->error.message[0]);
     commit(s);
-    CHECK(s->does->begin(other, true, &s->error) == WF_OK);
+    CHECK(s->does->begin(other, &s->error) == WF_OK);
     CHECK(s->does->commit(other, &s->error) == WF_OK);
     s->does->close(other);
-}
-
-/* That it may be lost with the machine is nothing that a test can see; all else is as ever. */
-static void what_is_not_synced_is_committed_all_the_same(struct subject *s)
-{
-    for (int version = 1; version <= 4; version++) {
-        bool synced = version > 2;
-
-        CHECK(s->does->begin(s->store, synced, &s->error) == WF_OK);
-        CHECK(append(s, 1, version, WF_BYTES("a"), NULL) == WF_OK);
-        commit(s);
-        CHECK(s->does->begin(s->store, !synced, &s->error) == WF_OK);
-        CHECK(append(s, 2, version, WF_BYTES("b"), NULL) == WF_OK);
-        s->does->rollback(s->store);
-        CHECK(events_in(s, s->store) == version);
-    }
-    reopen(s);
-    CHECK(events_in(s, s->store) == 4);
 }
 
 static void a_refusal_leaves_the_transaction_whole(struct subject *s)
@@ -353,7 +335,6 @@ static const struct contract_case cases[] = {
     CASE(wrote_tells_whether_anything_was),
     CASE(nothing_is_written_outside_a_transaction),
     CASE(a_second_writer_waits_and_gives_up),
-    CASE(what_is_not_synced_is_committed_all_the_same),
     CASE(a_refusal_leaves_the_transaction_whole),
     CASE(positions_rise_over_the_whole_log),
     CASE(a_version_exists_once_in_a_run),

@@ -61,7 +61,7 @@ struct seen {
 
 static inline void begin(struct subject *s)
 {
-    CHECK(s->does->begin(s->store, true, &s->error) == WF_OK);
+    CHECK(s->does->begin(s->store, &s->error) == WF_OK);
 }
 
 static inline void commit(struct subject *s)

@@ -75,7 +75,7 @@ static inline enum wf_status append(struct wf_store *store, int64_t run_id, int6
 
 static inline void append_and_commit(struct wf_store *store, int64_t version)
 {
-    CHECK(does->begin(store, true, &error) == WF_OK);
+    CHECK(does->begin(store, &error) == WF_OK);
     CHECK(append(store, 1, version, WF_BYTES("event")) == WF_OK);
     CHECK(does->commit(store, &error) == WF_OK);
 }

@@ -70,7 +70,7 @@ TEST(queries_use_their_indexes_and_sort_nothing)
     struct wf_store *store = open_ok(new_path(path, "store"), false);
 
     check_plans(store);
-    CHECK(does->begin(store, true, &error) == WF_OK);
+    CHECK(does->begin(store, &error) == WF_OK);
     for (int i = 1; i <= 2000; i++) {
         struct wf_ready_row row = {.run_id = i, .owner = i % 4 ? 0 : 7, .step = 1};
 
@@ -81,31 +81,6 @@ TEST(queries_use_their_indexes_and_sort_nothing)
     sql_at(path, "ANALYZE");
     store = open_ok(path, false);
     check_plans(store); /* nor do an administrator's statistics mislead them */
-    does->close(store);
-}
-
-static void begin_and_see(struct wf_store *store, bool synced, const char *value)
-{
-    CHECK(does->begin(store, synced, &error) == WF_OK);
-    CHECK(is(db_of(store), "PRAGMA synchronous", value));
-    does->rollback(store);
-}
-
-TEST(a_transaction_is_synced_unless_it_need_not_be)
-{
-    char path[400];
-    struct wf_store *store = open_ok(new_path(path, "store"), false);
-
-    begin_and_see(store, true, "2");
-    begin_and_see(store, false, "1");
-    begin_and_see(store, false, "1");
-    begin_and_see(store, true, "2");
-    /* One that SQLite refuses to change in the middle of a transaction is not taken for changed. */
-    begin_and_see(store, false, "1");
-    CHECK(does->begin(store, false, &error) == WF_OK);
-    CHECK(does->begin(store, true, &error) != WF_OK);
-    does->rollback(store);
-    begin_and_see(store, true, "2");
     does->close(store);
 }
 
@@ -129,7 +104,7 @@ TEST(a_full_disk_loses_the_transaction_and_says_so)
     struct wf_store *store = open_ok(new_path(path, "store"), false);
 
     append_and_commit(store, 1);
-    CHECK(does->begin(store, true, &error) == WF_OK);
+    CHECK(does->begin(store, &error) == WF_OK);
     CHECK(append_until_full(store) == WF_STORE_ERROR);
     CHECK(strstr(error.message, "full"));
     CHECK(sqlite3_get_autocommit(db_of(store)));
@@ -139,7 +114,7 @@ TEST(a_full_disk_loses_the_transaction_and_says_so)
     CHECK(events_in(store) == 1);
     sqlite3_exec(db_of(store), "PRAGMA max_page_count=1000000", NULL, NULL, NULL);
     append_and_commit(store, 2); /* and it goes on */
-    CHECK(does->begin(store, true, &error) == WF_OK);
+    CHECK(does->begin(store, &error) == WF_OK);
     CHECK(append_until_full(store) == WF_STORE_ERROR);
     does->rollback(store);
     CHECK(events_in(store) == 2);
@@ -156,7 +131,7 @@ TEST(an_error_of_the_disk_at_commit_is_unknown)
     CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
     small.rlim_max = limit.rlim_max;
     signal(SIGXFSZ, SIG_IGN);
-    CHECK(does->begin(store, true, &error) == WF_OK);
+    CHECK(does->begin(store, &error) == WF_OK);
     CHECK(append(store, 1, 2, WF_BYTES("event")) == WF_OK);
     CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
     CHECK(does->commit(store, &error) == WF_UNKNOWN);
@@ -183,7 +158,7 @@ TEST(an_interrupted_write_loses_the_transaction)
     char path[400];
     struct wf_store *store = open_ok(new_path(path, "store"), false);
 
-    CHECK(does->begin(store, true, &error) == WF_OK);
+    CHECK(does->begin(store, &error) == WF_OK);
     CHECK(append(store, 1, 1, WF_BYTES("event")) == WF_OK);
     does->read_log(store, 0, 1, interrupt_an_append, store, &error);
     CHECK(does->commit(store, &error) == WF_STORE_ERROR);
@@ -227,7 +202,7 @@ TEST(claimable_rows_can_be_claimed_while_they_are_listed)
     char path[400];
     struct wf_store *store = open_ok(new_path(path, "store"), false);
 
-    CHECK(does->begin(store, true, &error) == WF_OK);
+    CHECK(does->begin(store, &error) == WF_OK);
     for (int i = 1; i <= 500; i++) {
         struct wf_ready_row row = {.run_id = i, .step = i, .at_ms = i};
 

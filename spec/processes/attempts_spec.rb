@@ -122,7 +122,8 @@ RSpec.describe "attempts in real processes", :processes do
     expect_sound_log
   end
 
-  it "are synced when they end, each once, and not when they are taken" do
+  # Not only when they end: what a step says to others with its fence would else be said again with the same one.
+  it "are on disk when they are taken, before their first line, and when they end" do
     skip "there is no strace here" unless system("command -v strace > /dev/null")
     worker = start_worker
     nod = lambda do
@@ -134,7 +135,7 @@ RSpec.describe "attempts in real processes", :processes do
     nod.call # the process has its row then
 
     syncs = Bench::Traced.syncs([ worker ]) { 20.times { nod.call } }
-    expect(syncs).to be_between(20, 30) # a lease, a start that took long, a checkpoint: each has its own
+    expect(syncs).to be_between(40, 60) # a lease, a start that took long, a checkpoint: each has its own
   end
 
   it "do not keep a worker of one thread from its next step, and their late result is refused" do

@@ -198,10 +198,6 @@ enum wf_status wf_holders_release_wait(struct wf_engine *engine, const struct wf
 
 /* ---- upkeep.c: what is due, inside the transaction ---- */
 enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error);
-/* Claims for free threads, and the lease, alone: no facts. */
-enum wf_status wf_upkeep_claim(struct wf_engine *engine, struct wf_error *error);
-/* Whether there may be facts to write that nobody asked for. */
-bool wf_upkeep_is_due(struct wf_engine *engine);
 /* takeover.c: one op; and, now and then, what belongs to processes that left no entry. */
 enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op,
                                   struct wf_error *error);

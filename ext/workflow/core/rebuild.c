@@ -129,7 +129,7 @@ static bool copy_row(void *context, const struct wf_event_row *row)
 
 static enum wf_status copy_chunk(struct rebuild *rebuild)
 {
-    enum wf_status status = rebuild->does->begin(rebuild->to, true, rebuild->error);
+    enum wf_status status = rebuild->does->begin(rebuild->to, rebuild->error);
 
     rebuild->copied = rebuild->born_count = 0;
     rebuild->status = WF_OK;

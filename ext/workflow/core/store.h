@@ -120,12 +120,10 @@ struct wf_store_functions {
                            struct wf_error *error);
     void (*close)(struct wf_store *store); /* never checkpoints; NULL is allowed */
 
-    /* begin: OK | STORE_UNAVAILABLE (locked by an outsider beyond busy_ms) | STORE_*. synced: the commit is on disk before
-     * it returns, and with it all that were before it. Else it outlives the process, and not the machine's loss of power:
-     * for leases alone.
+    /* begin: OK | STORE_UNAVAILABLE (locked by an outsider beyond busy_ms) | STORE_*.
      * commit: OK | UNKNOWN (close, reopen, commit something small, and look, before answering anyone) | STORE_ERROR (rolled back).
      * rollback never fails. wrote: whether anything was written since begin (else commit syncs nothing). */
-    enum wf_status (*begin)(struct wf_store *store, bool synced, struct wf_error *error);
+    enum wf_status (*begin)(struct wf_store *store, struct wf_error *error);
     enum wf_status (*commit)(struct wf_store *store, struct wf_error *error);
     void (*rollback)(struct wf_store *store);
     bool (*wrote)(struct wf_store *store);

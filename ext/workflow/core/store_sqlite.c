@@ -48,16 +48,11 @@ static int step_once(struct wf_sqlite *store, enum wf_sqlite_statement name)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-static enum wf_status sqlite_begin(struct wf_store *handle, bool synced, struct wf_error *error)
+static enum wf_status sqlite_begin(struct wf_store *handle, struct wf_error *error)
 {
     struct wf_sqlite *store = sqlite_of(handle);
-    enum wf_status status = wf_sqlite_sync(store, synced, error);
-    int code;
+    int code = step_once(store, WF_SQLITE_BEGIN);
 
-    if (status) {
-        return status;
-    }
-    code = step_once(store, WF_SQLITE_BEGIN);
     if (code != SQLITE_OK) {
         return wf_sqlite_fail(store, code, error);
     }

@@ -152,7 +152,6 @@ struct wf_sqlite {
     sqlite3_stmt *statements[WF_SQLITE_STATEMENT_COUNT];
     char *path;
     bool begun;               /* between begin and commit or rollback */
-    bool synced;              /* what is committed is on disk before COMMIT returns */
     int lost;                 /* SQLite's reason for having rolled that transaction back, or 0 */
     int64_t changes_at_begin; /* of sqlite3_total_changes64 */
     int log_pages;            /* frames in the write-ahead log at our last commit or checkpoint */
@@ -189,8 +188,7 @@ int wf_sqlite_committed(void *store, sqlite3 *db, const char *schema, int log_pa
 /* store_sqlite_api.c: whether wf_store_sqlite_use has been called */
 bool wf_sqlite_is_here(void);
 
-/* store_sqlite_open.c. sync: whether what is committed from now on is on disk before COMMIT returns; not in a transaction. */
-enum wf_status wf_sqlite_sync(struct wf_sqlite *store, bool synced, struct wf_error *error);
+/* store_sqlite_open.c */
 enum wf_status wf_sqlite_open(struct wf_store **store, const struct wf_store_options *options,
                               struct wf_error *error);
 void wf_sqlite_close(struct wf_store *store);

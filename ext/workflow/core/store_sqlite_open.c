@@ -82,13 +82,9 @@ struct setting {
     bool readers_only;
 };
 
-/* FULL: sync at every commit; builds default to NORMAL, which syncs before a checkpoint. */
-static const struct setting synced_or_not[] = {
-    {"PRAGMA synchronous=1", "PRAGMA synchronous", 1, false},
-    {"PRAGMA synchronous=2", "PRAGMA synchronous", 2, false},
-};
-
 static const struct setting settings[] = {
+    /* FULL: sync at every commit; builds default to NORMAL. */
+    {"PRAGMA synchronous=2", "PRAGMA synchronous", 2, false},
     /* The committer checkpoints, under the turnstile. */
     {"PRAGMA wal_autocheckpoint=0", "PRAGMA wal_autocheckpoint", 0, false},
     {"PRAGMA trusted_schema=0", "PRAGMA trusted_schema", 0, false},
@@ -367,45 +363,27 @@ static enum wf_status use_wal(struct wf_sqlite *store, const struct wf_store_opt
     return WF_OK;
 }
 
-static enum wf_status set(struct wf_sqlite *store, const struct setting *setting,
-                          struct wf_error *error)
-{
-    int64_t value = INT64_MIN;
-    enum wf_status status = execute(store, setting->set, error);
-
-    if (status == WF_OK) {
-        status = ask(store, setting->get, &value, error);
-    }
-    if (status == WF_OK && value != setting->value) {
-        status = wf_fail(error, WF_STORE_ERROR, "%s: %s is not kept by this SQLite", store->path,
-                         setting->set);
-    }
-    return status;
-}
-
-enum wf_status wf_sqlite_sync(struct wf_sqlite *store, bool synced, struct wf_error *error)
-{
-    enum wf_status status = WF_OK;
-
-    if (store->synced != synced) {
-        store->synced = false; /* also if it is not known */
-        status = set(store, &synced_or_not[synced], error);
-        store->synced = synced && status == WF_OK;
-    }
-    return status;
-}
-
 static enum wf_status configure(struct wf_sqlite *store, bool read_only, struct wf_error *error)
 {
-    enum wf_status status = wf_sqlite_sync(store, true, error);
+    for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+        const struct setting *setting = &settings[i];
+        int64_t value = INT64_MIN;
+        enum wf_status status;
 
-    for (size_t i = 0; i < sizeof(settings) / sizeof(*settings) && status == WF_OK; i++) {
-        if (read_only || !settings[i].readers_only) {
-            status = set(store, &settings[i], error);
+        if (setting->readers_only && !read_only) {
+            continue;
         }
-    }
-    if (status != WF_OK) {
-        return status;
+        status = execute(store, setting->set, error);
+        if (status == WF_OK) {
+            status = ask(store, setting->get, &value, error);
+        }
+        if (status != WF_OK) {
+            return status;
+        }
+        if (value != setting->value) {
+            return wf_fail(error, WF_STORE_ERROR, "%s: %s is not kept by this SQLite", store->path,
+                           setting->set);
+        }
     }
     sqlite3_wal_hook(store->db, wf_sqlite_committed, store); /* wal_autocheckpoint would undo it */
     return WF_OK;

@@ -45,10 +45,10 @@ static void forget(struct wf_engine *engine)
     committer->overdue = NULL;
 }
 
-static enum wf_status begin(struct wf_engine *engine, bool synced, struct wf_error *error)
+static enum wf_status begin(struct wf_engine *engine, struct wf_error *error)
 {
     forget(engine);
-    return engine->does->begin(engine->committer.store, synced, error);
+    return engine->does->begin(engine->committer.store, error);
 }
 
 static void roll_back(struct wf_engine *engine)
@@ -149,27 +149,10 @@ static enum wf_status look_for_orphans(struct wf_engine *engine, struct wf_error
     return committer->doubtful || committer->sweeping ? wf_upkeep_orphans(engine, error) : WF_OK;
 }
 
-/* Nobody asked for anything and no fact is due: what is claimed is void anyhow when the machine loses power, since that
- * ends who claimed it. Whatever comes of a claim is synced, and the claim with it. */
-static enum wf_status claim_only(struct wf_engine *engine, struct wf_error *error)
-{
-    enum wf_status status = begin(engine, false, error);
-
-    if (status) {
-        return status;
-    }
-    status = wf_upkeep_claim(engine, error);
-    if (status) {
-        roll_back(engine);
-        return status;
-    }
-    return commit(engine, error);
-}
-
 static enum wf_status write_all(struct wf_engine *engine, struct wf_op *ops, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
-    enum wf_status status = begin(engine, true, error);
+    enum wf_status status = begin(engine, error);
 
     if (status) {
         return status;
@@ -200,7 +183,7 @@ static void write_one(struct wf_engine *engine, struct wf_op *op)
     enum wf_status status = prepare(engine, &op->error);
 
     if (!status) {
-        status = begin(engine, true, &op->error);
+        status = begin(engine, &op->error);
     }
     if (!status) {
         status = wf_append(engine, op, &op->error);
@@ -261,9 +244,7 @@ void wf_transaction_run(struct wf_engine *engine, struct wf_op *ops)
     forget(engine);
     status = prepare(engine, &error);
     if (!status) {
-        status = ops || committer->doubtful || wf_upkeep_is_due(engine)
-                     ? write_all(engine, ops, &error)
-                     : claim_only(engine, &error);
+        status = write_all(engine, ops, &error);
     }
     if (status == WF_UNKNOWN || (status && !committer->store)) {
         for (struct wf_op *op = ops; op; op = op->next) {

@@ -119,18 +119,14 @@ struct starts {
     int64_t before_mono_ms;
 };
 
-static bool is_to_be_told(struct wf_slot *slot, int64_t before_mono_ms)
-{
-    return slot->place == WF_SLOT_TAKEN && !slot->told && !slot->claim.await &&
-           slot->claim.run_id && atomic_load(&slot->entered_ms) &&
-           atomic_load(&slot->entered_mono_ms) <= before_mono_ms;
-}
-
 static void collect_start(void *context, struct wf_slot *slot)
 {
     struct starts *starts = context;
+    int64_t entered_mono_ms = atomic_load(&slot->entered_mono_ms);
 
-    if (starts->count < ROWS_MAX && is_to_be_told(slot, starts->before_mono_ms)) {
+    if (starts->count < ROWS_MAX && slot->place == WF_SLOT_TAKEN && !slot->told &&
+        !slot->claim.await && slot->claim.run_id && atomic_load(&slot->entered_ms) &&
+        entered_mono_ms <= starts->before_mono_ms) {
         starts->slots[starts->count++] = slot;
     }
 }
@@ -213,7 +209,7 @@ enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     int64_t owner = 0;
-    enum wf_status status = engine->does->begin(committer->store, true, error);
+    enum wf_status status = engine->does->begin(committer->store, error);
 
     if (status) {
         return status;
@@ -239,7 +235,7 @@ enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error)
 enum wf_status wf_upkeep_mark(struct wf_engine *engine, struct wf_error *error)
 {
     struct wf_store *store = engine->committer.store;
-    enum wf_status status = engine->does->begin(store, true, error);
+    enum wf_status status = engine->does->begin(store, error);
 
     if (status) {
         return status;
@@ -271,7 +267,7 @@ enum wf_status wf_upkeep_part(struct wf_engine *engine, struct wf_error *error)
     struct wf_store *store = engine->committer.store;
     int64_t owner = engine->committer.owner;
     bool held = false;
-    enum wf_status status = engine->does->begin(store, true, error);
+    enum wf_status status = engine->does->begin(store, error);
 
     if (status) {
         return status;
@@ -392,13 +388,6 @@ static enum wf_status claim_ready(struct wf_engine *engine, struct wf_error *err
     return status ? status : claim_rows(engine, &claimable, error);
 }
 
-static enum wf_status claim_and_renew(struct wf_engine *engine, struct wf_error *error)
-{
-    enum wf_status status = engine->committer.works ? claim_ready(engine, error) : WF_OK;
-
-    return status ? status : renew_lease(engine, error);
-}
-
 enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
@@ -416,47 +405,10 @@ enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error)
     if (!status) {
         status = wf_upkeep_timeouts(engine, error);
     }
-    return status ? status : claim_and_renew(engine, error);
-}
-
-/* A timer that turns out to be due has the next round at once, which fires it. */
-enum wf_status wf_upkeep_claim(struct wf_engine *engine, struct wf_error *error)
-{
-    struct wf_committer *committer = &engine->committer;
-    enum wf_status status = WF_OK;
-
-    if (committer->works && (committer->timers_changed || committer->looking)) {
-        status = engine->does->timer_next(committer->store, &committer->next_timer_ms, error);
+    if (!status && committer->works) {
+        status = claim_ready(engine, error);
     }
-    return status ? status : claim_and_renew(engine, error);
-}
-
-struct due {
-    int64_t untold_mono_ms, now_mono_ms;
-    bool any;
-};
-
-static void look_due(void *context, struct wf_slot *slot)
-{
-    struct due *due = context;
-    int64_t deadline_mono_ms = wf_slot_deadline(slot);
-
-    due->any |= is_to_be_told(slot, due->untold_mono_ms) ||
-                (deadline_mono_ms && deadline_mono_ms <= due->now_mono_ms);
-}
-
-bool wf_upkeep_is_due(struct wf_engine *engine)
-{
-    struct wf_committer *committer = &engine->committer;
-    int64_t now_ms = wf_clock_mono_ms();
-    struct due due = {.untold_mono_ms = now_ms - TELL_MS, .now_mono_ms = now_ms};
-
-    if (committer->sweeping ||
-        (committer->works && committer->next_timer_ms <= wf_clock_wall_ms(&engine->clock))) {
-        return true;
-    }
-    wf_mailbox_each(&engine->mailbox, look_due, &due);
-    return due.any;
+    return status ? status : renew_lease(engine, error);
 }
 
 /* ---- When next ---- */
