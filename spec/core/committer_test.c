@@ -551,6 +551,30 @@ TEST(without_a_row_of_its_own_a_process_claims_nothing)
     wf_definition_release(definition);
 }
 
+TEST(a_start_whose_telling_was_rolled_back_is_told_by_the_next_round)
+{
+    struct wf_definition *definition = define("mail");
+    struct wf_hand worker;
+    int64_t id;
+    int before;
+
+    open_failing();
+    worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    id = start_run(engine, NULL, definition, "a").id;
+    CHECK(take(&worker, "mail"));
+    atomic_store(&failing.commit_failure, COMMIT_REFUSED);
+    before = atomic_load(&failing.failed);
+    fail_at(FAIL_COMMIT, 1, 0);
+    wf_hand_enter(&worker);
+    UNTIL(look(engine, id).steps[0] == WF_STEP_running);
+    CHECK(atomic_load(&failing.failed) == before + 1);
+    post_finish(&worker, definition, WF_COMMAND_COMPLETE);
+    UNTIL(look(engine, id).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(definition);
+}
+
 TEST(a_retry_that_was_written_alone_fires_in_its_time)
 {
     struct graph graph;

@@ -72,7 +72,8 @@ struct wf_committer {
         witness_version; /* its first append, to look for after an unknown outcome */
     struct wf_buffer witness;
     struct wf_claim
-        witness_claim; /* its first claim, where it appended nothing; without the work */
+        witness_claim;       /* its first claim, where it appended nothing; without the work */
+    struct wf_slot *telling; /* their starts are told by this transaction, linked by telling_next */
     struct wf_slot
         *overdue; /* failed at their limits in this transaction, linked by overdue_next */
 };

@@ -114,9 +114,9 @@ struct wf_slot {
     bool written_off;        /* its thread is not counted on any more. Under the mailbox's mutex */
     _Atomic bool timed_out;  /* for the attempt to hear of, if it asks */
     int64_t checked_mono_ms; /* when it was entered, or last asked the store. The hand's own */
-    struct wf_slot *overdue_next; /* staged in this transaction */
-    struct wf_op op;              /* its own: op.slot is this slot, always */
-    struct wf_slot *next;         /* free list or queue */
+    struct wf_slot *overdue_next, *telling_next; /* staged in this transaction */
+    struct wf_op op;                             /* its own: op.slot is this slot, always */
+    struct wf_slot *next;                        /* free list or queue */
 };
 
 /* What a claim's work says. Borrows from it. OK | STORE_CORRUPT */

@@ -43,6 +43,9 @@ static void forget(struct wf_engine *engine)
     committer->more_ready = false;
     committer->witness_claim.run_id = 0;
     committer->overdue = NULL;
+    for (; committer->telling; committer->telling = committer->telling->telling_next) {
+        committer->telling->told = false;
+    }
 }
 
 static enum wf_status begin(struct wf_engine *engine, struct wf_error *error)
@@ -114,7 +117,7 @@ static enum wf_status look_for_witness(struct wf_engine *engine, struct wf_error
         (committer->appended && look_for_event(engine, &seen, error)) ||
         (!committer->appended && committer->witness_claim.run_id &&
          look_for_claim(engine, &seen, error)) ||
-        (seen && engine->does->checkpoint(committer->store, &left, error))) {
+        (seen && (engine->does->checkpoint(committer->store, &left, error) || left))) {
         return WF_UNKNOWN;
     }
     return seen ? WF_OK : WF_STORE_ERROR;
@@ -136,6 +139,7 @@ static enum wf_status commit(struct wf_engine *engine, struct wf_error *error)
         atomic_fetch_add(&engine->committer.appends, engine->committer.appended);
     }
     if (!status) {
+        engine->committer.telling = NULL;
         wf_upkeep_renewed(engine);
     }
     return status;

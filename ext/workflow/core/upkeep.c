@@ -140,6 +140,8 @@ static enum wf_status tell_start(struct wf_engine *engine, struct wf_slot *slot,
     enum wf_status refused, status = wf_append_load(engine, claim->run_id, &refused, error);
 
     slot->told = true;
+    slot->telling_next = engine->committer.telling;
+    engine->committer.telling = slot;
     if (!status && !refused) {
         status = wf_append_check_hold(engine, slot, &refused, error);
     }
