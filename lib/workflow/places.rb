@@ -23,9 +23,11 @@ module Workflow
     def self.parse(file)
       require "yaml"
       require "erb"
-      YAML.safe_load(ERB.new(File.read(file)).result, aliases: true, permitted_classes: [ Symbol ], filename: file) || {}
-    rescue Psych::Exception => error
-      raise DefinitionError, "#{file} is not YAML: #{error.message}"
+      begin
+        YAML.safe_load(ERB.new(File.read(file)).result, aliases: true, permitted_classes: [ Symbol ], filename: file) || {}
+      rescue Psych::Exception => error
+        raise DefinitionError, "#{file} is not YAML: #{error.message}"
+      end
     end
     private_class_method :parse
 

@@ -131,6 +131,27 @@ TEST(another_magic_or_format_is_refused)
     check_refused(store, WF_STORE_TOO_NEW, words);
 }
 
+TEST(what_an_older_version_left_is_prepared_anew_unless_it_is_in_use)
+{
+    const uint32_t older[2] = {WF_SHARED_MAGIC, WF_SHARED_FORMAT - 1};
+    struct wf_shared ours, theirs;
+    char store[400];
+
+    new_path(store, "store");
+    CHECK(open_ok(&theirs, store));
+    CHECK(wf_shared_lock_try(&theirs, WF_LOCK_LIVE + 7));
+    atomic_store(&theirs.map->processes[7].owner, 1);
+    CHECK(pwrite(theirs.fd, older, sizeof(older), 0) == (ssize_t)sizeof(older));
+    check_refused(store, WF_STORE_UNAVAILABLE, "older version");
+    CHECK(theirs.map->processes[7].owner == 1);
+
+    wf_shared_unlock(&theirs, WF_LOCK_LIVE + 7);
+    CHECK(open_ok(&ours, store));
+    CHECK(ours.map->format == WF_SHARED_FORMAT && ours.map->processes[7].owner == 0);
+    wf_shared_close(&ours);
+    wf_shared_close(&theirs);
+}
+
 TEST(a_file_half_prepared_or_cut_is_completed)
 {
     const uint32_t header[2] = {WF_SHARED_MAGIC, WF_SHARED_FORMAT};

@@ -74,6 +74,7 @@ static inline int never_wait(const struct timespec *until)
 #define wf_liveness_self simulated_liveness_self
 #define wf_liveness_scan simulated_liveness_scan
 #define wf_liveness_alive simulated_liveness_alive
+#define wf_liveness_known simulated_liveness_known
 #define wf_liveness_works simulated_liveness_works
 #define wf_liveness_attended simulated_liveness_attended
 #define wf_liveness_enter simulated_liveness_enter

@@ -154,10 +154,37 @@ TEST(a_newer_schema_is_not_touched)
     char path[400];
 
     does->close(open_ok(new_path(path, "store"), false));
-    sql_at(path, "PRAGMA user_version = 4");
-    refused(path, WF_STORE_TOO_NEW, "schema version 4");
+    sql_at(path, "PRAGMA user_version = 5");
+    refused(path, WF_STORE_TOO_NEW, "schema version 5");
+    sql_at(path, "PRAGMA user_version = 2");
+    refused(path, WF_STORE_CORRUPT, "schema");
     sql_at(path, "PRAGMA user_version = 0");
     refused(path, WF_STORE_CORRUPT, "schema");
+}
+
+/* It is the same but for how positions are kept from being given again. */
+TEST(a_store_of_the_schema_before_is_used_as_it_is)
+{
+    char path[400];
+    struct wf_store *store;
+    int64_t before = 0, after = 0;
+
+    does->close(open_ok(new_path(path, "store"), false));
+    sql_at(path,
+           "DROP TABLE events; CREATE TABLE events(position INTEGER PRIMARY KEY AUTOINCREMENT,"
+           " run_id INTEGER NOT NULL, version INTEGER NOT NULL, events BLOB NOT NULL,"
+           " UNIQUE(run_id, version)) STRICT; PRAGMA user_version = 3");
+    store = open_ok(path, false);
+    append_and_commit(store, 1);
+    append_and_commit(store, 2);
+    CHECK(does->last_position(store, &before, &error) == WF_OK);
+    does->close(store);
+    store = open_ok(path, false);
+    CHECK(events_in(store) == 2);
+    append_and_commit(store, 3);
+    CHECK(does->last_position(store, &after, &error) == WF_OK);
+    CHECK(after == before + 1);
+    does->close(store);
 }
 
 TEST(a_missing_directory_makes_it_unavailable)

@@ -120,10 +120,12 @@ bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner)
     return false;
 }
 
-bool wf_liveness_known(const struct wf_liveness *liveness, int64_t owner)
+/* Asked in vain, it looks beyond the reach too: a machine that lost power may have kept the entry and not the header. */
+bool wf_liveness_known(struct wf_liveness *liveness, int64_t owner)
 {
-    for (int i = 0; i < reach_of(liveness); i++) {
+    for (int i = 0; i < (int)WF_PROCESSES_MAX; i++) {
         if (atomic_load(&entry_of(liveness, i)->owner) == owner) {
+            reach_to(liveness, i);
             return true;
         }
     }

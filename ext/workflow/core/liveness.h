@@ -38,7 +38,7 @@ void wf_liveness_scan(struct wf_liveness *liveness, int64_t mono_now_ms, wf_peer
 bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner);
 
 /* Whether it stands in any entry, alive or dead. */
-bool wf_liveness_known(const struct wf_liveness *liveness, int64_t owner);
+bool wf_liveness_known(struct wf_liveness *liveness, int64_t owner);
 
 /* Tells the others how many threads this process has for steps. */
 void wf_liveness_works(struct wf_liveness *liveness, int threads);

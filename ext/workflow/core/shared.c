@@ -266,7 +266,7 @@ static enum wf_status refuse_network(const char *path, struct wf_error *error)
     return WF_OK;
 }
 
-/* OK | BUSY: nobody has prepared it yet, or not to the end | STORE_TOO_NEW | STORE_UNAVAILABLE. */
+/* OK | BUSY: nobody has prepared it yet, or not to the end | STALE: by an older version | STORE_TOO_NEW | STORE_UNAVAILABLE. */
 static enum wf_status check(const struct wf_shared *shared, struct wf_error *error)
 {
     uint32_t header[2] = {0};
@@ -281,7 +281,10 @@ static enum wf_status check(const struct wf_shared *shared, struct wf_error *err
     if (header[0] != WF_SHARED_MAGIC) {
         return wf_fail(error, WF_STORE_TOO_NEW, "%s was not written by workflow", shared->path);
     }
-    if (header[1] != WF_SHARED_FORMAT) {
+    if (header[1] < WF_SHARED_FORMAT) {
+        return WF_STALE;
+    }
+    if (header[1] > WF_SHARED_FORMAT) {
         return wf_fail(error, WF_STORE_TOO_NEW, "%s has format %u, this version knows %u",
                        shared->path, header[1], WF_SHARED_FORMAT);
     }
@@ -315,12 +318,47 @@ static int allocate(int fd)
     return 0;
 }
 
+static bool in_use_by_others(const struct wf_shared *shared)
+{
+    struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = WF_LOCK_QUEUE};
+
+    /* Up to the end: whoever uses it holds his byte at least. */
+    return fcntl(shared->fd, F_OFD_GETLK, &range) != 0 || range.l_type != F_UNLCK;
+}
+
+/* What an older version left behind holds no fact. In place, since a file that is cut kills who has mapped it. */
+static enum wf_status wipe(const struct wf_shared *shared, struct wf_error *error)
+{
+    static const char zeros[4096];
+    off_t size = lseek(shared->fd, 0, SEEK_END);
+
+    if (in_use_by_others(shared)) {
+        return wf_fail(error, WF_STORE_UNAVAILABLE,
+                       "%s is in use by a process of an older version of workflow: stop all "
+                       "processes of the old version first",
+                       shared->path);
+    }
+    for (off_t at = 0; at < size;) {
+        ssize_t wrote =
+            pwrite(shared->fd, zeros, size - at < 4096 ? (size_t)(size - at) : sizeof(zeros), at);
+
+        if (wrote < 0 && errno != EINTR) {
+            return fail_errno(shared, "write", error);
+        }
+        at += wrote < 0 ? 0 : wrote;
+    }
+    return WF_BUSY;
+}
+
 /* Under LOCK_PREPARE. The magic comes last: with it the file counts as prepared. */
 static enum wf_status prepare_locked(const struct wf_shared *shared, struct wf_error *error)
 {
     const uint32_t header[2] = {WF_SHARED_MAGIC, WF_SHARED_FORMAT};
     enum wf_status status = check(shared, error);
 
+    if (status == WF_STALE) {
+        status = wipe(shared, error);
+    }
     if (status != WF_BUSY) {
         return status; /* another process was faster */
     }
@@ -343,7 +381,7 @@ static enum wf_status prepare(struct wf_shared *shared, struct wf_error *error)
     for (;;) {
         enum wf_status status = check(shared, error);
 
-        if (status != WF_BUSY) {
+        if (status != WF_BUSY && status != WF_STALE) {
             return status;
         }
         if (wf_shared_lock_try(shared, LOCK_PREPARE)) {

@@ -52,7 +52,8 @@ struct wf_shared {
 };
 
 /* Opens or creates and maps. OK | STORE_UNAVAILABLE (with errno's words and the path) | TOO_LARGE (path).
- * A file with another magic or format is an error of its own, STORE_TOO_NEW. Refuses network file
+ * A file with another magic or a newer format is an error of its own, STORE_TOO_NEW; one that an older version left is prepared
+ * anew, unless somebody uses it: STORE_UNAVAILABLE. Refuses network file
  * systems (NFS, SMB, CIFS, 9p, FUSE) by name: STORE_UNAVAILABLE. Any number of processes at once. */
 enum wf_status wf_shared_open(struct wf_shared *shared, const char *store_path,
                               struct wf_error *error);

@@ -21,7 +21,9 @@ SQLITE_EXTENSION_INIT3
 #define WF_SQLITE_VERSION_MIN_TEXT "3.37.0"
 
 #define WF_SQLITE_APPLICATION_ID 1464224855 /* "WFLW" */
-#define WF_SQLITE_SCHEMA_VERSION 3
+#define WF_SQLITE_SCHEMA_VERSION 4
+#define WF_SQLITE_SCHEMA_OLDEST                                                                    \
+    3 /* it has AUTOINCREMENT where ours has a trigger, and is used as it is */
 
 #define WF_SQLITE_RUN                                                                              \
     "id, key, class, open, is_unique, status, version, started_ms, ended_ms, state, doubts"

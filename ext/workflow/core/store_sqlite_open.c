@@ -301,7 +301,7 @@ static enum wf_status identify_in_transaction(struct wf_sqlite *store, bool *fre
                        "%s has schema version %lld, this workflow knows %d: upgrade the gem",
                        store->path, (long long)version, WF_SQLITE_SCHEMA_VERSION);
     }
-    if (!*fresh && (version < WF_SQLITE_SCHEMA_VERSION || !objects)) {
+    if (!*fresh && (version < WF_SQLITE_SCHEMA_OLDEST || !objects)) {
         return wf_fail(error, WF_STORE_CORRUPT, "%s is workflow's but its schema is not there",
                        store->path);
     }
