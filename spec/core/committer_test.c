@@ -2,6 +2,8 @@
  * Group commit, and a store that fails in the middle: what was answered is there, what was refused is not,
  * nothing is there twice, and nobody waits for ever.
  */
+#include <sqlite3.h>
+
 #include "engine_support.h"
 #include "failing_store.h"
 #include "store_compare.h"
@@ -391,6 +393,31 @@ TEST(a_claim_whose_commit_is_unknown_is_neither_lost_nor_doubled)
     claim_under_doubt(COMMIT_KEPT, false);
     claim_under_doubt(COMMIT_LOST, true);
     claim_under_doubt(COMMIT_KEPT, true);
+}
+
+/* Its frames may be in the page cache alone, and a reader keeps them from being copied to the database file. */
+TEST(what_is_found_after_an_unknown_commit_counts_once_it_is_checkpointed)
+{
+    struct wf_definition *definition = define("create!");
+    struct wf_hand hand;
+    sqlite3 *reader;
+
+    open_failing();
+    hand = hand_of(engine);
+    CHECK(start_run(engine, &hand, definition, "before").status == WF_OK);
+    CHECK(finish(&hand, definition, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    CHECK(sqlite3_open(path, &reader) == SQLITE_OK);
+    CHECK(sqlite3_exec(reader, "BEGIN; SELECT * FROM events", NULL, NULL, NULL) == SQLITE_OK);
+    atomic_store(&failing.commit_failure, COMMIT_KEPT);
+    fail_at(FAIL_COMMIT, 1, 0);
+    CHECK(start_run(engine, &hand, definition, "a").status == WF_UNKNOWN && !hand.slot);
+    CHECK(sqlite3_close(reader) == SQLITE_OK);
+    fail_at(FAIL_COMMIT, 1, 0);
+    CHECK(start_run(engine, &hand, definition, "b").status == WF_OK && hand.slot);
+    CHECK(finish(&hand, definition, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    CHECK(runs_of("") == 3);
+    close_and_compare();
+    wf_definition_release(definition);
 }
 
 TEST(a_submit_whose_claim_is_in_doubt_can_be_made_again)

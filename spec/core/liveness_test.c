@@ -413,6 +413,23 @@ TEST(a_scanner_killed_at_work_leaves_the_dead_one_to_the_next)
     finish();
 }
 
+/* The header of a machine that lost power may be older than the entries behind it. */
+TEST(an_entry_beyond_the_reach_is_known_and_looked_at_from_then_on)
+{
+    struct seen seen;
+
+    prepare();
+    atomic_store(&shared.map->processes[9].owner, 77);
+    CHECK(shared.map->reach == 1);
+    CHECK(scan(&mine, 0, false).count == 0);
+    CHECK(!wf_liveness_known(&mine, 78) && shared.map->reach == 1);
+    CHECK(wf_liveness_known(&mine, 77) && shared.map->reach == 10);
+    seen = scan(&mine, 0, true);
+    CHECK(seen.count == 1 && seen.owners[0] == 77 && seen.peers[0] == WF_PEER_DEAD);
+    CHECK(!wf_liveness_known(&mine, 77));
+    finish();
+}
+
 TEST(says_when_all_entries_are_taken)
 {
     struct wf_liveness more = {.index = -1};

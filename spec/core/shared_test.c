@@ -141,6 +141,7 @@ TEST(what_an_older_version_left_is_prepared_anew_unless_it_is_in_use)
     CHECK(open_ok(&theirs, store));
     CHECK(wf_shared_lock_try(&theirs, WF_LOCK_LIVE + 7));
     atomic_store(&theirs.map->processes[7].owner, 1);
+    atomic_store(&theirs.map->holder_pid, 4711);
     CHECK(pwrite(theirs.fd, older, sizeof(older), 0) == (ssize_t)sizeof(older));
     check_refused(store, WF_STORE_UNAVAILABLE, "older version");
     CHECK(theirs.map->processes[7].owner == 1);
@@ -148,6 +149,7 @@ TEST(what_an_older_version_left_is_prepared_anew_unless_it_is_in_use)
     wf_shared_unlock(&theirs, WF_LOCK_LIVE + 7);
     CHECK(open_ok(&ours, store));
     CHECK(ours.map->format == WF_SHARED_FORMAT && ours.map->processes[7].owner == 0);
+    CHECK(ours.map->holder_pid == 0);
     wf_shared_close(&ours);
     wf_shared_close(&theirs);
 }

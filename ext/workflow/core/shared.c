@@ -326,7 +326,8 @@ static bool in_use_by_others(const struct wf_shared *shared)
     return fcntl(shared->fd, F_OFD_GETLK, &range) != 0 || range.l_type != F_UNLCK;
 }
 
-/* What an older version left behind holds no fact. In place, since a file that is cut kills who has mapped it. */
+/* What an older version left behind holds no fact. In place, since a file that is cut kills who has mapped it; all but the
+ * header, which the new one replaces, so that whoever is killed in between leaves it to be wiped again. */
 static enum wf_status wipe(const struct wf_shared *shared, struct wf_error *error)
 {
     static const char zeros[4096];
@@ -338,7 +339,7 @@ static enum wf_status wipe(const struct wf_shared *shared, struct wf_error *erro
                        "processes of the old version first",
                        shared->path);
     }
-    for (off_t at = 0; at < size;) {
+    for (off_t at = 2 * sizeof(uint32_t); at < size;) {
         ssize_t wrote =
             pwrite(shared->fd, zeros, size - at < 4096 ? (size_t)(size - at) : sizeof(zeros), at);
 
