@@ -76,7 +76,7 @@ class Browser
 
   def wait(what, within: 20, &condition)
     ignored = [ Selenium::WebDriver::Error::StaleElementReferenceError, Selenium::WebDriver::Error::NoSuchElementError ]
-    Selenium::WebDriver::Wait.new(timeout: within, interval: 0.02, ignore: ignored).until(&condition)
+    Selenium::WebDriver::Wait.new(timeout: within, interval: 0.02, ignore: ignored).until { looking(&condition) }
   rescue Selenium::WebDriver::Error::TimeoutError
     raise Selenium::WebDriver::Error::TimeoutError, "Waited #{within} s in vain until #{what}; the page says:\n#{text.lines.first(30).join}"
   end
@@ -95,6 +95,14 @@ class Browser
   end
 
   private
+    # chromedriver has two answers for an element that went away with its page, and knows only one of them by name.
+    def looking
+      yield
+    rescue Selenium::WebDriver::Error::UnknownError => error
+      raise unless error.message.include?("does not belong to the document")
+      raise Selenium::WebDriver::Error::StaleElementReferenceError, error.message
+    end
+
     def find(selector) = @driver.find_element(css: selector)
     def click_xpath(xpath) = wait("there is #{xpath}") { @driver.find_element(xpath: xpath).click || true }
 
