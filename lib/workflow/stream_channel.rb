@@ -12,10 +12,21 @@ module Workflow
   class StreamChannel < ::ActionCable::Channel::Base
     LEN_MAX = 4096
 
+    # None: a page listens here and asks for nothing. (Action Cable would take every public method below for one, so that a
+    # client could subscribe again and again under one identifier.)
+    def self.action_methods = Set[]
+
+    # The page is told that it has subscribed before it is told anything else, whatever happens meanwhile.
+    def subscribe_to_channel
+      super
+      @pace&.start
+    end
+
     def subscribed
       name = StreamName.read(params[:signed_stream_name]) if identifier.bytesize <= LEN_MAX
       return reject unless name && name.viewer == StreamName.viewer(connection) && room?
-      name.expired? ? refuse_expired(name) : follow(name)
+      @run_id = name.run_id
+      name.expired? ? refuse("expired") : follow(name)
     rescue StandardError => error
       Report.error(error, handled: true, context: { run_id: name&.run_id })
       reject
@@ -35,23 +46,22 @@ module Workflow
       end
 
       def follow(name)
-        @run_id = name.run_id
         @pace = Pace.new { |version, mark| transmit(message(version, mark: mark)) }
         @listener = Workflow.follower.listen(@run_id) { |event| @pace.tell(event.version, event.mark) }
-        version = present_version or return leave("gone")
+        version = present_version or return refuse("gone")
         @pace.tell(version, Event.find(@run_id, version)&.mark)
         @expiry = Concurrent::ScheduledTask.execute(name.remaining) { leave("expired") }
       end
 
       def present_version = Workflow.engine.find(@run_id)&.fetch(:version)
 
-      def refuse_expired(name)
-        @run_id = name.run_id
-        transmit(message(0, reset: "expired"))
+      # The page is to look again, with a name of its own if it gets one.
+      def refuse(reason)
+        transmit(message(0, reset: reason))
         reject
       end
 
-      # The last word: the page is to look again, with a name of its own if it gets one.
+      # The last word, to a page that listens.
       def leave(reason)
         @pace.stop
         transmit(message(present_version || 0, reset: reason))

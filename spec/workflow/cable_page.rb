@@ -20,6 +20,7 @@ module CablePage
         channel.subscribe_to_channel
         self
       end
+      def perform(data) = @channels.each { |channel| channel.perform_action(data) }
       def leave = @channels.each(&:unsubscribe_from_channel).clear
       # Everything up to this.
       def heard_until(last) = [].tap { |heard| Timeout.timeout(30) { heard << @sent.pop until heard.last == last } }

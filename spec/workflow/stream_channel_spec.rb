@@ -30,6 +30,30 @@ RSpec.describe "Workflow::StreamChannel" do
     expect(said).to eq %(["confirm_subscription", 8]\n)
   end
 
+  it "says nothing before the confirmation, however soon there is something to say" do
+    said = in_channel(<<~'RUBY')
+      ActionCable.server.define_singleton_method(:executor) { self }
+      ActionCable.server.define_singleton_method(:post) { |&task| task.call }
+      puts Page.new.subscribe(name_of(run), run.version).heard_until(5).inspect
+      puts Page.new.subscribe(name_of(Workflow::Run.new(nil, id: "0000000000000"))).heard_until("reject_subscription").inspect
+    RUBY
+
+    expect(said).to eq %(["confirm_subscription", 5]\n[[0, "gone"], "reject_subscription"]\n)
+  end
+
+  it "does nothing that a page asks for: subscribing again under one identifier would leave listeners behind" do
+    said = in_channel(<<~'RUBY')
+      page = Page.new.subscribe(name_of(run), run.version)
+      page.heard_until(run.version)
+      [ *%w[subscribed subscribe_to_channel] * 3, *Workflow::StreamChannel.public_instance_methods ].each { |action| page.perform("action" => action.to_s) }
+      puts listening, page.sent.size
+      page.leave
+      puts listening
+    RUBY
+
+    expect(said).to eq "1\n0\n0\n"
+  end
+
   it "hears what another process does" do
     said = in_channel(<<~'RUBY')
       page = Page.new.subscribe(name_of(run), run.version)
@@ -48,6 +72,7 @@ RSpec.describe "Workflow::StreamChannel" do
       at, said = [], Queue.new
       pace = Workflow::StreamChannel::Pace.new { |version| said << [ version, Process.clock_gettime(Process::CLOCK_MONOTONIC) ] }
       told = ->(version) { Timeout.timeout(30) { at << said.pop until at.last&.first == version } }
+      pace.start
       pace.tell(1)
       told.(1)
       3.times { |round| 200.times { |n| pace.tell(2 + 200 * round + n) }; told.(201 + 200 * round) }

@@ -14,7 +14,12 @@ module Workflow
       def initialize(&deliver)
         @deliver = deliver
         @lock = Mutex.new
+        @beating = true
       end
+
+      # Nothing is delivered before this, once.
+      # @return [void]
+      def start = executor.post { beat }
 
       # From any thread; returns at once.
       # @param version [Integer]
