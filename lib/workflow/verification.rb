@@ -8,7 +8,7 @@ module Workflow
   class Verification
     # Who has claimed a step is no fact: no event tells of it.
     COLUMNS = {
-      "runs" => "id, key, class, open, is_unique, status, version, started_ms, ended_ms, hex(state)",
+      "runs" => "id, key, class, open AND is_unique AS open, is_unique, status, version, started_ms, ended_ms, hex(state)",
       "tags" => "class, name, value, run_id",
       "keys" => "class, token, run_id",
       "ready" => "run_id, step, priority, at_ms, alone",

@@ -823,6 +823,7 @@ static const struct wf_store_functions memory_functions = {
     .append = memory_append,
     .read_run = memory_read_run,
     .run_load = memory_run_load,
+    .run_state = memory_run_load,
     .run_find = memory_run_find,
     .run_keyed = memory_run_keyed,
     .run_insert = memory_run_insert,

@@ -840,7 +840,7 @@ static void the_log_folded_is_the_state(const struct run *run, const struct wf_s
 
     wf_state_encode(folded, &bytes);
     PROMISE(wf_bytes_equal(wf_buffer_bytes(&bytes), (struct wf_bytes){run->state, run->state_len}));
-    PROMISE(run->version == folded->version && run->open == !folded->ended);
+    PROMISE(run->version == folded->version && run->open == (folded->unique && !folded->ended));
     wf_buffer_destroy(&bytes);
 }
 

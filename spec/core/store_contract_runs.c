@@ -31,6 +31,9 @@ static void a_run_is_loaded_as_it_was_inserted(struct subject *s)
     CHECK(wf_bytes_equal(loaded.key, row.key) && wf_bytes_equal(loaded.state, row.state));
     CHECK(wf_bytes_equal(loaded.class_name, row.class_name));
     CHECK(DO(run_load, 1, &loaded) == WF_NOT_FOUND);
+    OK(run_state, row.id, &loaded);
+    CHECK(loaded.id == row.id && wf_bytes_equal(loaded.state, row.state) && !loaded.doubts.len);
+    CHECK(DO(run_state, 1, &loaded) == WF_NOT_FOUND);
     CHECK(DO(run_find, WF_BYTES("ke"), &loaded) == WF_NOT_FOUND);
 }
 

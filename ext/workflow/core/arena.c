@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_CHUNK_LEN 240 /* what most appends need: there are hundreds of arenas, of slots */
 #define CHUNK_LEN 2048
 
 struct chunk {
@@ -31,8 +32,9 @@ static struct chunk *chunk_new(size_t cap)
 /* A large piece gets a chunk of its own behind the first, which goes on being filled. */
 static char *grow(struct wf_arena *arena, size_t len)
 {
+    size_t cap = arena->first || len > FIRST_CHUNK_LEN ? CHUNK_LEN : FIRST_CHUNK_LEN;
     bool large = len > CHUNK_LEN / 4;
-    struct chunk *chunk = chunk_new(large ? len : CHUNK_LEN);
+    struct chunk *chunk = chunk_new(large ? len : cap);
 
     if (!chunk) {
         arena->failed = true;

@@ -20,7 +20,7 @@ enum wf_status wf_rebuild_run_row(const struct wf_state *state, struct wf_buffer
     *row = (struct wf_run_row){
         .id = state->id,
         .key = state->key,
-        .open = !state->ended,
+        .open = wf_state_open(state),
         .unique = state->unique,
         .status = wf_state_status(state),
         .version = state->version,

@@ -22,7 +22,7 @@ enum wf_status wf_append_load(struct wf_engine *engine, int64_t run_id, enum wf_
                               struct wf_error *error)
 {
     struct wf_run_row row;
-    enum wf_status found = engine->does->run_load(engine->committer.store, run_id, &row, error);
+    enum wf_status found = engine->does->run_state(engine->committer.store, run_id, &row, error);
 
     *status = WF_OK;
     if (found == WF_NOT_FOUND) {
@@ -209,7 +209,7 @@ enum wf_status wf_append_command(struct wf_engine *engine, const struct wf_comma
                                  enum wf_status *refused, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
-    struct wf_run_row was = {.open = !committer->state.ended,
+    struct wf_run_row was = {.open = wf_state_open(&committer->state),
                              .status = wf_state_status(&committer->state),
                              .version = committer->state.version};
     int old_count = committer->state.step_count, count = 0;

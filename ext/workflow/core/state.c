@@ -159,6 +159,11 @@ void wf_state_reach(const struct wf_state *state, int index, bool reached[WF_STE
     }
 }
 
+bool wf_state_open(const struct wf_state *state)
+{
+    return state->unique && !state->ended;
+}
+
 bool wf_state_halted(const struct wf_state *state)
 {
     return state->paused || state->cancelling;

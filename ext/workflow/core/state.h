@@ -159,6 +159,8 @@ bool wf_state_released(const struct wf_state *state, int step);
 /* Marks the step and all that comes after it. */
 void wf_state_reach(const struct wf_state *state, int step, bool reached[WF_STEPS_MAX]);
 
+/* Whether it is the one run of its key that is open. */
+bool wf_state_open(const struct wf_state *state);
 /* Whether nothing may begin: paused, or on the way to being cancelled. */
 bool wf_state_halted(const struct wf_state *state);
 /* Whether somebody holds a step of it; known only while it is halted. */

@@ -36,7 +36,8 @@ struct wf_event_row {
 struct wf_run_row {
     int64_t id;
     struct wf_bytes key; /* subject and name: what `current` looks up */
-    bool open;           /* not ended; with `unique`, at most one such row a key */
+    bool
+        open; /* the open one of its key, if it is unique: not ended. (Versions before also said so of others.) */
     bool unique;
     int status; /* enum wf_run_status */
     /* For run_update, all as they were loaded: the run is still at that version, and no more is written than changes. */
@@ -139,12 +140,14 @@ struct wf_store_functions {
     enum wf_status (*last_position)(struct wf_store *store, int64_t *position,
                                     struct wf_error *error);
 
-    /* Runs. load, find: OK | NOT_FOUND | STORE_*. find: the open unique run of the key if there is one,
+    /* Runs. state: of what load reads only id, state and doubts. load, find: OK | NOT_FOUND | STORE_*. find: the open unique run of the key if there is one,
      * else the newest of that key. keyed: the run of that class that was inserted with the token.
      * insert: OK | EXISTING (the id, the class's token, or an open unique run of the key).
      * list: newest first; keys that begin with `prefix` (empty: all); ids < before (0: from the newest). */
     enum wf_status (*run_load)(struct wf_store *store, int64_t id, struct wf_run_row *row,
                                struct wf_error *error);
+    enum wf_status (*run_state)(struct wf_store *store, int64_t id, struct wf_run_row *row,
+                                struct wf_error *error);
     enum wf_status (*run_find)(struct wf_store *store, struct wf_bytes key, struct wf_run_row *row,
                                struct wf_error *error);
     enum wf_status (*run_keyed)(struct wf_store *store, struct wf_bytes class_name,

@@ -337,6 +337,7 @@ const struct wf_store_functions wf_store_sqlite = {
     .read_log = wf_sqlite_read_log,
     .last_position = wf_sqlite_last_position,
     .run_load = wf_sqlite_run_load,
+    .run_state = wf_sqlite_run_state,
     .run_find = wf_sqlite_run_find,
     .run_keyed = wf_sqlite_run_keyed,
     .run_insert = wf_sqlite_run_insert,

@@ -47,6 +47,7 @@ SQLITE_EXTENSION_INIT3
     X(LAST_POSITION, "SELECT position FROM events ORDER BY position DESC LIMIT 1")                 \
                                                                                                    \
     X(RUN_LOAD, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id = ?")                                 \
+    X(RUN_STATE, "SELECT state, doubts FROM runs WHERE id = ?")                                    \
     X(RUN_FIND, "SELECT " WF_SQLITE_RUN " FROM runs WHERE id = coalesce("                          \
                 "(SELECT id FROM runs WHERE key = ?1 AND open AND is_unique),"                     \
                 "(SELECT max(id) FROM runs WHERE key = ?1))")                                      \
@@ -206,6 +207,8 @@ enum wf_status wf_sqlite_last_position(struct wf_store *store, int64_t *position
                                        struct wf_error *error);
 enum wf_status wf_sqlite_run_load(struct wf_store *store, int64_t id, struct wf_run_row *row,
                                   struct wf_error *error);
+enum wf_status wf_sqlite_run_state(struct wf_store *store, int64_t id, struct wf_run_row *row,
+                                   struct wf_error *error);
 enum wf_status wf_sqlite_run_find(struct wf_store *store, struct wf_bytes key,
                                   struct wf_run_row *row, struct wf_error *error);
 enum wf_status wf_sqlite_run_keyed(struct wf_store *store, struct wf_bytes class_name,

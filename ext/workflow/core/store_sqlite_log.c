@@ -118,15 +118,22 @@ static bool keep_bytes(struct wf_buffer *buffer, struct wf_run_row *row)
     return !buffer->failed;
 }
 
-static enum wf_status one_run(struct wf_query *query, struct wf_buffer *buffer,
-                              struct wf_run_row *row, struct wf_error *error)
+static struct wf_run_row state_of(sqlite3_stmt *statement)
+{
+    return (struct wf_run_row){.state = wf_sqlite_bytes(statement, 0),
+                               .doubts = wf_sqlite_bytes(statement, 1)};
+}
+
+static enum wf_status read_one(struct wf_query *query, struct wf_buffer *buffer,
+                               struct wf_run_row (*row_of)(sqlite3_stmt *statement),
+                               struct wf_run_row *row, struct wf_error *error)
 {
     bool found = wf_query_row(query);
     enum wf_status status;
     bool kept = true;
 
     if (found) {
-        *row = wf_sqlite_run_of(query->statement);
+        *row = row_of(query->statement);
         kept = keep_bytes(buffer, row);
     }
     status = wf_query_end(query, error);
@@ -137,6 +144,24 @@ static enum wf_status one_run(struct wf_query *query, struct wf_buffer *buffer,
         return wf_fail(error, WF_NOT_FOUND, "no such run");
     }
     return kept ? WF_OK : wf_fail(error, WF_NO_MEMORY, "no memory for a run's state");
+}
+
+static enum wf_status one_run(struct wf_query *query, struct wf_buffer *buffer,
+                              struct wf_run_row *row, struct wf_error *error)
+{
+    return read_one(query, buffer, wf_sqlite_run_of, row, error);
+}
+
+enum wf_status wf_sqlite_run_state(struct wf_store *store, int64_t id, struct wf_run_row *row,
+                                   struct wf_error *error)
+{
+    struct wf_query query = wf_query_start(store, WF_SQLITE_RUN_STATE);
+    enum wf_status status;
+
+    wf_query_int(&query, id);
+    status = read_one(&query, &query.store->loaded, state_of, row, error);
+    row->id = id;
+    return status;
 }
 
 enum wf_status wf_sqlite_run_load(struct wf_store *store, int64_t id, struct wf_run_row *row,
