@@ -81,10 +81,17 @@ module Workflow
           end
         end
 
+        # Nearly all say which of their keys were symbols, and are no more than that; such a one is made of what was parsed.
         def load_hash(hash)
+          symbols = hash.delete(SYMBOL_KEYS) or return load_marked(hash)
+          hash.each { |key, value| hash[key] = load(value) if Hash === value || Array === value }
+          symbols.empty? ? hash : hash.transform_keys { |key| symbols.include?(key) ? key.to_sym : key }
+        end
+
+        def load_marked(hash)
           return locate(hash[GLOBALID]) if hash.key?(GLOBALID)
           return load_object(hash) if hash.key?(SERIALIZED)
-          symbols = hash[KEYWORDS] || hash[SYMBOL_KEYS] || []
+          symbols = hash[KEYWORDS] || []
           loaded = {}
           hash.each { |key, value| loaded[symbols.include?(key) ? key.to_sym : key] = load(value) unless reserved?(key) }
           return indifferent(loaded) if hash.key?(INDIFFERENT)

@@ -345,8 +345,10 @@ TEST(a_process_that_holds_something_beyond_its_lease_is_not_ready)
     atomic_store(&engine->awake_mono_ms, 1);
     atomic_store(&entry->lease_until_ms, wf_clock_mono_ms() - 100);
     CHECK(says(READY, "200"));
-    atomic_store(&entry->holding, 1);
-    CHECK(says(READY, "503") && strstr(ask_text(READY), "its lease is over"));
+    UNTIL((atomic_store(&entry->lease_until_ms, wf_clock_mono_ms() - 100),
+           atomic_store(&entry->holding, 1), /* a round before the gate may say otherwise, once */
+           says(READY, "503")));
+    CHECK(strstr(ask_text(READY), "its lease is over"));
     atomic_store(&entry->lease_until_ms, wf_clock_mono_ms() + 60000);
     CHECK(says(READY, "200"));
     atomic_store(&entry->holding, 0);

@@ -82,6 +82,35 @@ TEST(callers_slots_take_no_room_and_there_is_an_end_to_them)
     wf_mailbox_destroy(&mailbox);
 }
 
+TEST(what_is_ending_leaves_slots_to_callers)
+{
+    struct wf_slot *slots[WF_SLOTS_MAX];
+    unsigned count = 0, callers = 0;
+
+    begin(2);
+    wf_mailbox_prefetch(&mailbox, 1e9);
+    while (count < WF_SLOTS_MAX && wf_mailbox_room(&mailbox)) {
+        slots[count] = put(false, false);
+        CHECK(take_one() == slots[count]);
+        wf_mailbox_ending(&mailbox, slots[count++]); /* its commit takes its time */
+    }
+    CHECK(count == WF_SLOTS_MAX / 4 * 3 && !wf_mailbox_reserve_worker(&mailbox));
+    while (count < WF_SLOTS_MAX && (slots[count] = wf_mailbox_reserve(&mailbox))) {
+        count++;
+        callers++;
+    }
+    CHECK(callers == WF_SLOTS_MAX / 4);
+    wf_mailbox_free(&mailbox, slots[0]);
+    CHECK(wf_mailbox_room(&mailbox) == 1);
+    while (count-- > 1) {
+        wf_mailbox_free(&mailbox, slots[count]);
+    }
+    CHECK(mailbox.worker_slots == 0);
+    wf_mailbox_threads(&mailbox, WF_SLOTS_MAX);
+    CHECK(wf_mailbox_room(&mailbox) == WF_SLOTS_MAX); /* who has so many threads wants them busy */
+    wf_mailbox_destroy(&mailbox);
+}
+
 TEST(steps_come_in_order_but_for_one_that_is_put_first)
 {
     struct wf_slot *a, *b, *c;

@@ -7,6 +7,7 @@
 
 #define DRAIN_MS 20
 #define PREFETCH_MAX 512
+#define WORKER_SLOTS_MAX (WF_SLOTS_MAX / 4 * 3) /* the others are callers' */
 
 void wf_mailbox_init(struct wf_mailbox *mailbox)
 {
@@ -65,6 +66,7 @@ static struct wf_slot *reserve_locked(struct wf_mailbox *mailbox, bool worker)
         atomic_store(&slot->entered_ms, 0);
         atomic_store(&slot->timed_out, false);
         mailbox->worker_count += worker;
+        mailbox->worker_slots += worker;
     }
     return slot;
 }
@@ -89,11 +91,14 @@ static int capacity_locked(const struct wf_mailbox *mailbox)
 /* A step that is to run alone fills the process: nothing is claimed beside it. */
 static int room_locked(const struct wf_mailbox *mailbox)
 {
-    int room = capacity_locked(mailbox) + mailbox->prefetch - mailbox->worker_count;
+    int capacity = capacity_locked(mailbox), most = WORKER_SLOTS_MAX;
+    int room = capacity + mailbox->prefetch - mailbox->worker_count;
+    int slots = (most > capacity ? most : capacity) - mailbox->worker_slots;
 
     if (mailbox->quiet || mailbox->closed || mailbox->threads == 0 || mailbox->alone) {
         return 0;
     }
+    room = room < slots ? room : slots;
     return room > 0 ? room : 0;
 }
 
@@ -137,6 +142,7 @@ void wf_mailbox_free(struct wf_mailbox *mailbox, struct wf_slot *slot)
     pthread_mutex_lock(&mailbox->mutex);
     leave_worker_locked(mailbox, slot);
     wf_claim_clear(&slot->claim);
+    mailbox->worker_slots -= slot->worker;
     slot->place = WF_SLOT_FREE;
     slot->next = mailbox->free;
     mailbox->free = slot;

@@ -19,6 +19,7 @@ struct wf_mailbox {
     pthread_cond_t emptied; /* something was freed */
     struct wf_slot *slots[WF_SLOTS_MAX];
     int slot_count, free_count, queued_count, worker_count, busy_count;
+    int worker_slots; /* with those whose step is ending */
     struct wf_slot *free, *first, *last;
     int threads, prefetch;
     struct wf_slot *alone; /* the one whose step runs with nothing beside it, or NULL */

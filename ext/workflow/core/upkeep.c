@@ -9,7 +9,8 @@
 
 #include "engine.h"
 
-#define ROWS_MAX 256         /* of one kind in one transaction */
+#define ROWS_MAX 256 /* of one kind in one transaction */
+#define CLAIMS_MAX 512
 #define TELL_MS 25           /* an attempt that takes longer is told before it ends */
 #define CLAIMED_AGAIN_MS 100 /* a due await that somebody holds is looked at again then */
 
@@ -305,7 +306,7 @@ static enum wf_status renew_lease(struct wf_engine *engine, struct wf_error *err
 /* ---- Claims ---- */
 
 struct claimable {
-    struct wf_ready_row rows[ROWS_MAX];
+    struct wf_ready_row rows[CLAIMS_MAX];
     int count;
 };
 
@@ -314,7 +315,7 @@ static bool collect_claimable(void *context, const struct wf_ready_row *row)
     struct claimable *claimable = context;
 
     claimable->rows[claimable->count++] = *row;
-    return claimable->count < ROWS_MAX;
+    return claimable->count < CLAIMS_MAX;
 }
 
 static enum wf_status claim(struct wf_engine *engine, struct wf_ready_row *row,
@@ -383,9 +384,9 @@ static enum wf_status claim_ready(struct wf_engine *engine, struct wf_error *err
     if (!room) {
         return WF_OK;
     }
-    status =
-        engine->does->ready_claimable(engine->committer.store, room < ROWS_MAX ? room : ROWS_MAX,
-                                      collect_claimable, &claimable, error);
+    status = engine->does->ready_claimable(engine->committer.store,
+                                           room < CLAIMS_MAX ? room : CLAIMS_MAX, collect_claimable,
+                                           &claimable, error);
     engine->committer.more_ready = claimable.count > 0 && claimable.count == room;
     return status ? status : claim_rows(engine, &claimable, error);
 }

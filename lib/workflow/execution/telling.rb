@@ -89,7 +89,7 @@ module Workflow
         def left_to_workers? = @halted == :joined
 
         # Whether the step is nobody's failure: it was asked to leave, or the hand has lost it on the way.
-        def left? = !@hand.held? || @halted != :timeout && !@interruption.nil? && @interruption.equal?(@error)
+        def left? = !@hand.held? || !@interruption.nil? && @halted != :timeout && @interruption.equal?(@error)
 
         # @return [Array(Hash, Array, nil), nil] as {Execution#perform}
         def leave(wait)
