@@ -232,6 +232,28 @@ static void live_through(struct wf_definition *definition, int number)
     wf_hand_give_back(&hand);
 }
 
+TEST(what_a_burst_has_built_up_goes_back_by_itself_and_nothing_is_missed_after_it)
+{
+    struct wf_definition *definition = define("a!");
+    struct wf_slot *slots[300];
+
+    open_failing();
+    for (int burst = 0; burst < 2; burst++) {
+        for (int i = 0; i < 300; i++) {
+            slots[i] = wf_mailbox_reserve(&engine->mailbox);
+        }
+        CHECK(start_run(engine, NULL, definition, burst ? "1" : "0").status == WF_OK);
+        for (int i = 0; i < 300; i++) {
+            wf_mailbox_free(&engine->mailbox, slots[i]);
+        }
+        UNTIL(!wf_mailbox_spare(&engine->mailbox));
+    }
+    CHECK(start_run(engine, NULL, definition, "2").status == WF_OK);
+    CHECK(runs_of("1") == 1 && runs_of("2") == 1);
+    wf_definition_release(definition);
+    close_and_compare();
+}
+
 TEST(a_store_that_fails_once_anywhere_loses_and_doubles_nothing)
 {
     static const enum failing_call calls[] = {FAIL_BEGIN, FAIL_APPEND, FAIL_UPDATE, FAIL_COMMIT};

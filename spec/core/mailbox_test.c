@@ -111,6 +111,40 @@ TEST(what_is_ending_leaves_slots_to_callers)
     wf_mailbox_destroy(&mailbox);
 }
 
+TEST(what_a_burst_left_goes_back_but_for_what_is_in_use_and_below_it)
+{
+    struct wf_slot *slots[200];
+
+    begin(1);
+    for (int i = 0; i < 200; i++) {
+        slots[i] = wf_mailbox_reserve(&mailbox);
+        CHECK(slots[i]);
+    }
+    for (int i = 0; i < 200; i++) {
+        if (i != 10 && i != 150) {
+            wf_mailbox_free(&mailbox, slots[i]);
+        }
+    }
+    CHECK(wf_mailbox_spare(&mailbox));
+    wf_mailbox_trim(&mailbox);
+    CHECK(mailbox.slot_count == 151 && wf_mailbox_in_hand(&mailbox) == 2);
+    wf_mailbox_free(&mailbox, slots[150]);
+    wf_mailbox_trim(&mailbox);
+    CHECK(mailbox.slot_count == 64 && !wf_mailbox_spare(&mailbox));
+    CHECK(wf_mailbox_in_hand(&mailbox) == 1);
+    for (int i = 0; i < 64; i++) { /* the others, each once, the first first */
+        if (i != 10) {
+            CHECK(wf_mailbox_reserve(&mailbox) == slots[i] && slots[i]->index == i);
+        }
+    }
+    slots[64] = wf_mailbox_reserve(&mailbox);
+    CHECK(slots[64] && slots[64]->index == 64 && wf_mailbox_in_hand(&mailbox) == 65);
+    for (int i = 0; i <= 64; i++) {
+        wf_mailbox_free(&mailbox, slots[i]);
+    }
+    wf_mailbox_destroy(&mailbox);
+}
+
 TEST(steps_come_in_order_but_for_one_that_is_put_first)
 {
     struct wf_slot *a, *b, *c;

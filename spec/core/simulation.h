@@ -811,6 +811,11 @@ static int memory_pages(struct wf_store *store)
     return 0;
 }
 
+static void memory_shrink(struct wf_store *store)
+{
+    (void)store;
+}
+
 /* What only readers and a rebuild ask for is not there. */
 static const struct wf_store_functions memory_functions = {
     .name = "memory",
@@ -854,6 +859,7 @@ static const struct wf_store_functions memory_functions = {
     .owners = memory_owners,
     .checkpoint = memory_checkpoint,
     .pages = memory_pages,
+    .shrink = memory_shrink,
 };
 
 #endif

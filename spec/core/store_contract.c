@@ -276,7 +276,8 @@ static void a_checkpoint_empties_the_log_of_pages(struct subject *s)
     CHECK(s->does->pages(s->store) > 0);
     OK(checkpoint, &left);
     CHECK(left == 0 && s->does->pages(s->store) == 0);
-    OK(checkpoint, &left); /* with nothing to do */
+    s->does->shrink(s->store); /* nothing is lost by it */
+    OK(checkpoint, &left);     /* with nothing to do */
     CHECK(left == 0);
     begin(s);
     CHECK(append(s, 1, 2, WF_BYTES("b"), NULL) == WF_OK);

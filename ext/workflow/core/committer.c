@@ -11,11 +11,13 @@
 
 #include "engine.h"
 #include "fault.h"
+#include "memory.h"
 #include "thread.h"
 
 #define TURN_WAIT_MS 5000 /* for the turnstile */
 #define ASK_AGAIN_MS 100  /* after the store failed while finished steps wait to be recorded */
 #define END_WAIT_MS 500   /* for the turnstile, when the engine stops */
+#define TRIM_MS 500       /* without anything to do, before memory goes back */
 #define STALE_MS 20       /* claims that nobody took go back after this, if others sleep */
 
 /* ---- The callers' side ---- */
@@ -447,12 +449,32 @@ static void set_alarm(struct wf_committer *committer)
     pthread_mutex_unlock(&committer->mutex);
 }
 
+/* What a burst has built up and an idle process does not need goes back: spare slots, the store's cache. When, or
+ * INT64_MAX: there is next to nothing. */
+static int64_t trim_mono_ms(struct wf_engine *engine)
+{
+    return wf_mailbox_spare(&engine->mailbox) ? wf_clock_mono_ms() + TRIM_MS : INT64_MAX;
+}
+
+static void trim(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+
+    wf_mailbox_trim(&engine->mailbox);
+    wf_gate_enter(&engine->gate);
+    if (committer->store) {
+        engine->does->shrink(committer->store);
+    }
+    wf_gate_leave(&engine->gate);
+    wf_memory_trim(); /* what was freed lies below what was not, and would stay */
+}
+
 /* Sleeps until something is to be done. false: the engine stops and the queue is empty. */
 static bool await_work(struct wf_engine *engine, struct wf_op **ops)
 {
     struct wf_committer *committer = &engine->committer;
     bool go_on, due = false;
-    int64_t next_ms;
+    int64_t next_ms, trim_ms = trim_mono_ms(engine);
 
     set_alarm(committer);
     next_ms = wf_upkeep_next_mono_ms(engine);
@@ -460,13 +482,19 @@ static bool await_work(struct wf_engine *engine, struct wf_op **ops)
     while (!committer->first && !committer->poked && !committer->stopping && !due) {
         next_ms = committer->alarm_mono_ms < next_ms ? committer->alarm_mono_ms : next_ms;
         committer->wakes_mono_ms = next_ms;
-        if (next_ms == INT64_MAX) {
+        if (next_ms == INT64_MAX && trim_ms == INT64_MAX) {
             pthread_cond_wait(&committer->work, &committer->mutex);
         } else {
-            struct timespec until = wf_clock_timespec(next_ms);
+            struct timespec until = wf_clock_timespec(next_ms < trim_ms ? next_ms : trim_ms);
+            bool late = pthread_cond_timedwait(&committer->work, &committer->mutex, &until) != 0;
 
-            pthread_cond_timedwait(&committer->work, &committer->mutex, &until);
             due = wf_clock_mono_ms() >= next_ms;
+            if (late && !due) {
+                pthread_mutex_unlock(&committer->mutex);
+                trim(engine);
+                trim_ms = INT64_MAX;
+                pthread_mutex_lock(&committer->mutex);
+            }
         }
     }
     *ops = take_batch_locked(committer);

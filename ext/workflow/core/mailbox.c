@@ -7,6 +7,7 @@
 
 #define DRAIN_MS 20
 #define PREFETCH_MAX 512
+#define SLOTS_KEPT 64                           /* by a process with nothing to do */
 #define WORKER_SLOTS_MAX (WF_SLOTS_MAX / 4 * 3) /* the others are callers' */
 
 void wf_mailbox_init(struct wf_mailbox *mailbox)
@@ -18,18 +19,52 @@ void wf_mailbox_init(struct wf_mailbox *mailbox)
     wf_cond_init(&mailbox->replaced);
 }
 
+static void free_slot(struct wf_slot *slot)
+{
+    wf_op_destroy(&slot->op);
+    wf_claim_destroy(&slot->claim);
+    wf_limit_clear(&slot->limit);
+    free(slot);
+}
+
 void wf_mailbox_destroy(struct wf_mailbox *mailbox)
 {
     for (int i = 0; i < mailbox->slot_count; i++) {
-        wf_op_destroy(&mailbox->slots[i]->op);
-        wf_claim_destroy(&mailbox->slots[i]->claim);
-        wf_limit_clear(&mailbox->slots[i]->limit);
-        free(mailbox->slots[i]);
+        free_slot(mailbox->slots[i]);
     }
     pthread_cond_destroy(&mailbox->filled);
     pthread_cond_destroy(&mailbox->emptied);
     pthread_cond_destroy(&mailbox->replaced);
     pthread_mutex_destroy(&mailbox->mutex);
+}
+
+bool wf_mailbox_spare(struct wf_mailbox *mailbox)
+{
+    bool spare;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    spare = mailbox->slot_count > SLOTS_KEPT;
+    pthread_mutex_unlock(&mailbox->mutex);
+    return spare;
+}
+
+void wf_mailbox_trim(struct wf_mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    while (mailbox->slot_count > SLOTS_KEPT &&
+           mailbox->slots[mailbox->slot_count - 1]->place == WF_SLOT_FREE) {
+        free_slot(mailbox->slots[--mailbox->slot_count]);
+    }
+    mailbox->free = NULL;
+    mailbox->free_count = 0;
+    for (int i = mailbox->slot_count - 1; i >= 0; i--) {
+        if (mailbox->slots[i]->place == WF_SLOT_FREE) {
+            mailbox->slots[i]->next = mailbox->free;
+            mailbox->free = mailbox->slots[i];
+            mailbox->free_count++;
+        }
+    }
+    pthread_mutex_unlock(&mailbox->mutex);
 }
 
 static struct wf_slot *new_slot_locked(struct wf_mailbox *mailbox)

@@ -39,6 +39,9 @@ void wf_mailbox_destroy(struct wf_mailbox *mailbox); /* nobody may be inside any
 struct wf_slot *wf_mailbox_reserve(struct wf_mailbox *mailbox);
 /* The same for a claim of the committer's; NULL also when wf_mailbox_room would be 0. */
 struct wf_slot *wf_mailbox_reserve_worker(struct wf_mailbox *mailbox);
+/* Whether a burst has left many slots; frees them from the last until one is in use. Nobody keeps a free slot's address. */
+bool wf_mailbox_spare(struct wf_mailbox *mailbox);
+void wf_mailbox_trim(struct wf_mailbox *mailbox);
 /* Back to the free ones. The claim is cleared. */
 void wf_mailbox_free(struct wf_mailbox *mailbox, struct wf_slot *slot);
 

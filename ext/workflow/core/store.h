@@ -240,6 +240,8 @@ struct wf_store_functions {
      * ends a long read of this connection (its callback sees no more rows; INTERRUPTED). */
     enum wf_status (*checkpoint)(struct wf_store *store, int *pages_left, struct wf_error *error);
     int (*pages)(struct wf_store *store);
+    void (*shrink)(
+        struct wf_store *store); /* gives back memory that is a cache, outside a transaction */
     void (*interrupt)(struct wf_store *store);
 
     /* Rebuild's help: delete every row of runs, tags, keys, ready, waits and timers. */

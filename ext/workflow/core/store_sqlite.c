@@ -319,6 +319,11 @@ static enum wf_status sqlite_checkpoint(struct wf_store *handle, int *pages_left
     return WF_OK;
 }
 
+static void sqlite_shrink(struct wf_store *handle)
+{
+    sqlite3_db_release_memory(sqlite_of(handle)->db);
+}
+
 static void sqlite_interrupt(struct wf_store *store)
 {
     sqlite3_interrupt(sqlite_of(store)->db);
@@ -372,6 +377,7 @@ const struct wf_store_functions wf_store_sqlite = {
     .owners = wf_sqlite_owners,
     .checkpoint = sqlite_checkpoint,
     .pages = sqlite_pages,
+    .shrink = sqlite_shrink,
     .interrupt = sqlite_interrupt,
     .clear_projections = wf_sqlite_clear_projections,
 };
