@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "socket"
+require "etc"
 
 module Workflow
   # Who acts, as the log has it: "web:4711@host", "worker:4712@host", "console:…", "rake:…", else the program's name.
@@ -26,6 +26,9 @@ module Workflow
       # Makes the present thread a worker's.
       def work = Thread.current.thread_variable_set(VARIABLE, "worker")
 
+      # @return [String] this machine's name
+      def host = @host ||= Etc.uname[:nodename][0, 64]
+
       private
         # Each start says it, so that it is kept until the process is another one, or is called otherwise.
         def name(role)
@@ -34,8 +37,6 @@ module Workflow
           @names = { **@names, role => [ Process.pid, "#{role}:#{Process.pid}@#{host}".freeze ] }
           @names[role].last
         end
-
-        def host = @host ||= Socket.gethostname[0, 64]
 
         def process
           return "web" if defined?(::Rails::Server)

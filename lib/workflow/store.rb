@@ -51,7 +51,7 @@ module Workflow
       refuse_shared(path)
       Store.load_core
       lease_ms = (@configuration.lease * 1000).round
-      Thread.handle_interrupt(Object => :on_blocking) { Native::Engine.new(path, lease_ms, Socket.gethostname) }
+      Thread.handle_interrupt(Object => :on_blocking) { Native::Engine.new(path, lease_ms, Role.host) }
     end
 
     private
