@@ -19,7 +19,7 @@ module Workflow
     # The page is told that it has subscribed before it is told anything else, whatever happens meanwhile.
     def subscribe_to_channel
       super
-      @pace&.start
+      left? ? unsubscribed : @pace&.start
     end
 
     def subscribed
@@ -40,6 +40,9 @@ module Workflow
     end
 
     private
+      # While it subscribed: Action Cable works with several threads, and what it did about that found nothing to undo yet.
+      def left? = unsubscribed? || connection.respond_to?(:websocket, true) && connection.send(:websocket)&.alive? == false
+
       def room?
         @quota = Quota.of(connection)
         @quota.take(self)

@@ -54,6 +54,23 @@ RSpec.describe "Workflow::StreamChannel" do
     expect(said).to eq "1\n0\n0\n"
   end
 
+  it "keeps nothing of a page that leaves, or whose connection closes, while it subscribes" do
+    said = in_channel(<<~'RUBY', files: { "config/initializers/workflow.rb" => "Workflow.configure { |c| c.viewer = ->(who) { who.leave if who.current_user == :leaves; nil } }" })
+      timers = -> { Concurrent.global_timer_set.instance_variable_get(:@queue).length }
+      leaving = Page.new(:leaves).subscribe(name_of(run))
+      closed = Page.new
+      def closed.websocket = Struct.new(:alive?).new(false)
+      closed.subscribe(name_of(run))
+      puts listening, timers.call
+      open = Page.new
+      def open.websocket = Struct.new(:alive?).new(true)
+      open.subscribe(name_of(run)).heard_until(run.version)
+      puts listening
+    RUBY
+
+    expect(said).to eq "0\n0\n1\n"
+  end
+
   it "hears what another process does" do
     said = in_channel(<<~'RUBY')
       page = Page.new.subscribe(name_of(run), run.version)
