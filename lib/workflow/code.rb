@@ -41,7 +41,9 @@ module Workflow
     # @param step [Step] of the run
     def initialize(run, step, declared)
       @run, @step = run, step
-      @number, @since_ms = Renewal.new(run, step, declared).past
+      renewal = Renewal.new(run, step, declared)
+      @number, = renewal.past
+      @since = renewal.position
     end
 
     # @return [String]
@@ -63,7 +65,7 @@ module Workflow
       def wrong
         @run.events.count do |event|
           event.kind == :input_rejected && event.step == @step.pinned_name && event.round == @step.round && event.reason == REJECTION &&
-            event.at.to_f * 1000 >= @since_ms
+            event.position > @since
         end
       end
   end

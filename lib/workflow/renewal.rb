@@ -28,11 +28,14 @@ module Workflow
 
     # @return [Array(Integer, Integer)] how many there were in this round, and when the last was asked for, in ms; 0 if none was
     def past
-      runs = (0...MAX).lazy.map { |number| Workflow.engine.keyed(subject.class_name, key(number)) }.take_while { |found| found }.to_a
       [ runs.size, runs.last ? runs.last[:started_ms] : 0 ]
     end
 
+    # @return [Integer] where the log tells of the last one, whatever clocks said; 0 if there was none
+    def position = runs.last ? Event.find(runs.last[:id], 1).position : 0
+
     private
+      def runs = @runs ||= (0...MAX).lazy.map { |number| Workflow.engine.keyed(subject.class_name, key(number)) }.take_while { |found| found }.to_a
       def subject = @subject ||= Subject.of(@run.subject)
       def key(number) = "renew/#{@run.id}/#{@step.round}/#{number}/#{Digest::SHA256.hexdigest(@step.pinned_name.name)}"
 

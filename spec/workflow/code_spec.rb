@@ -96,6 +96,17 @@ RSpec.describe "Workflow::Code" do
     expect(said.lines(chomp: true)).to eq [ "true", "false", "false", wrong, "accepted", wrong, "false", "accepted", "activate is not awaited: it is completed" ]
   end
 
+  it "is counted by the log, not by a clock that may be set back" do
+    said = visit(<<~'RUBY')
+      signup = start
+      signup.workflow.renew(:activate)
+      travel(-3600)
+      puts Array.new(7) { try(signup, wrong) }, try(signup, Workflow::Code.make(signup, :activate))
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq [ *[ wrong ] * 5, *[ spent ] * 3 ]
+  end
+
   it "is asked for in the form, and what is no code counts for nothing" do
     said = visit(<<~'RUBY')
       signup = start

@@ -276,4 +276,43 @@ RSpec.describe "rails generate workflow" do
         /app\/models\/order.rb does not define Order with `class`/ ]
     expect(files).to eq before
   end
+
+  it "writes no method over one that records have from elsewhere" do
+    app("app/models/chargeable.rb" => "module Chargeable\n  def charge = puts(\"charged\")\nend\n",
+      "app/models/signup.rb" => "class Signup < ApplicationRecord\n  include Chargeable\n  delegate :pack, to: :class\n  define_method(:weigh) { 1 }\nend\n",
+      "db/migrate/1_signups.rb" => "class Signups < ActiveRecord::Migration[7.2]\n  def change = create_table(:signups) { |t| t.boolean :paid }\nend\n")
+    migrate
+    generate("signup", "charge:later:if=paid?", "pack:now:unless=digital?", "weigh:now", "confirm:await:expires_in=3.days,otherwise=destroy")
+
+    expect(read("app/models/signup.rb").scan(/def (\S+)/).flatten).to eq %w[confirm digital?]
+  end
+
+  it "uses what a new model's attributes answer, and refuses a step of an attribute's name" do
+    app
+    generate("signup", "paid:boolean", "charge:later:if=paid?", "confirm:await:expires_in=3.days,otherwise=destroy")
+    said = generate("order", "charge:string", "charge:later")
+
+    expect(read("app/models/signup.rb").scan(/def (\S+)/).flatten).to eq %w[charge confirm]
+    expect(said).to include "charge is to be an attribute and a step", "Nothing was written."
+  end
+
+  it "refuses what would break the class, or change another's workflow" do
+    app("app/models/shared.rb" => "module Shared\n  extend ActiveSupport::Concern\n  included do\n    include Workflow\n    workflow { later :charge }\n  end\nend\n",
+      "app/models/signup.rb" => "class Signup < ApplicationRecord\n  include Shared\n  has_many :notes\n  def charge = 1\nend\n",
+      "app/models/vip_signup.rb" => "class VipSignup < Signup\nend\n", "app/models/note.rb" => "class Note < ApplicationRecord\n  has_many :signups\nend\n")
+    before = files
+    said = generate_each([ %w[signup ship:now], %w[vip_signup ship:now], %w[note signups:now], %w[orders ship:now] ])
+
+    expect(said.map { |text| text[/^workflow: (.*)/, 1] }).to match [ %r{Signup has its workflow from .*shared\.rb:5.*Add the steps there}, /VipSignup has its workflow from .*shared\.rb:5/,
+      /Note has an association signups, so that a step cannot be called so/, "A model has its name in the singular: order." ]
+    expect(files).to eq before
+  end
+
+  it "says that there is no model when Rails has made none" do
+    app
+    said = generate("signup", "save:string", "create:later")
+
+    expect(said).to include "Rails has not made app/models/signup.rb"
+    expect(files.keys.grep(/signup/)).to be_empty
+  end
 end

@@ -10,8 +10,9 @@ module Workflow
 
       # @param source [Source]
       # @param plan [Plan]
-      def initialize(source, class_name, plan)
-        @source, @class_name, @plan = source, class_name, plan
+      # @param inherited [#call] whether what is to be a method comes from elsewhere: a concern, a column, Active Record
+      def initialize(source, class_name, plan, inherited)
+        @source, @class_name, @plan, @inherited = source, class_name, plan, inherited
       end
 
       # @return [Array<Symbol>] steps of the plan that the class has
@@ -50,7 +51,7 @@ module Workflow
 
         def methods
           @methods ||= (missing.map { |step| [ signature(step), SAID.fetch(step.kind) ] } + @plan.named.map { |name, value| [ name.to_s, nil, value ] })
-            .reject { |signature,| @source.methods.include?(signature[/\A\w+[?!]?/]) }
+            .reject { |signature,| signature[/\A\w+[?!]?/].then { |name| @source.methods.include?(name) || @inherited.call(name) } }
         end
 
         def signature(step)

@@ -38,13 +38,15 @@ module Workflow
         changed
         return create_file(model, "class #{class_name}\nend\n") unless defined?(::ActiveRecord)
         ::Rails::Generators.invoke("model", [ name, *@plan.attributes, *("--pretend" if options[:pretend]) ], behavior: behavior, destination_root: destination_root)
+        return if there?(model) || options[:pretend]
+        raise ::Thor::Error, "workflow: Rails has not made #{model}; what it says above is why. Nothing else was written."
       end
 
       def insert_workflow
         return say_status(:kept, "#{model}: take the workflow out by hand", :yellow) if behavior == :revoke
         return say_status(:insert, model) unless there?(model) # with --pretend
         source = Source.new(File.read(absolute(model)), class_name)
-        skeleton = Skeleton.new(source, class_name, @plan)
+        skeleton = Skeleton.new(source, class_name, @plan, method(:inherited?))
         text = skeleton.text
         refuse("#{model} cannot be changed without breaking it. Write the workflow there by hand.") unless Source.new(text, class_name).found?
         skeleton.existing.each { |step| say_status :kept, "#{model}: there is a step #{step} already", :blue }
@@ -84,26 +86,62 @@ module Workflow
         def refuse_name
           refuse("did you mean `rails generate workflow:install`? A workflow needs steps: rails generate workflow #{name} create_account:now") if name == "install" && steps.empty?
           refuse("#{name.inspect} is no name of a model. Write it like one: signup, or admin/signup.") unless name.match?(%r{\A[a-zA-Z]\w*((/|::)[a-zA-Z]\w*)*\z})
+          refuse("A model has its name in the singular: #{name.singularize}.") if plural? && !there?(model)
           refuse("Workflow is the gem's own name. Name the model after what it is about: signup, order.") if class_name.match?(/\AWorkflow(::|\z)/)
         end
 
+        def plural? = name.pluralize == name && name.singularize != name
+
         # What only the application knows: a name that something else has, a column of a step's name, attributes of a model that is there.
         def refuse_others
+          refuse_twofold
           return class_collisions(class_name) if !@old && behavior == :invoke
+          refuse_elsewhere
           refuse("#{class_name} is there already: add #{@plan.attributes.join(", ")} by a migration.") if @old && @plan.attributes.any? && behavior == :invoke && missing_attributes.any?
-          taken = @plan.steps.find { |step| columns.include?(step.name.to_s) && !@source&.steps&.include?(step.name.to_s) } or return
-          refuse("#{class_name} has a column #{taken.name}, so that a step cannot be called so. Say what is done: #{taken.name}_#{file_name}, say.")
+          { "a column" => columns, "an association" => associations }.each do |what, names|
+            taken = @plan.steps.find { |step| names.include?(step.name.to_s) && !@source&.steps&.include?(step.name.to_s) } or next
+            refuse("#{class_name} has #{what} #{taken.name}, so that a step cannot be called so. Say what is done: #{taken.name}_#{file_name}, say.")
+          end
         rescue ::Rails::Generators::Error => error
           refuse(error.message)
         end
+
+        def refuse_twofold
+          names = @plan.attributes.map { |attribute| attribute[/\A\w+/] }
+          taken = @plan.steps.find { |step| names.include?(step.name.to_s) } or return
+          refuse("#{taken.name} is to be an attribute and a step. Say what is done: #{taken.name}_#{file_name}, say.")
+        end
+
+        # A workflow that the class has from a concern, or from the class above, is changed there.
+        def refuse_elsewhere
+          return if behavior == :revoke || !@source || @source.workflow? || !model_class.respond_to?(:workflow)
+          found = Declarations.of(model_class).workflow(:workflow) or return
+          refuse("#{class_name} has its workflow from #{found.location}. Add the steps there.")
+        end
+
+        # @return [Class, nil] as it is now; nil if there is none, or it does not load
+        def model_class
+          return @model_class if defined?(@model_class)
+          @model_class = @old ? class_name.safe_constantize : nil
+        rescue StandardError, LoadError, SyntaxError
+          @model_class = nil
+        end
+
+        # @return [Boolean] whether records answer to that though it is not written in the class
+        def inherited?(name)
+          return true if (@plan.attributes.map { |attribute| attribute[/\A\w+/] } + columns).include?(name.delete_suffix("?"))
+          klass = model_class || (defined?(::ActiveRecord::Base) ? ::ActiveRecord::Base : Object)
+          klass.method_defined?(name) || klass.private_method_defined?(name)
+        end
+
+        def associations = model_class.respond_to?(:reflections) ? model_class.reflections.keys.map(&:to_s) : []
 
         def missing_attributes = @plan.attributes.map { |attribute| attribute[/\A\w+/] }.reject { |name| [ name, "#{name}_id" ].intersect?(columns) }
 
         # @return [Array<String>] of the model's table; none if that cannot be asked
         def columns
           @columns ||= begin
-            klass = class_name.safe_constantize
-            klass.respond_to?(:column_names) && klass.table_exists? ? klass.column_names : []
+            model_class.respond_to?(:column_names) && model_class.table_exists? ? model_class.column_names : []
           rescue StandardError, LoadError
             []
           end
