@@ -227,7 +227,7 @@ module Workflow
       end
 
       def call
-        Instrumentation.attempt(work) do
+        Instrumentation.attempt(self) do
           @value = send_method if there?
         end
       end

@@ -14,11 +14,18 @@ module Workflow
     SUBJECTS_MAX = 1000
 
     class << self
-      # Wraps the call of a step's method.
-      # @param work [Work]
-      def attempt(work, &block)
+      # Wraps the call of a step's method. An error that it raises is told as `instrument` would by itself, but without the object:
+      # filtered values are not to be read in its message.
+      # @param execution [Execution]
+      def attempt(execution)
         return yield unless heard?("attempt.workflow")
-        ::ActiveSupport::Notifications.instrument("attempt.workflow", of_work(work), &block)
+        raised = nil
+        value = ::ActiveSupport::Notifications.instrument("attempt.workflow", of_work(execution.work)) do |payload|
+          yield
+        rescue *Execution::FAILURES => error
+          payload[:exception], raised = [ error.class.name, execution.veil(error.message.to_s.scrub) ], error
+        end
+        raised ? raise(raised) : value
       end
 
       # @param work [Work]

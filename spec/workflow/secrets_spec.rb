@@ -167,6 +167,18 @@ RSpec.describe "Values that nobody is to see" do
     end
   end
 
+  it "are not in what subscribers hear of an attempt" do
+    keeper { def fail(token) = raise(ArgumentError, "bad #{token}") }
+    heard = Queue.new
+    ActiveSupport::Notifications.subscribed(->(*, payload) { heard << payload }, "attempt.workflow") do
+      expect { Keeper.new.now!(:fail, secret) }.to raise_error(ArgumentError, "bad #{secret}")
+    end
+
+    payload = heard.pop
+    expect(payload[:exception]).to eq [ "ArgumentError", "bad [FILTERED]" ]
+    expect(payload.inspect).not_to include secret
+  end
+
   describe "in what an object remembers" do
     before do
       keeper(:name, :token) do
@@ -240,6 +252,21 @@ RSpec.describe "Values that nobody is to see" do
 
     expect(next_seen).to eq secret
     expect(run.reload.error.message).to eq "with [FILTERED]"
+    hidden?(run)
+  ensure
+    Workflow.configuration.travels = {}
+  end
+
+  it "are not in what is said of a CurrentAttributes' writer that refuses them" do
+    define("Current", ActiveSupport::CurrentAttributes) { attribute :token }
+    Workflow.configuration.travels = { "Current" => %i[token] }
+    keeper { def first = tell("ran") }
+    run = Current.set(token: secret) { Keeper.new.later(:first) }
+    Current.class_eval { define_method(:token=) { |value| value && raise(ArgumentError, "bad token #{value}") } }
+    work
+
+    expect(next_seen).to eq "ran"
+    expect(logged.string).to include "Current.token cannot be put back", "bad token [FILTERED]"
     hidden?(run)
   ensure
     Workflow.configuration.travels = {}

@@ -99,9 +99,9 @@ module Workflow
         end
 
         def set(attributes, given)
-          attributes.set(given) { |name, error| lost("#{attributes.class_name}.#{name}", Report.text(error)) }
+          attributes.set(given) { |name, error| lost("#{attributes.class_name}.#{name}", veil(Report.text(error))) }
         rescue StandardError => error
-          lost(attributes.class_name, Report.text(error))
+          lost(attributes.class_name, veil(Report.text(error)))
         end
 
         def unknown(name)
@@ -111,8 +111,11 @@ module Workflow
         def put_back_attributes(attributes, kept)
           attributes.put_back(kept)
         rescue StandardError => error
-          Report.error(error, handled: true, context: @work ? Instrumentation.of_work(@work) : {})
+          Report.error(error, handled: true, context: @work ? Instrumentation.of_work(@work) : {}, veil: method(:veil))
         end
+
+        # A writer may say what it was given.
+        def veil(text) = @work ? Secrets::Veil.new.add(@work.args).over(text) : text
 
         def lost(what, why)
           Report.error(TravelLost.new("#{@work}: #{what} cannot be put back as it was where the run was started: #{why}. The step runs without."),
