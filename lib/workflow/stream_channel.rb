@@ -33,6 +33,7 @@ module Workflow
     end
 
     def unsubscribed
+      part if @expiry && !@parted
       @pace&.stop
       @expiry&.cancel
       Workflow.follower.forget(@listener)
@@ -64,8 +65,18 @@ module Workflow
         reject
       end
 
+      # A page that goes to another one unsubscribes and subscribes again, often under the same name, and Action Cable may do the
+      # second before the first: the page has its confirmation then, and no stream. Told this, it knows; others do not hear it any more.
+      def part
+        @parted = true
+        transmit(message(0, reset: "left"))
+      rescue StandardError => error
+        Report.error(error, handled: true, context: { run_id: @run_id })
+      end
+
       # The last word, to a page that listens.
       def leave(reason)
+        @parted = true
         @pace.stop
         transmit(message(present_version || 0, reset: reason))
         reject_subscription

@@ -44,6 +44,17 @@ RSpec.describe "a live page that missed something" do
     wait_until_true(id)
   end
 
+  it "notices that it has no stream though Action Cable has confirmed one, and gets one again" do
+    id = waiting_order
+    open_page("/orders/#{id}")
+    perform("ActionCable.server.connections.each { |connection| connection.subscriptions.unsubscribe_from_all }; 1")
+    happen(id)
+    wait_until_true(id)
+    browser.wait("the page listens again", within: 60) { perform("Workflow.follower.instance_variable_get(:@listeners).fetch(Order.find(#{id}).workflow.id, []).size") == 1 && connected? }
+    happen(id)
+    wait_until_true(id)
+  end
+
   it "works where there is no cable at all" do
     id = waiting_order
     perform("Door.cable_shut = true")

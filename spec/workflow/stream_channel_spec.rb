@@ -103,7 +103,7 @@ RSpec.describe "Workflow::StreamChannel" do
     expect(size.to_i).to be_between(4, 8) # the first, and at most two of each burst and its end
   end
 
-  it "is silent after the page has left, and keeps nothing of it" do
+  it "is silent after the page has left and was told so, and keeps nothing of it" do
     said = in_channel(<<~'RUBY')
       page = Page.new.subscribe(name_of(run), run.version)
       other = Page.new.subscribe(name_of(run), run.version)
@@ -111,12 +111,12 @@ RSpec.describe "Workflow::StreamChannel" do
       page.leave
       signup.now(:send_link)
       other.heard_until(8)
-      puts page.sent.empty?, listening
+      puts page.sent.pop.inspect, page.sent.empty?, listening
       other.leave
       puts listening
     RUBY
 
-    expect(said).to eq "true\n1\n0\n"
+    expect(said).to eq %([0, "left"]\ntrue\n1\n0\n)
   end
 
   it "refuses what it has not signed, whatever it is, without a word in the log" do
