@@ -67,7 +67,8 @@ module Workflow
     #   Workflow::Check.new.findings.sum(&:count)
     def initialize
       @open, @findings = 0, {}
-      snapshots { |snapshot| look_at(snapshot) } if File.exist?(Workflow.configuration.path)
+      @path = Workflow.configuration.path
+      snapshots { |snapshot| look_at(snapshot) } if (@there = File.exist?(@path))
       @findings = @findings.values
     end
 
@@ -77,7 +78,8 @@ module Workflow
     # @return [String] for whoever deploys
     def to_s
       runs = "workflow: #{open} open run#{"s" unless open == 1}"
-      return "#{runs}, all can go on with this code." if good?
+      none = " There is no log at #{@path} yet: if there should be one, look at the store's address." unless @there
+      return "#{runs}, all can go on with this code.#{none}" if good?
       "#{runs}; this code cannot carry on:\n\n#{findings.join("\n\n")}\n\n" \
         "Nothing is lost: a run stops where it cannot go on, and waits. Steps that went well stay so. See \"Changing a workflow\n" \
         "that has open runs\" in the README."

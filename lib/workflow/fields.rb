@@ -12,6 +12,8 @@ module Workflow
     NAME = /\A[[:lower:]_][[:alnum:]_]*\z/
     SHOWN_LEN_MAX = 64
     UNKNOWN_MAX = 5
+    # What Rails' form builders, and our own, ask the object of a form for.
+    OF_FORMS = %i[errors to_model field_names type_of choices_of text_of].freeze
     # Keys that Active Job's format has a meaning for.
     RESERVED_PREFIX = "_aj_"
     # What a cast returns of a value that it does not take; nil and false are values.
@@ -74,9 +76,11 @@ module Workflow
 
       def checked(name)
         raise DefinitionError, "#{@what}: fields: #{unusable(name)}" unless name.is_a?(Symbol) && name.match?(NAME)
-        return name unless name == :base || name.start_with?(RESERVED_PREFIX)
-        raise DefinitionError, "#{@what}: fields: #{name}: is reserved " \
-          "(#{name == :base ? "for errors of no one field" : "by Active Job"}). Give the field another name."
+        reserved = if name == :base then "for errors of no one field"
+        elsif name.start_with?(RESERVED_PREFIX) then "by Active Job"
+        elsif OF_FORMS.include?(name) then "for what forms ask of their object"
+        end
+        reserved ? raise(DefinitionError, "#{@what}: fields: #{name}: is reserved (#{reserved}). Give the field another name.") : name
       end
 
       def unusable(name)

@@ -7,7 +7,7 @@ module Workflow
     SHOWN = [ String, Symbol, Numeric, true, false ].freeze
 
     # @return [Array<Symbol>] of the fields
-    attr_reader :names
+    attr_reader :field_names
     # @return [#[], #full_messages] of the last submission
     attr_reader :errors
 
@@ -16,22 +16,25 @@ module Workflow
     # @param input [Hash, nil] as it was sent
     def initialize(declared, submission: nil, input: nil)
       @fields, @by_code, @errors = declared&.fields, declared&.by == :code, submission&.errors || Messages.new
-      @names = [ *(:code if @by_code), *@fields&.names ]
-      @names.each { |name| define_singleton_method(name) { shown((input || {})[name.to_s] || (input || {})[name]) } }
+      @field_names = [ *(:code if @by_code), *@fields&.names ]
+      @field_names.each { |name| define_singleton_method(name) { text_of((input || {})[name.to_s] || (input || {})[name]) } }
     end
+
+    # @return [Array<Symbol>] {#field_names}, unless a field is called so
+    def names = field_names
 
     # @return [Boolean] whether it is the code of an await with `by: :code`
     def code?(name) = @by_code && name == :code
 
     # @return [Object, nil] what a field takes
-    def type(name) = @fields&.types&.[](name)
+    def type_of(name) = @fields&.types&.[](name)
 
     # @return [Boolean] whether it may be left empty
-    def optional?(name) = type(name).is_a?(Array) && type(name).include?(nil)
+    def optional?(name) = type_of(name).is_a?(Array) && type_of(name).include?(nil)
 
     # @return [Array, nil] what there is to choose from
-    def choices(name)
-      type = type(name)
+    def choices_of(name)
+      type = type_of(name)
       type.compact if type.is_a?(Array) && type.compact.none? { |one| one.is_a?(Module) || one == :boolean }
     end
 
@@ -40,7 +43,7 @@ module Workflow
 
     private
       # What came from outside is text of any kind, or no text at all.
-      def shown(value)
+      def text_of(value)
         return unless SHOWN.any? { |kind| kind === value }
         value.is_a?(String) ? value.dup.force_encoding(Encoding::UTF_8).scrub : value
       end

@@ -41,9 +41,9 @@ module Workflow
         given = { required: !form.object.optional?(name) }
         return form.text_field(name, inputmode: "numeric", autocomplete: "one-time-code", maxlength: 9, **given) if form.object.code?(name)
         return form.password_field(name, given) if name.match?(/passw/i) && Secrets.match?(name) # which is not given back
-        choices = form.object.choices(name)
+        choices = form.object.choices_of(name)
         return form.select(name, choices, { include_blank: true }, given) if choices
-        case Array(form.object.type(name)).first.to_s
+        case Array(form.object.type_of(name)).first.to_s
         when "boolean" then form.check_box(name)
         when "Integer" then form.number_field(name, given)
         when "Float", "BigDecimal", "Numeric" then form.number_field(name, step: "any", **given)

@@ -36,8 +36,8 @@ module Workflow
     # Submits the input, or has a new link sent.
     # @return [void]
     def create
+      return render_workflow_link(STATUS, status: :forbidden) if @link && from_another_site? && (@link.open? || params[:renew])
       return renew_workflow_link if params[:renew]
-      return render_workflow_link(STATUS, status: :forbidden) if @link&.open? && from_another_site?
       @submission = @link.submit(workflow_link_input) if @link&.open?
       return workflow_link_accepted(@link) if @submission&.accepted?
       @link&.used? ? redirect_to(workflow_link_itself, status: :see_other) : render_workflow_link(REFUSED)

@@ -18,7 +18,7 @@ RSpec.describe Workflow::Check do
 
   it "finds nothing where there is no log, and makes none" do
     expect(check).to be_good
-    expect(check.to_s).to eq "workflow: 0 open runs, all can go on with this code."
+    expect(check.to_s).to eq "workflow: 0 open runs, all can go on with this code. There is no log at #{@directory}/log.sqlite3 yet: if there should be one, look at the store's address."
     expect(File.exist?(Workflow.configuration.path)).to be false
   end
 

@@ -213,6 +213,8 @@ RSpec.describe Workflow::Fields do
       { "a b": String } => "such as a_b:.",
       { it?: String } => "cannot be the name of a field",
       { base: String } => "base: is reserved",
+      { errors: String } => "errors: is reserved (for what forms ask of their object)",
+      { to_model: String } => "to_model: is reserved",
       { _aj_globalid: String } => "_aj_globalid: is reserved",
       {} => "fields: must be names and their types, such as { code: String }, not {}.",
       [ :code ] => "not [:code].",

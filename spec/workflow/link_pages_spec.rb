@@ -168,6 +168,27 @@ RSpec.describe "Workflow::LinkPages" do
     expect(said.lines(chomp: true)).to eq [ "403 Please confirm", "true", "303 http://app.example/signups/1" ]
   end
 
+  it "has no new link sent to whom another site has sent" do
+    said = visit(<<~'RUBY')
+      start
+      old = link
+      travel(4 * 86_400)
+      puts post(old, { renew: 1 }, "HTTP_SEC_FETCH_SITE" => "cross-site"), letters.size
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq [ "403 This link has expired", "1" ]
+  end
+
+  it "has fields of any name that forms do not need themselves" do
+    said = visit(<<~'RUBY', model: LinkApplication::MODEL.sub("by: :link", "by: :link, fields: { type: String, names: [ String, nil ], choices: String, class: String }").sub(/def activate.*/, "def activate(**given) = nil"))
+      signup = start
+      puts get(link), post(link, { input: { type: "a", choices: "b" } }).body[/<input[^>]*choices[^>]*>/]
+      puts post(link, { input: { type: "a", choices: "b", class: "c" } }).to_s[0, 4]
+    RUBY
+
+    expect(said.lines(chomp: true)).to match [ "200 Please confirm", /value="b"/, "303 " ]
+  end
+
   it "leads to what is to be said before its turn, on hold, and after it is over otherwise" do
     said = visit(<<~'RUBY', model: LinkApplication::MODEL.sub("now   :send_link", "now :send_link; later :wait_here").sub("def onboard", "def wait_here; end; def onboard"))
       signup = start

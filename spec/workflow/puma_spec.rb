@@ -109,9 +109,9 @@ RSpec.describe "Puma's plugin" do
   end
 
   it "runs nothing when WORKFLOW_IN_PUMA says no, and says that" do
-    puma WORKFLOW_IN_PUMA: "0"
+    puma WORKFLOW_IN_PUMA: " False"
 
-    expect(said).to include("runs no steps in Puma, since WORKFLOW_IN_PUMA=0")
+    expect(said).to include("runs no steps in Puma, since WORKFLOW_IN_PUMA=false")
     expect(at_work).to eq []
     run = Errand.new("#{@directory}/x").later(:call)
     Process.kill("TERM", @puma)

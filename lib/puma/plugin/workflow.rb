@@ -17,7 +17,7 @@ Puma::Plugin.create do
   end
 
   private
-    def switch = ENV["WORKFLOW_IN_PUMA"]
+    def switch = ENV["WORKFLOW_IN_PUMA"]&.strip&.downcase
 
     # For the steps in hand: less if Puma gives the processes of its cluster less.
     def drain_s(options)

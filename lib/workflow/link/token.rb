@@ -12,9 +12,12 @@ module Workflow
       class << self
         # @param facts [Array] strings, numbers and nil
         # @return [String]
+        # @raise [ArgumentError] when they are too long to be read again
         def sign(facts)
           body, _, digest = verifier.generate(facts, purpose: PURPOSE).rpartition("--")
-          "#{body.tr("+/", "-_").delete("=")}--#{digest}"
+          token = "#{body.tr("+/", "-_").delete("=")}--#{digest}"
+          return token if token.bytesize <= LEN_MAX
+          raise ArgumentError, "a link of #{token.bytesize} bytes is too long, #{LEN_MAX} is the most: give a shorter to: (a path that finds the rest)"
         end
 
         # Whatever comes in: nothing raises, and nothing says what was wrong.
