@@ -15,6 +15,14 @@ require_relative "support/watchdog"
 module StoreOfItsOwn
   include Eventually
 
+  # What happened instead is in the log.
+  def eventually(what, ...)
+    super
+  rescue RuntimeError => error
+    raise error unless error.message.start_with?("#{what}: not within")
+    raise "#{error.message}; the log ends with\n#{Workflow.events.last(10).map { |event| "  #{event.inspect} #{event.error} #{event.data[:where]}" }.join("\n")}"
+  end
+
   # A worker in this process, stopped at the end of the example.
   def work(threads: 2)
     Workflow::Worker.new(threads: threads).start.tap { |worker| workers << worker }
