@@ -9,48 +9,6 @@ static VALUE engine_reserve(VALUE self)
     return rb_wf_run_id(wf_engine_reserve(rb_wf_engine(self)));
 }
 
-struct told {
-    struct wf_op *op;
-    VALUE snapshot, events;
-};
-
-static VALUE tell(VALUE context)
-{
-    struct told *told = (struct told *)context;
-    struct wf_op *op = told->op;
-
-    told->snapshot =
-        op->state.len ? rb_wf_snapshot(op->answered_id, wf_buffer_bytes(&op->state)) : Qnil;
-    told->events = rb_ary_new();
-    if (op->row.len) {
-        rb_wf_events(0, op->answered_id, op->version, wf_buffer_bytes(&op->row), 0, told->events);
-    }
-    return Qnil;
-}
-
-/* Waits, reads the answer, finishes the op. Raises the store's failures; returns the rest. */
-static enum wf_status answer(VALUE self, struct told *told)
-{
-    struct wf_engine *engine = rb_wf_engine(self);
-    struct wf_op *op = told->op;
-    enum wf_status status;
-    struct wf_error error;
-    int raised = 0;
-
-    rb_wf_answer(engine, NULL, op, NULL);
-    rb_protect(tell, (VALUE)told, &raised);
-    status = op->status;
-    error = op->error;
-    wf_op_finish(engine, NULL, op);
-    if (raised) {
-        rb_jump_tag(raised);
-    }
-    if (NIL_P(rb_wf_refusal(status))) {
-        rb_wf_check(status, &error);
-    }
-    return status;
-}
-
 static VALUE outcome(enum wf_status status)
 {
     return status ? rb_wf_refusal(status) : ID2SYM(rb_intern("ok"));
@@ -58,8 +16,8 @@ static VALUE outcome(enum wf_status status)
 
 static VALUE change(VALUE self, struct wf_op *op)
 {
-    struct told told = {.op = op, .snapshot = Qnil, .events = Qnil};
-    enum wf_status status = answer(self, &told);
+    struct rb_wf_told told;
+    enum wf_status status = rb_wf_ask(rb_wf_engine(self), NULL, op, &told);
 
     return rb_ary_new_from_args(3, outcome(status), told.snapshot, told.events);
 }
@@ -165,8 +123,9 @@ static VALUE engine_settle(VALUE self, VALUE run_id, VALUE step, VALUE round, VA
     enum wf_command_kind kind = RTEST(accepted) ? WF_COMMAND_ACCEPT : WF_COMMAND_LET_GO;
     uint32_t of_round = NUM2UINT(round);
     int64_t of_fence = NUM2LL(fence);
-    struct told told = {.snapshot = Qnil, .events = Qnil};
+    struct rb_wf_told told;
     enum wf_status status;
+    struct wf_op *op;
 
     if (!rb_wf_bytes(step).len) {
         rb_wf_refuse("which step is to be settled has to be said");
@@ -174,11 +133,11 @@ static VALUE engine_settle(VALUE self, VALUE run_id, VALUE step, VALUE round, VA
     if (RTEST(accepted) && !rb_wf_definition(definition)) {
         rb_wf_refuse("an input that is accepted needs a definition");
     }
-    told.op = prepare_input(self, run_id, step, kind, definition, input, by);
-    told.op->kind = WF_OP_SETTLE;
-    told.op->round = of_round;
-    told.op->fence = of_fence;
-    status = answer(self, &told);
+    op = prepare_input(self, run_id, step, kind, definition, input, by);
+    op->kind = WF_OP_SETTLE;
+    op->round = of_round;
+    op->fence = of_fence;
+    status = rb_wf_ask(rb_wf_engine(self), NULL, op, &told);
     return rb_ary_new_from_args(
         3, status == WF_OK || status == WF_NOT_FOUND ? outcome(status) : ID2SYM(rb_intern("stale")),
         told.snapshot, told.events);

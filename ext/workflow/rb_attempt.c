@@ -10,9 +10,7 @@ static struct wf_hand *holding(VALUE self)
 {
     struct wf_hand *hand = rb_wf_hand(self);
 
-    if (!wf_hand_claim(hand)) {
-        rb_wf_refuse("this hand holds nothing");
-    }
+    rb_wf_holding(hand);
     return hand;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Workflow::Native::Hand: what one thread of control holds, and Engine#start, which fills one. The slot is
- * in the hand before anything can be raised, so an `ensure` can always give it back.
+ * Workflow::Native::Hand: what one thread of control holds. It takes what is queued, ends it or gives it back. How it comes to hold
+ * something by name is in rb_claim.c, what it does while an attempt runs in rb_attempt.c.
  */
 #include "workflow.h"
 
@@ -125,7 +125,7 @@ static VALUE work_in(const struct wf_hand *hand)
     return claim ? rb_wf_work(claim) : Qnil;
 }
 
-static void check_empty(const struct wf_hand *hand)
+void rb_wf_check_empty(const struct wf_hand *hand)
 {
     if (hand && wf_hand_claim(hand)) {
         rb_wf_refuse("this hand holds a step already: it has to end first, or be given back");
@@ -146,7 +146,7 @@ static VALUE hand_take(VALUE self, VALUE timeout_ms)
                               .until_ms = rb_wf_until_ms(timeout_ms),
                               .away = rb_wf_hand_away(taking.hand)};
 
-    check_empty(taking.hand);
+    rb_wf_check_empty(taking.hand);
     take_reset(&taking);
     if (wf_clock_mono_ms() - hand->left_ms < STINT_MS) {
         taking.status = wf_hand_take(taking.hand, 0);
@@ -162,7 +162,7 @@ static VALUE hand_take(VALUE self, VALUE timeout_ms)
     return taking.status == WF_OK ? work_in(taking.hand) : Qnil;
 }
 
-static const struct wf_claim *claim_of(struct wf_hand *hand)
+const struct wf_claim *rb_wf_holding(struct wf_hand *hand)
 {
     const struct wf_claim *claim = wf_hand_claim(hand);
 
@@ -176,7 +176,7 @@ static VALUE hand_met(VALUE self)
 {
     struct wf_hand *hand = rb_wf_hand(self);
 
-    claim_of(hand);
+    rb_wf_holding(hand);
     wf_hand_met(hand);
     return Qnil;
 }
@@ -198,168 +198,11 @@ static VALUE hand_give_back(VALUE self)
     return Qnil;
 }
 
-/* ---- Answers ---- */
-
-struct told {
-    struct wf_op *op;
-    struct wf_hand *hand;
-    VALUE snapshot, events, work;
-    VALUE round, fence; /* of a claim by submit, or of the one in doubt */
-};
-
-static VALUE tell(VALUE context)
-{
-    struct told *told = (struct told *)context;
-    struct wf_op *op = told->op;
-
-    told->events = rb_ary_new();
-    if (op->state.len) {
-        told->snapshot = rb_wf_snapshot(op->answered_id, wf_buffer_bytes(&op->state));
-    }
-    if (op->row.len) {
-        rb_wf_events(0, op->answered_id, op->version, wf_buffer_bytes(&op->row), 0, told->events);
-    }
-    if (op->slot && op->slot->claim.run_id) {
-        told->work = rb_wf_work(&op->slot->claim);
-        told->round = UINT2NUM(op->slot->claim.round);
-        told->fence = LL2NUM(op->slot->claim.fence);
-    } else if (op->status == WF_DOUBTFUL) {
-        told->round = UINT2NUM(op->round);
-        told->fence = LL2NUM(op->fence);
-    }
-    return Qnil;
-}
-
-/* Waits, reads the answer, finishes the op. Raises the store's failures; returns the rest. */
-static enum wf_status answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op,
-                             struct told *told)
-{
-    struct wf_error error;
-    enum wf_status status;
-    int raised = 0;
-
-    *told = (struct told){.op = op,
-                          .hand = hand,
-                          .snapshot = Qnil,
-                          .events = Qnil,
-                          .work = Qnil,
-                          .round = Qnil,
-                          .fence = Qnil};
-    rb_wf_answer(engine, hand, op, rb_wf_hand_away(hand));
-    rb_protect(tell, (VALUE)told, &raised);
-    status = op->status;
-    error = op->error;
-    wf_op_finish(engine, hand, op);
-    if (raised) {
-        rb_jump_tag(raised);
-    }
-    switch (status) {
-    case WF_OK:
-    case WF_EXISTING:
-    case WF_BUSY:
-    case WF_DOUBTFUL:
-    case WF_NOT_FOUND:
-    case WF_NOT_PENDING:
-    case WF_NOT_WAITING:
-    case WF_STALE:
-        return status;
-    default:
-        rb_wf_check(status, &error);
-        return status;
-    }
-}
-
-static struct wf_op *prepare(struct wf_engine *engine, struct wf_hand *hand, enum wf_op_kind kind)
-{
-    struct wf_op *op = wf_op_prepare(engine, hand, kind);
-    struct wf_error error = {WF_TOO_LARGE, "too many steps are in hand of this process"};
-
-    if (!op) {
-        rb_wf_raise(&error);
-    }
-    return op;
-}
-
-/* ---- Starting ---- */
-
-static enum wf_place place_of(VALUE symbol)
-{
-    if (NIL_P(symbol)) {
-        return WF_PLACE_ANY;
-    }
-    if (rb_sym2id(symbol) == rb_intern("now")) {
-        return WF_PLACE_NOW;
-    }
-    if (rb_sym2id(symbol) != rb_intern("later")) {
-        rb_wf_refuse("a place is :now or :later, not %+" PRIsVALUE, symbol);
-    }
-    return WF_PLACE_LATER;
-}
-
-static int64_t given_id(VALUE id)
-{
-    int64_t run_id = NIL_P(id) ? 0 : rb_wf_to_run_id(id);
-
-    if (!NIL_P(id) && !run_id) {
-        rb_wf_refuse("%+" PRIsVALUE " is not a run's id", id);
-    }
-    return run_id;
-}
-
-/* hand, definition, subject, key, args, place, by; and tags, id and token, which may be left out */
-static VALUE engine_start(int argc, VALUE *argv, VALUE self)
-{
-    VALUE hand_value, definition_value, subject, key, args, place, by, tags, id, token;
-    int given = rb_scan_args(argc, argv, "73", &hand_value, &definition_value, &subject, &key,
-                             &args, &place, &by, &tags, &id, &token);
-    VALUE pairs = rb_wf_tags(given > 7 ? tags : Qnil, true);
-    int64_t run_id = given_id(id);
-    struct wf_engine *engine = rb_wf_engine(self);
-    struct wf_hand *hand = rb_wf_hand(hand_value);
-    struct wf_definition *definition = rb_wf_definition(definition_value);
-    struct wf_bytes subject_bytes = rb_wf_bytes(subject), key_bytes = rb_wf_bytes(key),
-                    args_bytes = rb_wf_bytes(args), by_bytes = rb_wf_bytes(by),
-                    token_bytes = rb_wf_token(token);
-    enum wf_place asked = place_of(place);
-    enum wf_status status;
-    struct told told;
-    struct wf_op *op;
-
-    if (!definition) {
-        rb_wf_refuse("a run needs a definition");
-    }
-    check_empty(hand);
-    rb_wf_check_len(subject, WF_SUBJECT_LEN_MAX, "a subject");
-    rb_wf_check_len(key, WF_SUBJECT_LEN_MAX, "a key");
-    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
-    rb_wf_check_len(args, WF_PAYLOAD_LEN_MAX, "arguments");
-    op = prepare(engine, hand, WF_OP_START);
-    op->definition = wf_definition_retain(definition);
-    op->birth = (struct wf_birth){.class_name = definition->class_name,
-                                  .name = definition->name,
-                                  .key = wf_op_keep(op, key_bytes),
-                                  .subject = wf_op_keep(op, subject_bytes),
-                                  .args = wf_op_keep(op, args_bytes),
-                                  .tags = wf_op_keep(op, rb_wf_bytes(pairs)),
-                                  .token = wf_op_keep(op, token_bytes),
-                                  .place = asked,
-                                  .unique = definition->unique,
-                                  .definition = definition};
-    op->run_id = run_id;
-    op->command.by = wf_op_keep(op, by_bytes);
-    status = answer(engine, hand, op, &told);
-    RB_GC_GUARD(definition_value);
-    RB_GC_GUARD(pairs);
-    return rb_ary_new_from_args(4,
-                                ID2SYM(rb_intern(status == WF_EXISTING ? "existing" : "started")),
-                                told.snapshot, told.events, told.work);
-}
-
 /* ---- Ending ---- */
 
 static struct wf_op *prepare_end(struct wf_hand *hand, enum wf_command_kind kind, VALUE definition)
 {
-    const struct wf_claim *claim = claim_of(hand);
+    const struct wf_claim *claim = rb_wf_holding(hand);
     bool verdict = kind == WF_COMMAND_ACCEPT || kind == WF_COMMAND_REJECT;
     bool judged = claim->await || claim->mode == WF_MODE_JUDGE;
     bool of_run = kind == WF_COMMAND_CANCEL || kind == WF_COMMAND_PAUSE;
@@ -374,7 +217,7 @@ static struct wf_op *prepare_end(struct wf_hand *hand, enum wf_command_kind kind
     if (kind == WF_COMMAND_REJECT && !claim->await && !options) {
         rb_wf_refuse("an await that opens needs a definition");
     }
-    op = prepare(hand->engine, hand, WF_OP_FINISH);
+    op = rb_wf_prepare(hand->engine, hand, WF_OP_FINISH);
     op->definition = wf_definition_retain(options);
     op->command.kind = kind;
     op->command.met = claim->met;
@@ -387,13 +230,13 @@ static struct wf_op *prepare_end(struct wf_hand *hand, enum wf_command_kind kind
 static VALUE finish(struct wf_hand *hand, struct wf_op *op, VALUE wait)
 {
     struct wf_engine *engine = hand->engine;
-    struct told told;
+    struct rb_wf_told told;
 
     if (!RTEST(wait)) {
         wf_op_post(engine, hand, op);
         return Qnil;
     }
-    answer(engine, hand, op, &told);
+    rb_wf_ask(engine, hand, op, &told);
     return rb_ary_new_from_args(3, told.snapshot, told.events, told.work);
 }
 
@@ -454,7 +297,7 @@ static VALUE hand_open(VALUE self, VALUE definition, VALUE wait)
 {
     struct wf_hand *hand = rb_wf_hand(self);
 
-    if (claim_of(hand)->mode != WF_MODE_ASK) {
+    if (rb_wf_holding(hand)->mode != WF_MODE_ASK) {
         rb_wf_refuse("only an await whose conditions are asked is opened");
     }
     return finish(hand, prepare_end(hand, WF_COMMAND_OPEN, definition), wait);
@@ -491,7 +334,7 @@ static VALUE hand_part(VALUE self, VALUE reason)
         rb_wf_refuse("why the run is to end has to be said");
     }
     rb_wf_check_len(reason, WF_NAME_LEN_MAX, "a reason");
-    claim_of(hand);
+    rb_wf_holding(hand);
     wf_hand_part(hand, bytes);
     return Qnil;
 }
@@ -534,105 +377,10 @@ static VALUE hand_reject(int argc, VALUE *argv, VALUE self)
     return finish(hand, op, given < 4 ? Qtrue : wait);
 }
 
-/* ---- Claiming by name ---- */
+/* ---- Doubt ---- */
 
-static VALUE verdict(enum wf_status status)
-{
-    VALUE refusal = rb_wf_refusal(status);
-
-    return NIL_P(refusal) ? ID2SYM(rb_intern("claimed")) : refusal;
-}
-
-static enum wf_status claim(VALUE self, enum wf_op_kind kind, VALUE run_id, VALUE step, VALUE by,
-                            bool pledged, struct told *told)
-{
-    struct wf_hand *hand = rb_wf_hand(self);
-    struct wf_bytes name = rb_wf_bytes(step), author = rb_wf_bytes(by);
-    int64_t id = rb_wf_to_run_id(run_id);
-    struct wf_op *op;
-
-    check_empty(hand);
-    rb_wf_check_len(by, WF_NAME_LEN_MAX, "an author");
-    op = prepare(hand->engine, hand, kind);
-    op->run_id = id;
-    op->step = wf_op_keep(op, name);
-    op->command.by = wf_op_keep(op, author);
-    op->pledged = pledged;
-    return answer(hand->engine, hand, op, told);
-}
-
-static VALUE hand_now(VALUE self, VALUE run_id, VALUE step, VALUE by)
-{
-    struct told told;
-    enum wf_status status = claim(self, WF_OP_CLAIM_STEP, run_id, step, by, false, &told);
-
-    return rb_ary_new_from_args(3, verdict(status), told.snapshot, told.work);
-}
-
-/* Another holds the await: until the log grows (its verdict is an event), or a moment is over, since a
- * holder that died leaves no event. `seen` is what the doorbell said before the await was asked for. */
-struct verdict_wait {
-    struct wf_doorbell bell;
-    uint32_t seen;
-    _Atomic bool interrupted;
-};
-
-static bool verdict_run(void *context, int64_t wait_ms)
-{
-    struct verdict_wait *wait = context;
-
-    return wf_doorbell_wait(&wait->bell, wait->seen, wait_ms) && !atomic_load(&wait->interrupted);
-}
-
-static void verdict_interrupt(void *context)
-{
-    struct verdict_wait *wait = context;
-
-    atomic_store(&wait->interrupted, true);
-    wf_doorbell_ring_all(&wait->bell); /* a nudge could come just before the sleep */
-}
-
-static void verdict_reset(void *context)
-{
-    atomic_store(&((struct verdict_wait *)context)->interrupted, false);
-}
-
-static void wait_for_verdict(struct verdict_wait *context, struct wf_hand *hand, int64_t until_ms)
-{
-    int64_t moment_ms = wf_clock_mono_ms() + 100;
-    struct rb_wf_wait wait = {.run = verdict_run,
-                              .interrupt = verdict_interrupt,
-                              .reset = verdict_reset,
-                              .context = context,
-                              .until_ms = moment_ms < until_ms ? moment_ms : until_ms,
-                              .away = rb_wf_hand_away(hand)};
-
-    rb_wf_leave(&wait);
-}
-
-/* (run_id, step, by, timeout_ms, pledged = false) */
-static VALUE hand_submit(int argc, VALUE *argv, VALUE self)
-{
-    struct wf_hand *hand = rb_wf_hand(self);
-    struct verdict_wait wait = {.bell = wf_doorbell_log(&hand->engine->shared)};
-    VALUE run_id, step, by, timeout_ms, pledged;
-    enum wf_status status;
-    struct told told;
-    int64_t until_ms;
-
-    rb_scan_args(argc, argv, "41", &run_id, &step, &by, &timeout_ms, &pledged);
-    until_ms = rb_wf_until_ms(timeout_ms);
-    for (;;) {
-        wait.seen = wf_doorbell_read(&wait.bell);
-        status = claim(self, WF_OP_CLAIM_WAIT, run_id, step, by, RTEST(pledged), &told);
-        if (status != WF_BUSY || wf_clock_mono_ms() >= until_ms) {
-            return rb_ary_new_from_args(4, verdict(status), told.snapshot, told.round, told.fence);
-        }
-        wait_for_verdict(&wait, hand, until_ms);
-    }
-}
-
-/* Once another op that was posted after it is answered, the doubt is on disk. */
+/* Once another op that was posted after it is answered, the doubt is on disk; or the store is ill, and it will be. Of a process that
+ * dies before that, the claim is in doubt as well. */
 static void wait_for_doubt(struct wf_engine *engine)
 {
     struct wf_op *op = wf_op_prepare(engine, NULL, WF_OP_CHANGE);
@@ -652,7 +400,7 @@ static VALUE hand_doubt(VALUE self)
     if (wf_engine_usable(engine, NULL)) {
         return Qnil;
     }
-    if (!claim_of(&hand->hand)->pledged) {
+    if (!rb_wf_holding(&hand->hand)->pledged) {
         rb_wf_refuse("only a pledged claim can be in doubt");
     }
     wf_hand_doubt(&hand->hand);
@@ -667,20 +415,18 @@ void rb_wf_init_hand(VALUE native)
     class = rb_define_class_under(native, "Hand", rb_cObject);
     rb_gc_register_mark_object(class);
     rb_undef_alloc_func(class);
-    rb_define_method(engine, "start", engine_start, -1);
     rb_define_method(class, "take", hand_take, 1);
     rb_define_method(class, "complete", hand_complete, 3);
     rb_define_method(class, "fail", hand_fail, 8);
-    rb_define_method(class, "submit", hand_submit, -1);
     rb_define_method(class, "doubt", hand_doubt, 0);
     rb_define_method(class, "accept", hand_accept, -1);
     rb_define_method(class, "reject", hand_reject, -1);
-    rb_define_method(class, "now", hand_now, 3);
     rb_define_method(class, "skip", hand_skip, 3);
     rb_define_method(class, "open", hand_open, 2);
     rb_define_method(class, "met", hand_met, 0);
     rb_define_method(class, "give_back", hand_give_back, 0);
     rb_define_method(class, "held?", hand_is_held, 0);
+    rb_wf_init_claim(engine, class);
     rb_wf_init_attempt(class);
     rb_define_method(class, "cancel", hand_cancel, 3);
     rb_define_method(class, "pause", hand_pause, 3);

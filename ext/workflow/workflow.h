@@ -3,7 +3,8 @@
  *
  * Reading order: workflow.c (what Ruby sees), rb_leave.c (the one place that leaves the GVL),
  * rb_engine.c, rb_hand.c, rb_definition.c (one class each), rb_read.c, rb_query.c and rb_append.c (the engine's reads of one
- * run, of many, and what it appends), rb_attempt.c (what a hand does while an attempt runs), rb_value.c (states, events and
+ * run, of many, and what it appends), rb_claim.c and rb_attempt.c (how a hand comes to hold something by name; what it does while an
+ * attempt runs), rb_answer.c (what an op was answered), rb_value.c (states, events and
  * work as Ruby values), rb_error.c (the only raise).
  */
 #ifndef RB_WORKFLOW_H
@@ -66,6 +67,27 @@ struct wf_hand *rb_wf_hand(VALUE value); /* NULL for nil */
 struct wf_hand *
 rb_wf_hand_even_closed(VALUE value);         /* its engine may be stopped, or another process's */
 bool *rb_wf_hand_away(struct wf_hand *hand); /* true while a thread waits with it */
+
+const struct wf_claim *
+rb_wf_holding(struct wf_hand *hand); /* what it holds; ArgumentError if nothing */
+void rb_wf_check_empty(
+    const struct wf_hand *hand); /* ArgumentError if it holds something; NULL does not */
+
+/* ---- rb_claim.c: how a hand comes to hold something by name ---- */
+void rb_wf_init_claim(VALUE engine, VALUE hand);
+
+/* ---- rb_answer.c: what an op was answered ---- */
+struct rb_wf_told {
+    struct wf_op *op; /* finished by now */
+    VALUE snapshot, events, work;
+    VALUE round, fence; /* of a claim by submit, or of the one in doubt */
+};
+
+/* For the hand, which may be NULL. Raises if too many steps are in hand. */
+struct wf_op *rb_wf_prepare(struct wf_engine *engine, struct wf_hand *hand, enum wf_op_kind kind);
+/* Waits, reads the answer, finishes the op. Raises the store's failures; returns the rest. The values are on the stack then. */
+enum wf_status rb_wf_ask(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op,
+                         struct rb_wf_told *told);
 
 /* ---- rb_attempt.c: what a hand does while an attempt runs ---- */
 void rb_wf_init_attempt(VALUE hand);

@@ -44,6 +44,86 @@ static int runs_of(const char *key)
     return count;
 }
 
+/* ---- Checkpoints ---- */
+
+static struct {
+    struct wf_store_functions functions;
+    _Atomic int written, answered, made, too_early;
+} watched;
+
+static enum wf_status watched_append(struct wf_store *store, struct wf_event_row *row,
+                                     struct wf_error *error)
+{
+    atomic_fetch_add(&watched.written, 1);
+    return wf_store_sqlite.append(store, row, error);
+}
+
+/* As long as somebody waits for what the last commit wrote, it does not end. */
+static enum wf_status watched_checkpoint(struct wf_store *store, int *left, struct wf_error *error)
+{
+    int written = atomic_load(&watched.written);
+    int64_t until_ms = now_ms() + DEADLINE_MS / 4;
+
+    while (atomic_load(&watched.answered) < written && now_ms() < until_ms) {
+        poll(NULL, 0, 1);
+    }
+    atomic_fetch_add(&watched.too_early, atomic_load(&watched.answered) < written);
+    atomic_fetch_add(&watched.made, 1);
+    return wf_store_sqlite.checkpoint(store, left, error);
+}
+
+static void open_watched(void)
+{
+    memset(&watched, 0, sizeof(watched));
+    watched.functions = wf_store_sqlite;
+    watched.functions.append = watched_append;
+    watched.functions.checkpoint = watched_checkpoint;
+    engine = open_with(&watched.functions, new_path(path, "store"), LEASE_MS);
+}
+
+static void start_and_count(struct wf_definition *definition, int number)
+{
+    char key[16];
+
+    snprintf(key, sizeof(key), "%d", number);
+    CHECK(start_run(engine, NULL, definition, key).status == WF_OK);
+    atomic_fetch_add(&watched.answered, 1);
+}
+
+TEST(nobody_waits_for_the_checkpoint_after_his_commit)
+{
+    struct wf_definition *definition = define("mail");
+
+    open_watched();
+    for (int i = 0; i < 5000 && !atomic_load(&watched.made); i++) {
+        start_and_count(definition, i);
+    }
+    CHECK(atomic_load(&watched.made) > 0);
+    CHECK(atomic_load(&watched.too_early) == 0);
+    close_engine(engine);
+    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
+    wf_definition_release(definition);
+}
+
+TEST(a_short_log_is_checkpointed_in_a_lull)
+{
+    struct wf_definition *definition = define("mail");
+    int made;
+
+    open_watched();
+    for (int i = 0; i < 150; i++) { /* a thousand pages, a quarter of what a busy store waits for */
+        start_and_count(definition, i);
+    }
+    UNTIL(atomic_load(&engine->committer.reached_mono_ms) < now_ms() - 50);
+    made = atomic_load(&watched.made);
+    start_and_count(definition, 150);
+    if (!made) {
+        UNTIL(atomic_load(&watched.made) == 1);
+    }
+    close_engine(engine);
+    wf_definition_release(definition);
+}
+
 /* ---- Many at once ---- */
 
 #define MANY 100
@@ -132,6 +212,31 @@ TEST(one_append_that_the_store_refuses_fails_alone)
     CHECK(finish(&hands[MANY / 2], confirm, WF_COMMAND_ACCEPT).run == WF_RUN_done);
     close_and_compare();
     wf_definition_release(confirm);
+}
+
+/* Each would wait as long as the first one for another program that has the store. */
+TEST(where_nothing_can_be_begun_not_each_append_is_tried_alone)
+{
+    struct wf_definition *create = define("create");
+    struct wf_taker taker = {false};
+    struct wf_op *ops[MANY];
+    int begun;
+
+    open_failing();
+    CHECK(start_run(engine, NULL, create, "before").status == WF_OK);
+    fail_at(FAIL_BEGIN, 1, INT_MAX);
+    begun = atomic_load(&failing.calls[FAIL_BEGIN]);
+    post_many(ops, NULL, create, MANY);
+    for (int i = 0; i < MANY; i++) {
+        CHECK(wf_op_wait(engine, ops[i], &taker, ANSWER_MS) == WF_OK);
+        CHECK(ops[i]->status == WF_STORE_ERROR);
+        wf_op_finish(engine, NULL, ops[i]);
+    }
+    CHECK(atomic_load(&failing.calls[FAIL_BEGIN]) - begun < MANY / 2);
+    fail_never();
+    CHECK(runs_of("key-") == 0);
+    close_and_compare();
+    wf_definition_release(create);
 }
 
 TEST(a_full_queue_lets_callers_wait_and_loses_nothing)
@@ -487,6 +592,138 @@ TEST(a_start_in_doubt_leaves_no_step_behind_that_nobody_runs)
         close_and_compare();
     }
     wf_definition_release(definition);
+}
+
+static int steps_in_hands(void)
+{
+    sqlite3 *reader;
+    sqlite3_stmt *count;
+    int found;
+
+    CHECK(sqlite3_open(path, &reader) == SQLITE_OK);
+    CHECK(sqlite3_prepare_v2(reader, "SELECT count(*) FROM ready WHERE owner <> 0", -1, &count,
+                             NULL) == SQLITE_OK);
+    CHECK(sqlite3_step(count) == SQLITE_ROW);
+    found = sqlite3_column_int(count, 0);
+    sqlite3_finalize(count);
+    sqlite3_close(reader);
+    return found;
+}
+
+/* Beside another one that failed, and nobody asks for anything after it. */
+TEST(a_start_in_doubt_that_was_written_alone_leaves_no_step_behind)
+{
+    struct wf_definition *definition = define("create!");
+    struct wf_hand hand;
+    struct answer answer;
+    int64_t since_ms;
+
+    open_failing();
+    hand = hand_of(engine);
+    start_run(engine, &hand, definition, "before");
+    CHECK(finish(&hand, definition, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    atomic_store(&failing.commit_failure, COMMIT_KEPT);
+    fail_at(FAIL_APPEND, 1, 0);
+    fail_at(FAIL_COMMIT, 1, 0);
+    fail_at(FAIL_OPEN, 1, 0);
+    answer = start_run(engine, &hand, definition, "a");
+    CHECK(answer.status == WF_UNKNOWN && !hand.slot);
+    since_ms = now_ms();
+    UNTIL(steps_in_hands() == 0);
+    CHECK(now_ms() - since_ms < WF_POLL_MS / 2);
+    answer = start_run(engine, &hand, definition, "a");
+    CHECK(answer.status == WF_EXISTING);
+    if (!wf_hand_claim(&hand)) {
+        CHECK(claim(&hand, WF_OP_CLAIM_STEP, answer.id, "create").status == WF_OK);
+    }
+    CHECK(finish(&hand, definition, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(definition);
+}
+
+TEST(all_claims_of_a_commit_in_doubt_are_anybodys_at_once)
+{
+    static struct wf_hand hands[450];
+    struct wf_definition *mail = define("mail");
+    int64_t since_ms;
+    int failed;
+
+    open_failing();
+    start_runs(engine, mail, 450);
+    atomic_store(&failing.commit_failure, COMMIT_KEPT);
+    fail_at(FAIL_COMMIT, 1, 0);
+    fail_at(FAIL_OPEN, 1, 0);
+    since_ms = now_ms();
+    failed = atomic_load(&failing.failed);
+    wf_engine_work(engine, 450, WF_BYTES("worker"));
+    for (int i = 0; i < 450; i++) {
+        hands[i] = hand_of(engine);
+        CHECK(take(&hands[i], "mail"));
+    }
+    CHECK(now_ms() - since_ms < WF_POLL_MS / 2);
+    CHECK(atomic_load(&failing.failed) - failed == 2);
+    for (int i = 0; i < 450; i++) {
+        post_finish(&hands[i], mail, WF_COMMAND_COMPLETE);
+    }
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
+/* Who was called once and found nothing need not be called ten times a second until the store is well. */
+TEST(a_commit_in_doubt_is_told_once_however_long_it_stays_in_doubt)
+{
+    struct wf_definition *create = define("create!");
+    struct wf_hand hand;
+    struct wf_doorbell log, ready;
+    uint32_t rung;
+    int failed;
+
+    open_failing();
+    hand = hand_of(engine);
+    log = wf_doorbell_log(&engine->shared);
+    ready = wf_doorbell_ready(&engine->shared);
+    start_run(engine, &hand, create, "before");
+    CHECK(finish(&hand, create, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    rung = wf_doorbell_read(&log) + wf_doorbell_read(&ready);
+    failed = atomic_load(&failing.failed);
+    atomic_store(&failing.commit_failure, COMMIT_KEPT);
+    fail_at(FAIL_COMMIT, 1, 0);
+    fail_at(FAIL_OPEN, 1, INT_MAX);
+    CHECK(start_run(engine, &hand, create, "a").status == WF_UNKNOWN);
+    UNTIL(atomic_load(&failing.failed) - failed > 6); /* it goes on asking */
+    CHECK(wf_doorbell_read(&log) + wf_doorbell_read(&ready) - rung == 2);
+    fail_never();
+    UNTIL(steps_in_hands() == 0);
+    close_and_compare();
+    wf_definition_release(create);
+}
+
+TEST(an_attempt_that_is_given_back_twice_is_lost_once)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_hand worker;
+    int64_t id;
+    int failed = atomic_load(&failing.failed);
+
+    open_failing();
+    worker = hand_of(engine);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    id = start_run(engine, NULL, mail, "a").id;
+    CHECK(take(&worker, "mail"));
+    wf_hand_enter(&worker);
+    UNTIL(look(engine, id).steps[0] == WF_STEP_running);
+    atomic_store(&failing.commit_failure, COMMIT_KEPT);
+    fail_at(FAIL_COMMIT, 1, 0);
+    fail_at(FAIL_OPEN, 1, 0); /* nobody knows: it is written again */
+    wf_hand_give_back(&worker);
+    CHECK(take(&worker, "mail"));
+    CHECK(wf_hand_claim(&worker)->attempt == 2);
+    CHECK(atomic_load(&failing.failed) - failed == 2);
+    post_finish(&worker, mail, WF_COMMAND_COMPLETE);
+    UNTIL(look(engine, id).run == WF_RUN_done);
+    CHECK(look(engine, id).attempts[0] == 2);
+    close_and_compare();
+    wf_definition_release(mail);
 }
 
 TEST(what_is_given_back_while_the_store_is_ill_goes_back_when_it_is_well)

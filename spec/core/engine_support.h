@@ -147,6 +147,17 @@ static inline struct answer start_run(struct wf_engine *engine, struct wf_hand *
     return ask(engine, hand, prepare_start(engine, hand, definition, key));
 }
 
+/* Runs of the keys "0", "1", … */
+static inline void start_runs(struct wf_engine *engine, struct wf_definition *definition, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "%d", i);
+        CHECK(start_run(engine, NULL, definition, key).status == WF_OK);
+    }
+}
+
 static inline struct wf_op *prepare_finish(struct wf_engine *engine, struct wf_hand *hand,
                                            struct wf_definition *definition,
                                            enum wf_command_kind kind)

@@ -360,6 +360,30 @@ TEST(a_reminder_and_a_submit_of_one_await_do_not_disturb_each_other)
     wf_definition_release(confirm);
 }
 
+TEST(a_reminder_that_asks_is_told_that_it_stands_until_its_await_is_over)
+{
+    struct wf_definition *confirm = reminding();
+    struct wf_hand caller, worker;
+    struct wf_error error;
+    bool stands = false, cancelling;
+    int64_t id;
+
+    open_new();
+    caller = hand_of(engine);
+    id = take_reminder(confirm, &worker);
+    CHECK(wf_engine_claim_stands(engine, wf_hand_claim(&worker), &stands, &cancelling, &error) ==
+          WF_OK);
+    CHECK(stands && !cancelling);
+    CHECK(claim(&caller, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
+    CHECK(finish(&caller, confirm, WF_COMMAND_ACCEPT).run == WF_RUN_done);
+    CHECK(wf_engine_claim_stands(engine, wf_hand_claim(&worker), &stands, &cancelling, &error) ==
+          WF_OK);
+    CHECK(!stands);
+    CHECK(finish(&worker, confirm, WF_COMMAND_COMPLETE).status == WF_STALE);
+    close_and_compare();
+    wf_definition_release(confirm);
+}
+
 TEST(what_a_reminder_gives_after_its_await_is_over_is_refused)
 {
     struct wf_definition *confirm = reminding();
@@ -895,6 +919,21 @@ TEST(whoever_goes_away_whenever_every_run_is_done_in_the_end)
 
 /* ---- Alone ---- */
 
+/* The step is to run alone: two crashes of it, written as a takeover would have. */
+static void make_suspect(struct wf_definition *definition, int64_t id, const char *step)
+{
+    for (int i = 0; i < 2; i++) {
+        struct wf_hand hand = hand_of(engine);
+        struct wf_op *op;
+
+        CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, step).status == WF_OK);
+        wf_hand_enter(&hand);
+        op = prepare_finish(engine, &hand, definition, WF_COMMAND_LOST);
+        op->command.crashed = true;
+        ask(engine, &hand, op);
+    }
+}
+
 TEST(after_a_step_that_ran_alone_others_are_claimed_again)
 {
     struct wf_definition *two = define("a b!");
@@ -907,17 +946,7 @@ TEST(after_a_step_that_ran_alone_others_are_claimed_again)
     open_new();
     worker = hand_of(engine);
     id = row.run_id = start_run(engine, NULL, two, "a").id;
-    /* Two crashes, written as a takeover would have. */
-    for (int i = 0; i < 2; i++) {
-        struct wf_hand hand = hand_of(engine);
-        struct wf_op *op;
-
-        CHECK(claim(&hand, WF_OP_CLAIM_STEP, id, "a").status == WF_OK);
-        wf_hand_enter(&hand);
-        op = prepare_finish(engine, &hand, two, WF_COMMAND_LOST);
-        op->command.crashed = true;
-        ask(engine, &hand, op);
-    }
+    make_suspect(two, id, "a");
     CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
     CHECK(wf_store_sqlite.ready_get(store, &row, NULL) == WF_OK && row.alone);
     wf_store_sqlite.close(store);
@@ -937,6 +966,107 @@ TEST(after_a_step_that_ran_alone_others_are_claimed_again)
     wf_definition_release(two);
 }
 
+TEST(what_is_to_run_alone_waits_quietly_and_begins_once_nothing_is_beside_it)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_doorbell bell;
+    struct wf_hand beside, alone;
+    int64_t suspect, ended_ms;
+    uint32_t rung;
+
+    open_new();
+    beside = hand_of(engine);
+    alone = hand_of(engine);
+    bell = wf_doorbell_ready(&engine->shared);
+    wf_engine_work(engine, 2, WF_BYTES("worker"));
+    start_run(engine, NULL, mail, "a");
+    CHECK(take(&beside, "mail"));
+    wf_hand_enter(&beside);
+    wf_engine_work(engine, 0, WF_BYTES("worker"));
+    suspect = start_run(engine, NULL, mail, "suspect").id;
+    make_suspect(mail, suspect, "mail");
+    start_runs(engine, mail, 4); /* as many as there is room for, with it */
+    wf_engine_work(engine, 2, WF_BYTES("worker"));
+    rung = wf_doorbell_read(&bell);
+    CHECK(wf_hand_take(&alone, 400) == WF_TIMED_OUT);
+    CHECK(wf_doorbell_read(&bell) - rung < 20); /* nobody is called to what nobody may take */
+    post_finish(&beside, mail, WF_COMMAND_COMPLETE);
+    ended_ms = now_ms();
+    CHECK(take(&alone, "mail") && wf_hand_claim(&alone)->run_id == suspect &&
+          wf_hand_claim(&alone)->alone);
+    CHECK(now_ms() - ended_ms < WF_POLL_MS / 2);
+    post_finish(&alone, mail, WF_COMMAND_COMPLETE);
+    for (int i = 0; i < 4; i++) {
+        CHECK(take(&beside, "mail"));
+        post_finish(&beside, mail, WF_COMMAND_COMPLETE);
+    }
+    UNTIL(runs_done() == 6);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
+/* ---- What is claimed ahead of the threads ---- */
+
+/* A worker of two threads that are busy, has claimed the next run as well, and has room for one more. */
+static void busy_with(struct wf_definition *definition, struct wf_hand busy[2])
+{
+    wf_engine_work(engine, 2, WF_BYTES("here"));
+    for (int i = 0; i < 2; i++) {
+        busy[i] = hand_of(engine);
+        start_run(engine, NULL, definition, i ? "b" : "a");
+        CHECK(take(&busy[i], "mail"));
+        wf_hand_enter(&busy[i]);
+        UNTIL(look(engine, wf_hand_claim(&busy[i])->run_id).steps[0] == WF_STEP_running);
+    }
+    start_run(engine, NULL, definition, "c");
+    UNTIL(in_hand(engine) == 3);
+}
+
+TEST(what_waits_behind_a_busy_thread_goes_to_a_process_that_has_a_free_one)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_engine *other;
+    struct wf_hand busy[2], there;
+
+    open_new();
+    busy_with(mail, busy);
+    other = open_engine(path);
+    there = hand_of(other);
+    wf_engine_work(other, 1, WF_BYTES("there"));
+    CHECK(take(&there, "mail"));
+    post_finish(&there, mail, WF_COMMAND_COMPLETE);
+    for (int i = 0; i < 2; i++) {
+        post_finish(&busy[i], mail, WF_COMMAND_COMPLETE);
+    }
+    UNTIL(runs_done() == 3);
+    close_engine(other);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
+TEST(a_process_that_is_alone_keeps_what_it_has_claimed_ahead)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_hand busy[2];
+    int64_t commits;
+
+    open_new();
+    busy_with(mail, busy);
+    commits = atomic_load(&engine->committer.commits);
+    nanosleep(&(struct timespec){.tv_nsec = 500000000},
+              NULL); /* in which it could have gone back and forth */
+    CHECK(atomic_load(&engine->committer.commits) - commits <= 1);
+    CHECK(in_hand(engine) == 3);
+    for (int i = 0; i < 2; i++) {
+        post_finish(&busy[i], mail, WF_COMMAND_COMPLETE);
+    }
+    CHECK(take(&busy[0], "mail"));
+    post_finish(&busy[0], mail, WF_COMMAND_COMPLETE);
+    UNTIL(runs_done() == 3);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
 /* ---- Stopping ---- */
 
 TEST(stop_gives_back_what_nobody_took)
@@ -947,12 +1077,7 @@ TEST(stop_gives_back_what_nobody_took)
 
     open_new();
     wf_engine_work(engine, 2, WF_BYTES("worker"));
-    for (int i = 0; i < 4; i++) {
-        char key[16];
-
-        snprintf(key, sizeof(key), "%d", i);
-        start_run(engine, NULL, mail, key);
-    }
+    start_runs(engine, mail, 4);
     UNTIL(in_hand(engine) == 4); /* two threads, two prefetched */
     close_engine(engine);
     CHECK(projections_differ(&wf_store_sqlite, path) == 0);
@@ -965,6 +1090,22 @@ TEST(stop_gives_back_what_nobody_took)
     }
     UNTIL(runs_done() == 4);
     close_and_compare();
+    wf_definition_release(mail);
+}
+
+TEST(whoever_has_room_for_more_than_one_commit_claims_goes_on_at_once)
+{
+    struct wf_definition *mail = define("mail");
+    int64_t began_ms;
+
+    open_new();
+    start_runs(engine, mail, 700);
+    began_ms = now_ms();
+    wf_engine_work(engine, 350, WF_BYTES("worker"));
+    UNTIL(in_hand(engine) == 700);
+    CHECK(now_ms() - began_ms < WF_POLL_MS / 2); /* nobody looks unasked so soon */
+    close_engine(engine);                        /* gives back what nobody took */
+    CHECK(projections_differ(&wf_store_sqlite, path) == 0);
     wf_definition_release(mail);
 }
 

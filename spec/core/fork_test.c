@@ -130,9 +130,10 @@ TEST(a_childs_copy_of_an_engine_is_dead_and_harmless)
         }
         CHECK(wait_for(pid) == 0);
     }
-    CHECK(wf_liveness_entered(
-        wf_liveness_self(&engine->liveness), hand.slot->index,
-        wf_liveness_turn(wf_hand_claim(&hand)->step, wf_hand_claim(&hand)->fence)));
+    CHECK(wf_liveness_entered(wf_liveness_self(&engine->liveness), hand.slot->index,
+                              wf_liveness_turn(wf_hand_claim(&hand)->run_id,
+                                               wf_hand_claim(&hand)->step,
+                                               wf_hand_claim(&hand)->fence)));
     wf_op_abandon(engine, NULL, op);
     CHECK(finish(&hand, create, WF_COMMAND_COMPLETE).run == WF_RUN_done &&
           look(engine, id).version > 0);
@@ -148,7 +149,7 @@ struct load {
     _Atomic int stop, started, read;
 };
 
-static void *start_runs(void *context)
+static void *run_through(void *context)
 {
     struct load *load = context;
     struct wf_hand hand = hand_of(engine);
@@ -252,7 +253,7 @@ TEST(forking_a_hundred_times_under_load_loses_doubles_and_hangs_nothing)
 
     engine = open_engine(new_path(path, "store"));
     for (int i = 0; i < 4; i++) {
-        threads[i] = spawn(start_runs, &load);
+        threads[i] = spawn(run_through, &load);
     }
     reader = spawn(read_all, &load);
     for (int i = 0; i < FORKS; i++) {

@@ -125,6 +125,25 @@ TEST(enters_and_exits_a_slot)
     finish();
 }
 
+/* Where the outcome of a start was not known, a slot can have been given to two runs. */
+TEST(a_mark_says_of_which_run)
+{
+    struct wf_shared_process *self;
+
+    prepare();
+    self = wf_liveness_self(&mine);
+    for (int64_t id = 1; id < 5000; id++) {
+        wf_liveness_enter(&mine, 7, wf_liveness_turn(id, 0, 1));
+        CHECK(wf_liveness_entered(self, 7, wf_liveness_turn(id, 0, 1)));
+        CHECK(!wf_liveness_entered(self, 7, wf_liveness_turn(id + 1, 0, 1)));
+        for (int step = 1; step < (int)WF_STEPS_MAX; step++) {
+            CHECK(!wf_liveness_entered(self, 7, wf_liveness_turn(id, step, 1)));
+            CHECK(!wf_liveness_entered(self, 7, wf_liveness_turn(id + 1, step, 1)));
+        }
+    }
+    finish();
+}
+
 TEST(a_living_peer_is_left_alone_until_its_lease_ran_out)
 {
     struct child child;

@@ -10,7 +10,7 @@ static void begin(int threads)
 
 static struct wf_slot *put(bool alone, bool first)
 {
-    struct wf_slot *slot = wf_mailbox_reserve_worker(&mailbox);
+    struct wf_slot *slot = wf_mailbox_reserve_workers(&mailbox, 1);
 
     if (slot) {
         slot->claim.run_id = 1;
@@ -74,11 +74,46 @@ TEST(callers_slots_take_no_room_and_there_is_an_end_to_them)
         CHECK(slots[i] && slots[i]->index == (int)i && slots[i]->op.slot == slots[i]);
     }
     CHECK(wf_mailbox_room(&mailbox) == 2);
-    CHECK(!wf_mailbox_reserve(&mailbox) && !wf_mailbox_reserve_worker(&mailbox));
+    CHECK(!wf_mailbox_reserve(&mailbox) && !wf_mailbox_reserve_workers(&mailbox, 1));
     for (unsigned i = 0; i < WF_SLOTS_MAX; i++) {
         wf_mailbox_free(&mailbox, slots[i]);
     }
     CHECK(wf_mailbox_in_hand(&mailbox) == 0 && wf_mailbox_drained(&mailbox, 0));
+    wf_mailbox_destroy(&mailbox);
+}
+
+TEST(many_are_reserved_queued_and_freed_at_once_in_their_order)
+{
+    struct wf_slot *slots, *taken[4], *last = NULL;
+    int count = 0;
+
+    begin(2);
+    slots = wf_mailbox_reserve_workers(&mailbox, 3);
+    for (struct wf_slot *slot = slots; slot; slot = slot->next) {
+        slot->claim.run_id = ++count;
+    }
+    CHECK(count == 3 && wf_mailbox_room(&mailbox) == 1);
+    CHECK(wf_mailbox_put_all(&mailbox, slots) && wf_mailbox_put_all(&mailbox, NULL));
+    slots = wf_mailbox_reserve_workers(&mailbox, 3);
+    CHECK(slots && !slots->next); /* no more than there is room for */
+    slots->claim.run_id = 4;
+    CHECK(!wf_mailbox_reserve_workers(&mailbox, 1) && wf_mailbox_put_all(&mailbox, slots));
+    for (int i = 0; i < 4; i++) {
+        taken[i] = take_one();
+        CHECK(taken[i] && taken[i]->claim.run_id == i + 1 && !taken[i]->next);
+        wf_mailbox_ending(&mailbox, taken[i]);
+        taken[i]->next = last;
+        last = taken[i];
+    }
+    wf_mailbox_free_all(&mailbox, last);
+    wf_mailbox_free_all(&mailbox, NULL);
+    CHECK(wf_mailbox_in_hand(&mailbox) == 0 && mailbox.worker_slots == 0);
+    CHECK(mailbox.worker_count == 0 && mailbox.busy_count == 0 && mailbox.queued_count == 0);
+    slots = wf_mailbox_reserve_workers(&mailbox, 2);
+    wf_mailbox_close(&mailbox);
+    CHECK(!wf_mailbox_put_all(&mailbox, slots) && slots->next && !slots->next->next);
+    wf_mailbox_free_all(&mailbox, slots);
+    CHECK(wf_mailbox_drained(&mailbox, 0));
     wf_mailbox_destroy(&mailbox);
 }
 
@@ -94,7 +129,7 @@ TEST(what_is_ending_leaves_slots_to_callers)
         CHECK(take_one() == slots[count]);
         wf_mailbox_ending(&mailbox, slots[count++]); /* its commit takes its time */
     }
-    CHECK(count == WF_SLOTS_MAX / 4 * 3 && !wf_mailbox_reserve_worker(&mailbox));
+    CHECK(count == WF_SLOTS_MAX / 4 * 3 && !wf_mailbox_reserve_workers(&mailbox, 1));
     while (count < WF_SLOTS_MAX && (slots[count] = wf_mailbox_reserve(&mailbox))) {
         count++;
         callers++;
@@ -126,7 +161,7 @@ TEST(what_a_burst_left_goes_back_but_for_what_is_in_use_and_below_it)
         }
     }
     CHECK(wf_mailbox_spare(&mailbox));
-    wf_mailbox_trim(&mailbox);
+    CHECK(wf_mailbox_trim(&mailbox) && !wf_mailbox_trim(&mailbox));
     CHECK(mailbox.slot_count == 151 && wf_mailbox_in_hand(&mailbox) == 2);
     wf_mailbox_free(&mailbox, slots[150]);
     wf_mailbox_trim(&mailbox);
@@ -196,8 +231,11 @@ TEST(what_waits_behind_busy_threads_can_be_given_back)
     CHECK(stale == waiting && !stale->next);
     end_one(stale);
     CHECK(!take_one());
+    CHECK(wf_mailbox_saturated(&mailbox));
     end_one(busy);
-    CHECK(wf_mailbox_room(&mailbox) == 2 && mailbox.worker_count == 0);
+    CHECK(wf_mailbox_room(&mailbox) == 1 && mailbox.worker_count == 0);
+    wf_mailbox_prefetch(&mailbox, 0); /* a step has ended: again some are claimed ahead */
+    CHECK(wf_mailbox_room(&mailbox) == 2 && !wf_mailbox_saturated(&mailbox));
     wf_mailbox_destroy(&mailbox);
 }
 
@@ -306,6 +344,25 @@ TEST(a_waiter_that_comes_and_takes_nothing_leaves_it_to_another)
     CHECK(wf_mailbox_take(&mailbox, &first.taker, 0, &first.slot) == WF_OK);
     end_one(second.slot);
     end_one(first.slot);
+    wf_mailbox_destroy(&mailbox);
+}
+
+TEST(in_quiet_nobody_leaves_while_something_is_left)
+{
+    struct wf_taker coming = {false}, waiting = {false};
+    struct wf_slot *a;
+
+    begin(2);
+    a = put(false, false);
+    CHECK(wf_mailbox_await(&mailbox, &coming, ANSWER_MS) == WF_OK);
+    wf_mailbox_quiet(&mailbox);
+    CHECK(wf_mailbox_await(&mailbox, &waiting, 0) == WF_TIMED_OUT); /* it may be left to this one */
+    wf_mailbox_leave(&mailbox, &coming);
+    CHECK(wf_mailbox_await(&mailbox, &waiting, ANSWER_MS) == WF_OK);
+    CHECK(wf_mailbox_await(&mailbox, &coming, 0) == WF_TIMED_OUT);
+    CHECK(wf_mailbox_take(&mailbox, &waiting, 0, &a) == WF_OK);
+    CHECK(wf_mailbox_await(&mailbox, &coming, ANSWER_MS) == WF_CLOSED);
+    end_one(a);
     wf_mailbox_destroy(&mailbox);
 }
 

@@ -77,6 +77,8 @@ static inline int never_wait(const struct timespec *until)
 #define wf_liveness_known simulated_liveness_known
 #define wf_liveness_works simulated_liveness_works
 #define wf_liveness_attended simulated_liveness_attended
+#define wf_liveness_idle_elsewhere simulated_liveness_idle_elsewhere
+#define wf_liveness_turn simulated_liveness_turn
 #define wf_liveness_enter simulated_liveness_enter
 #define wf_liveness_exit simulated_liveness_exit
 #define wf_liveness_entered simulated_liveness_entered

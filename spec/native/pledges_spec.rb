@@ -56,6 +56,11 @@ RSpec.describe "A pledged claim" do
     expect(engine.doubts(10)).to eq([])
   end
 
+  # The committer answers many at a time, in the order in which they came.
+  it "has left its slot when that is answered" do
+    expect(Array.new(200) { in_doubt(waiting) && engine.in_hand }.uniq).to eq([ 0 ])
+  end
+
   it "is in doubt when its holder says so, and nobody can claim the await" do
     run_id = waiting
     hand, round, fence = in_doubt(run_id)

@@ -18,6 +18,7 @@
 #define ASK_AGAIN_MS 100  /* after the store failed while finished steps wait to be recorded */
 #define END_WAIT_MS 500   /* for the turnstile, when the engine stops */
 #define TRIM_MS 500       /* without anything to do, before memory goes back */
+#define LULL_MS 10        /* without a commit, before one is that of a store that nobody hurries */
 #define STALE_MS 20       /* claims that nobody took go back after this, if others sleep */
 
 /* ---- The callers' side ---- */
@@ -207,8 +208,10 @@ static void hold_claim(struct wf_slot *slot, struct wf_op *op)
     slot->parting[0] = '\0';
 }
 
-/* Nobody waits for this op: a worker's finished step, or a caller that was interrupted. */
-static void settle_unwatched(struct wf_engine *engine, struct wf_op *op, bool stopping)
+/* Nobody waits for this op: a worker's finished step, or a caller that was interrupted. Slots that are free are linked to
+ * `freed`. */
+static void settle_unwatched(struct wf_engine *engine, struct wf_op *op, bool stopping,
+                             struct wf_slot **freed)
 {
     struct wf_slot *slot = op->slot;
     bool ends = op->kind == WF_OP_FINISH || op->kind == WF_OP_RELEASE || op->kind == WF_OP_DOUBT;
@@ -228,7 +231,8 @@ static void settle_unwatched(struct wf_engine *engine, struct wf_op *op, bool st
             true; /* a finished step is never dropped, nor one given back */
         wf_committer_post(engine, op);
     } else {
-        wf_mailbox_free(&engine->mailbox, slot);
+        slot->next = *freed;
+        *freed = slot;
     }
 }
 
@@ -243,21 +247,47 @@ static void settle_watched(struct wf_engine *engine, struct wf_op *op)
     pthread_cond_signal(&op->settled);
 }
 
-static void settle(struct wf_engine *engine, struct wf_op *op)
+/* Whether somebody waits is said with the op: who does may go away, but nobody comes later. */
+static bool settled_watched(struct wf_engine *engine, struct wf_op *op)
 {
     struct wf_committer *committer = &engine->committer;
-    bool watched, stopping;
+    bool watched;
 
     pthread_mutex_lock(&committer->mutex);
-    stopping = committer->stopping;
-    watched = op->wait && !op->abandoned;
+    watched = !op->abandoned;
     if (watched) {
         settle_watched(engine, op);
     }
     pthread_mutex_unlock(&committer->mutex);
-    if (!watched) {
-        settle_unwatched(engine, op, stopping);
+    return watched;
+}
+
+/* A full queue's steps end by the hundred: the mailbox's mutex, which the threads that run them want, is taken once for all
+ * of them. Whoever is answered finds what was posted before freed. */
+static void settle_all(struct wf_engine *engine, struct wf_op *ops)
+{
+    struct wf_committer *committer = &engine->committer;
+    struct wf_slot *freed = NULL;
+    bool stopping;
+
+    pthread_mutex_lock(&committer->mutex);
+    stopping = committer->stopping;
+    pthread_mutex_unlock(&committer->mutex);
+    while (ops) {
+        struct wf_op *next = ops->next;
+        bool watched = false;
+
+        if (ops->wait) {
+            wf_mailbox_free_all(&engine->mailbox, freed);
+            freed = NULL;
+            watched = settled_watched(engine, ops);
+        }
+        if (!watched) {
+            settle_unwatched(engine, ops, stopping, &freed);
+        }
+        ops = next;
     }
+    wf_mailbox_free_all(&engine->mailbox, freed);
 }
 
 static void hand_out_claims(struct wf_engine *engine)
@@ -272,13 +302,16 @@ static void hand_out_claims(struct wf_engine *engine)
         ordered = slot;
         slot = next;
     }
+    for (slot = ordered; slot; slot = slot->next) {
+        move_claim(&slot->claim, &slot->op.claim);
+    }
+    if (wf_mailbox_put_all(&engine->mailbox, ordered)) {
+        return;
+    }
     while (ordered) {
         struct wf_slot *next = ordered->next;
 
-        move_claim(&ordered->claim, &ordered->op.claim);
-        if (!wf_mailbox_put(&engine->mailbox, ordered, false)) {
-            post_release(engine, ordered);
-        }
+        post_release(engine, ordered);
         ordered = next;
     }
 }
@@ -288,14 +321,18 @@ static void ring(struct wf_engine *engine)
     struct wf_committer *committer = &engine->committer;
     struct wf_doorbell ready = wf_doorbell_ready(&engine->shared);
     struct wf_doorbell log = wf_doorbell_log(&engine->shared);
+    bool work = committer->released > committer->claimed_count || committer->more_ready ||
+                (committer->timers_changed && !committer->works);
 
-    if (committer->released > committer->claimed_count || committer->more_ready ||
-        (committer->timers_changed && !committer->works)) {
+    if (committer->unheard || (work && committer->gave_back)) { /* one might be this process */
+        wf_doorbell_ring_all(&ready);
+    } else if (work) {
         wf_doorbell_ring_one(&ready);
     }
-    if (committer->appended) {
+    if (committer->appended || committer->unheard) {
         wf_doorbell_ring_all(&log);
     }
+    committer->unheard = false;
 }
 
 static int64_t now_ns(void)
@@ -338,12 +375,7 @@ static void publish(struct wf_engine *engine, struct wf_op *ops)
     wf_upkeep_timed_out(engine);
     WF_FAULT_POINT("log before answer");
     hand_out_claims(engine);
-    while (ops) {
-        struct wf_op *next = ops->next;
-
-        settle(engine, ops);
-        ops = next;
-    }
+    settle_all(engine, ops);
     tell_holding(engine);
     measure(engine);
     wf_dispatcher_wake(engine);
@@ -375,12 +407,12 @@ static struct wf_op *take_batch_locked(struct wf_committer *committer)
     return first;
 }
 
-/* Claims that wait behind busy threads while other processes sleep go back to everybody. */
+/* Claims that wait behind busy threads while another process has some that are free go back to everybody. */
 static void give_back_stale(struct wf_engine *engine)
 {
     struct wf_slot *slot;
 
-    if (!atomic_load(&engine->shared.map->ready_sleepers)) {
+    if (!wf_liveness_idle_elsewhere(&engine->liveness)) {
         return;
     }
     slot = wf_mailbox_stale(&engine->mailbox, wf_clock_mono_ms() - STALE_MS);
@@ -408,6 +440,9 @@ static void round_of(struct wf_engine *engine, struct wf_op *ops)
 {
     struct wf_committer *committer = &engine->committer;
     struct wf_error error = {0};
+    bool busy = (ops && ops->next) || /* who asks for one thing after the other is busy too */
+                wf_clock_mono_ms() - atomic_load(&committer->reached_mono_ms) < LULL_MS;
+    bool checkpoint;
 
     if (wf_turnstile_take(&engine->turnstile, TURN_WAIT_MS, &error)) {
         committer->released = committer->appended = committer->finished = 0;
@@ -420,9 +455,18 @@ static void round_of(struct wf_engine *engine, struct wf_op *ops)
     }
     wf_gate_enter(&engine->gate);
     wf_transaction_run(engine, ops);
+    checkpoint = wf_transaction_checkpoint_due(engine, busy);
     wf_gate_leave(&engine->gate);
-    wf_turnstile_give(&engine->turnstile);
+    if (!checkpoint) {
+        wf_turnstile_give(&engine->turnstile);
+    }
     publish(engine, ops);
+    if (checkpoint) { /* of which whoever waits for this commit need not know */
+        wf_gate_enter(&engine->gate);
+        wf_transaction_checkpoint(engine);
+        wf_gate_leave(&engine->gate);
+        wf_turnstile_give(&engine->turnstile);
+    }
     committer->timers_changed &= committer->ill;
 }
 
@@ -460,7 +504,9 @@ static void trim(struct wf_engine *engine)
 {
     struct wf_committer *committer = &engine->committer;
 
-    wf_mailbox_trim(&engine->mailbox);
+    if (!wf_mailbox_trim(&engine->mailbox)) {
+        return; /* as many are in use: a worker of many threads */
+    }
     wf_gate_enter(&engine->gate);
     if (committer->store) {
         engine->does->shrink(committer->store);
@@ -525,11 +571,11 @@ bool wf_committer_round(struct wf_engine *engine)
         atomic_store(&engine->committer.reached_mono_ms, wf_clock_mono_ms());
     }
     atomic_store(&engine->committer.busy_mono_ms, 0);
-    if (engine->committer.ill || engine->committer.posted_again) {
+    if (engine->committer.ill || engine->committer.doubtful || engine->committer.posted_again) {
         struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1000000L};
 
         nanosleep(&pause, NULL); /* the store is ill: do not ask it at full speed */
-        if (engine->committer.ill) {
+        if (engine->committer.ill || engine->committer.doubtful) {
             wf_committer_poke(engine); /* but again: what was due has not been done */
         }
         engine->committer.posted_again = false;

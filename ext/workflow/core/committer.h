@@ -7,7 +7,7 @@
  *
  * It waits for the turnstile outside the gate and is inside the gate for the whole transaction. Its mutex
  * guards the queue, the flags and each op's `done`; all else here belongs to the thread. Files:
- * committer.c (thread, queue), transaction.c (one commit), append.c, append_claim.c and carried.c (one op), record.c (what it
+ * committer.c (thread, queue), transaction.c (one commit), append.c, append_claim.c, append_hold.c and carried.c (one op), record.c (what it
  * writes), pledge.c (claims that do not lapse), holders.c (who holds what, and returns), upkeep.c (what is due), timeout.c (attempts past their limits),
  * takeover.c (what others held).
  */
@@ -57,8 +57,11 @@ struct wf_committer {
     bool looking, sweeping; /* this transaction is to look at timers; and at owners */
     bool posted_again;      /* a finished step could not be recorded: try again, not at once */
     bool ill;               /* the last round could not do what was due */
-    bool doubtful;  /* a commit's outcome was not known: look for claims that nobody holds */
-    bool unsettled; /* appends of this round are committed and not yet in their slots */
+    bool doubtful;     /* a commit's outcome was not known: look for claims that nobody holds */
+    bool orphans_left; /* this transaction could not free all of them */
+    bool unheard;      /* a commit of this round may have done something that nobody was told */
+    bool held_back;    /* what is to run alone was ready, and something was in hand */
+    bool unsettled;    /* appends of this round are committed and not yet in their slots */
     int64_t renewed_mono_ms;
     int64_t renewing_mono_ms; /* by this transaction; 0: it does not */
     int64_t next_timer_ms, polled_mono_ms;
@@ -68,6 +71,7 @@ struct wf_committer {
     /* What this transaction did. */
     int appended, released, claimed_count, finished;
     bool timers_changed, more_ready; /* more_ready: there was no room to claim it all */
+    bool gave_back;                  /* what a slot held, untouched: for other processes, too */
     int64_t witness_run,
         witness_version; /* its first append, to look for after an unknown outcome */
     struct wf_buffer witness;
@@ -108,6 +112,9 @@ void wf_committer_name_by(struct wf_engine *engine, struct wf_bytes name);
 /* ---- transaction.c: one commit of `ops` (linked by next) and of what is due, with the turnstile held and
  * the gate entered. Each op is answered in its status and error. ---- */
 void wf_transaction_run(struct wf_engine *engine, struct wf_op *ops);
+/* Whether the write-ahead log is so long that it is to be copied to the database file; longer where the store is busy. */
+bool wf_transaction_checkpoint_due(struct wf_engine *engine, bool busy);
+void wf_transaction_checkpoint(struct wf_engine *engine);
 /* The last one, when the engine stops: the process's row goes, the log is checkpointed. */
 void wf_transaction_end(struct wf_engine *engine);
 /* Opens the connection if a fork or an error has closed it. */
@@ -169,13 +176,29 @@ void wf_append_fill_claim(struct wf_engine *engine, struct wf_claim *claim, int 
 void wf_append_fill_wait(struct wf_engine *engine, struct wf_claim *claim, int step, int64_t fence,
                          struct wf_bytes by);
 
+/* ---- append_hold.c: what the holder of a slot says ----
+ * Ends what the slot holds: COMPLETE, FAIL, ACCEPT, … STALE: it stands no more. */
+enum wf_status wf_append_finish(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
+/* A fact of what it holds and goes on holding. */
+enum wf_status wf_append_tell(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
+/* The claim, and whatever the slot keeps, is everybody's again. */
+enum wf_status wf_append_release(struct wf_engine *engine, struct wf_op *op,
+                                 struct wf_error *error);
 /* What a slot keeps of the loaded run for its caller, beside what it holds, is everybody's again. */
 enum wf_status wf_append_release_kept(struct wf_engine *engine, const struct wf_slot *slot,
                                       struct wf_error *error);
-/* Whether a claim on a step of the loaded run still stands. *refused: OK | STALE. append.c */
+/* Whether the slot keeps that step of the loaded run beside what it holds; *row: as it is. */
+enum wf_status wf_append_is_kept(struct wf_engine *engine, const struct wf_slot *slot,
+                                 struct wf_ready_row *row, bool *kept, struct wf_error *error);
+/* Whether its pledged claim was kept is not known. */
+enum wf_status wf_append_doubt(struct wf_engine *engine, const struct wf_slot *slot,
+                               struct wf_error *error);
+/* Whether the claim is on what the step is at. */
+bool wf_append_is_at(const struct wf_step *step, const struct wf_claim *claim);
+/* Whether a claim on a step of the loaded run still stands. *refused: OK | STALE */
 enum wf_status wf_append_check_claim(struct wf_engine *engine, const struct wf_claim *claim,
                                      enum wf_status *refused, struct wf_error *error);
-/* Whether the slot holds the step that it says, at this moment. *refused: OK | STALE. append.c */
+/* Whether the slot holds the step that it says, at this moment. *refused: OK | STALE */
 enum wf_status wf_append_check_hold(struct wf_engine *engine, const struct wf_slot *slot,
                                     enum wf_status *refused, struct wf_error *error);
 
@@ -183,13 +206,9 @@ enum wf_status wf_append_check_hold(struct wf_engine *engine, const struct wf_sl
 enum wf_status wf_upkeep_timeouts(struct wf_engine *engine, struct wf_error *error);
 void wf_upkeep_timed_out(struct wf_engine *engine);
 /* ---- holders.c: who holds steps of the loaded run ----
- * Tells the op's command which steps are held and how high their fences are: all but what `own` (NULL: none)
- * holds or keeps. */
-enum wf_status wf_holders_tell(struct wf_engine *engine, const struct wf_slot *own,
-                               struct wf_op *op, struct wf_error *error);
-/* What the slot keeps beside its step, for the end of that in a halted run. */
-enum wf_status wf_holders_tell_kept(struct wf_engine *engine, const struct wf_slot *slot,
-                                    struct wf_op *op, struct wf_error *error);
+ * Tells the op's command which steps others hold and how high their fences are, and what its own slot keeps, where that is for it to know:
+ * commands that name no holder's step, and those that may end or halt the run. */
+enum wf_status wf_holders_tell(struct wf_engine *engine, struct wf_op *op, struct wf_error *error);
 /* A claim goes back untouched: the row is anybody's; of a halted run it is told. Loads the run. OK also when
  * the claim does not stand any more. */
 enum wf_status wf_holders_release_step(struct wf_engine *engine, const struct wf_ready_row *row,

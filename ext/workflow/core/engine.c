@@ -304,7 +304,8 @@ void wf_hand_enter(struct wf_hand *hand)
     atomic_store(&hand->slot->entered_mono_ms, hand->slot->checked_mono_ms);
     atomic_store(&hand->slot->entered_ms, entered_ms);
     wf_liveness_enter(&engine->liveness, hand->slot->index,
-                      wf_liveness_turn(hand->slot->claim.step, hand->slot->claim.fence));
+                      wf_liveness_turn(hand->slot->claim.run_id, hand->slot->claim.step,
+                                       hand->slot->claim.fence));
 }
 
 void wf_hand_met(struct wf_hand *hand)

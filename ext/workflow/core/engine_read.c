@@ -101,8 +101,7 @@ static enum wf_status look_at_claim(struct wf_engine *engine, struct wf_store *s
     if (!status) {
         status = wf_state_decode(state, row.id, row.state);
     }
-    *stands = !status && state->steps[claim->step].round == claim->round &&
-              state->steps[claim->step].mode == claim->mode;
+    *stands = !status && wf_append_is_at(&state->steps[claim->step], claim);
     return status == WF_NOT_FOUND ? WF_OK : status;
 }
 

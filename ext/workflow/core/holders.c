@@ -71,7 +71,8 @@ static enum wf_status look_at_all(struct wf_engine *engine, const struct wf_slot
     return status;
 }
 
-enum wf_status wf_holders_tell(struct wf_engine *engine, const struct wf_slot *own,
+/* All but what `own` (NULL: none) holds or keeps, and how high their fences are. */
+static enum wf_status tell_all(struct wf_engine *engine, const struct wf_slot *own,
                                struct wf_op *op, struct wf_error *error)
 {
     struct holders others, mine;
@@ -82,8 +83,9 @@ enum wf_status wf_holders_tell(struct wf_engine *engine, const struct wf_slot *o
     return status;
 }
 
-enum wf_status wf_holders_tell_kept(struct wf_engine *engine, const struct wf_slot *slot,
-                                    struct wf_op *op, struct wf_error *error)
+/* What the slot keeps beside its step, for the end of that in a halted run. */
+static enum wf_status tell_kept(struct wf_engine *engine, const struct wf_slot *slot,
+                                struct wf_op *op, struct wf_error *error)
 {
     struct holders others, mine;
     enum wf_status status = look_at_all(engine, slot, &others, &mine, error);
@@ -92,6 +94,26 @@ enum wf_status wf_holders_tell_kept(struct wf_engine *engine, const struct wf_sl
     mine.bits[own] = (unsigned char)(mine.bits[own] & ~(1u << (slot->claim.step % 8)));
     op->command.kept = keep(op, &mine);
     op->command.fence = mine.fence > op->command.fence ? mine.fence : op->command.fence;
+    return status;
+}
+
+/* A command that names no holder's step, or that may end or halt the run. */
+static bool asks_for_holders(const struct wf_command *command)
+{
+    return command->kind == WF_COMMAND_CANCEL || command->kind == WF_COMMAND_PAUSE ||
+           command->kind == WF_COMMAND_OMIT || command->parting.len;
+}
+
+enum wf_status wf_holders_tell(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
+{
+    enum wf_status status = WF_OK;
+
+    if (asks_for_holders(&op->command)) {
+        status = tell_all(engine, op->slot, op, error);
+    }
+    if (!status && op->slot && op->slot->claim.keeps && wf_state_halted(&engine->committer.state)) {
+        status = tell_kept(engine, op->slot, op, error);
+    }
     return status;
 }
 

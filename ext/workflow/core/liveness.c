@@ -152,12 +152,33 @@ bool wf_liveness_attended(struct wf_liveness *liveness)
     return false;
 }
 
-static uint16_t mark_of(int64_t turn)
+bool wf_liveness_idle_elsewhere(struct wf_liveness *liveness)
 {
-    return (uint16_t)(1 + (uint64_t)turn % UINT16_MAX);
+    for (int i = 0; i < reach_of(liveness); i++) {
+        const struct wf_shared_process *entry = entry_of(liveness, i);
+
+        if (i != liveness->index && atomic_load(&entry->threads) > atomic_load(&entry->holding) &&
+            wf_shared_locked(liveness->shared, byte_of(i))) {
+            return true;
+        }
+    }
+    return false;
 }
 
-void wf_liveness_enter(struct wf_liveness *liveness, int slot, int64_t turn)
+/* Runs whose ids follow each other lie far apart. */
+uint64_t wf_liveness_turn(int64_t run_id, int step, int64_t fence)
+{
+    uint64_t run = (uint64_t)run_id * 0x9e3779b97f4a7c15u;
+
+    return run + (uint64_t)fence * WF_STEPS_MAX + (uint64_t)step;
+}
+
+static uint16_t mark_of(uint64_t turn)
+{
+    return (uint16_t)(1 + turn % UINT16_MAX);
+}
+
+void wf_liveness_enter(struct wf_liveness *liveness, int slot, uint64_t turn)
 {
     struct wf_shared_process *self = wf_liveness_self(liveness);
 
@@ -177,7 +198,7 @@ void wf_liveness_exit(struct wf_liveness *liveness, int slot)
     }
 }
 
-bool wf_liveness_entered(const struct wf_shared_process *entry, int slot, int64_t turn)
+bool wf_liveness_entered(const struct wf_shared_process *entry, int slot, uint64_t turn)
 {
     return slot >= 0 && slot < (int)WF_SLOTS_MAX &&
            atomic_load(&entry->entered[slot]) == mark_of(turn);

@@ -44,16 +44,16 @@ bool wf_liveness_known(struct wf_liveness *liveness, int64_t owner);
 void wf_liveness_works(struct wf_liveness *liveness, int threads);
 /* Whether a process that is alive, this one or another, has threads for steps. Any thread. */
 bool wf_liveness_attended(struct wf_liveness *liveness);
+/* Whether another process that is alive has more threads for steps than it has in hand. Any thread. */
+bool wf_liveness_idle_elsewhere(struct wf_liveness *liveness);
 
 /* The entered mark of a slot, set just before the step's code runs and cleared after it. A slot may keep
- * several steps of a run, one of them entered: so the turn says which step, and which claim of it. */
-static inline int64_t wf_liveness_turn(int step, int64_t fence)
-{
-    return fence * WF_STEPS_MAX + step;
-}
-
-void wf_liveness_enter(struct wf_liveness *liveness, int slot, int64_t turn);
+ * several steps of a run, one of them entered: so the turn says which step, and which claim of it. And it says of
+ * which run: where the outcome of a commit was not known, the log may have given the slot to a run that the process
+ * never heard of, before it was used for the next. */
+uint64_t wf_liveness_turn(int64_t run_id, int step, int64_t fence);
+void wf_liveness_enter(struct wf_liveness *liveness, int slot, uint64_t turn);
 void wf_liveness_exit(struct wf_liveness *liveness, int slot);
-bool wf_liveness_entered(const struct wf_shared_process *entry, int slot, int64_t turn);
+bool wf_liveness_entered(const struct wf_shared_process *entry, int slot, uint64_t turn);
 
 #endif

@@ -48,9 +48,12 @@ bool wf_mailbox_spare(struct wf_mailbox *mailbox)
     return spare;
 }
 
-void wf_mailbox_trim(struct wf_mailbox *mailbox)
+bool wf_mailbox_trim(struct wf_mailbox *mailbox)
 {
+    int count;
+
     pthread_mutex_lock(&mailbox->mutex);
+    count = mailbox->slot_count;
     while (mailbox->slot_count > SLOTS_KEPT &&
            mailbox->slots[mailbox->slot_count - 1]->place == WF_SLOT_FREE) {
         free_slot(mailbox->slots[--mailbox->slot_count]);
@@ -64,7 +67,9 @@ void wf_mailbox_trim(struct wf_mailbox *mailbox)
             mailbox->free_count++;
         }
     }
+    count -= mailbox->slot_count;
     pthread_mutex_unlock(&mailbox->mutex);
+    return count > 0;
 }
 
 static struct wf_slot *new_slot_locked(struct wf_mailbox *mailbox)
@@ -137,14 +142,18 @@ static int room_locked(const struct wf_mailbox *mailbox)
     return room > 0 ? room : 0;
 }
 
-struct wf_slot *wf_mailbox_reserve_worker(struct wf_mailbox *mailbox)
+struct wf_slot *wf_mailbox_reserve_workers(struct wf_mailbox *mailbox, int count)
 {
-    struct wf_slot *slot;
+    struct wf_slot *slots = NULL, **last = &slots;
+    int room;
 
     pthread_mutex_lock(&mailbox->mutex);
-    slot = room_locked(mailbox) ? reserve_locked(mailbox, true) : NULL;
+    room = room_locked(mailbox);
+    for (int i = 0; i < count && i < room && (*last = reserve_locked(mailbox, true)); i++) {
+        last = &(*last)->next;
+    }
     pthread_mutex_unlock(&mailbox->mutex);
-    return slot;
+    return slots;
 }
 
 /* The slot's thread is heard of again: it has left what it was written off for. */
@@ -172,9 +181,8 @@ static void leave_worker_locked(struct wf_mailbox *mailbox, struct wf_slot *slot
     wf_limit_clear(&slot->limit);
 }
 
-void wf_mailbox_free(struct wf_mailbox *mailbox, struct wf_slot *slot)
+static void free_locked(struct wf_mailbox *mailbox, struct wf_slot *slot)
 {
-    pthread_mutex_lock(&mailbox->mutex);
     leave_worker_locked(mailbox, slot);
     wf_claim_clear(&slot->claim);
     mailbox->worker_slots -= slot->worker;
@@ -182,6 +190,26 @@ void wf_mailbox_free(struct wf_mailbox *mailbox, struct wf_slot *slot)
     slot->next = mailbox->free;
     mailbox->free = slot;
     mailbox->free_count++;
+}
+
+void wf_mailbox_free(struct wf_mailbox *mailbox, struct wf_slot *slot)
+{
+    slot->next = NULL;
+    wf_mailbox_free_all(mailbox, slot);
+}
+
+void wf_mailbox_free_all(struct wf_mailbox *mailbox, struct wf_slot *slots)
+{
+    if (!slots) {
+        return;
+    }
+    pthread_mutex_lock(&mailbox->mutex);
+    while (slots) {
+        struct wf_slot *next = slots->next;
+
+        free_locked(mailbox, slots);
+        slots = next;
+    }
     pthread_cond_broadcast(&mailbox->emptied);
     pthread_mutex_unlock(&mailbox->mutex);
 }
@@ -194,6 +222,16 @@ int wf_mailbox_room(struct wf_mailbox *mailbox)
     room = room_locked(mailbox);
     pthread_mutex_unlock(&mailbox->mutex);
     return room;
+}
+
+bool wf_mailbox_saturated(struct wf_mailbox *mailbox)
+{
+    bool saturated;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    saturated = mailbox->busy_count >= capacity_locked(mailbox);
+    pthread_mutex_unlock(&mailbox->mutex);
+    return saturated;
 }
 
 bool wf_mailbox_working(struct wf_mailbox *mailbox)
@@ -240,25 +278,23 @@ static void alone_locked(struct wf_mailbox *mailbox, struct wf_slot *slot)
 /* Somebody is to come, if there is something and nobody is on the way. */
 static void call_locked(struct wf_mailbox *mailbox)
 {
-    if (mailbox->first && !mailbox->coming) {
+    if (!mailbox->first && mailbox->quiet) {
+        pthread_cond_broadcast(&mailbox->filled); /* nothing will come any more */
+    } else if (mailbox->first && !mailbox->coming) {
         pthread_cond_signal(&mailbox->filled);
     }
 }
 
-bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first)
+static void put_locked(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first,
+                       int64_t mono_ms)
 {
-    pthread_mutex_lock(&mailbox->mutex);
-    if (mailbox->closed) {
-        pthread_mutex_unlock(&mailbox->mutex);
-        return false;
-    }
     if (slot->place == WF_SLOT_ENDING) {
         mailbox->worker_count++; /* a `now` step after the one that just ended, in the same slot */
     }
     mailbox->busy_count -= slot->worker && slot->place == WF_SLOT_TAKEN;
     back_locked(mailbox, slot);
     slot->place = WF_SLOT_QUEUED;
-    slot->queued_mono_ms = wf_clock_mono_ms();
+    slot->queued_mono_ms = mono_ms;
     alone_locked(mailbox, slot);
     if (first || !mailbox->first) {
         slot->next = mailbox->first;
@@ -270,9 +306,35 @@ bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first
         mailbox->last = slot;
     }
     mailbox->queued_count++;
+}
+
+static bool put(struct wf_mailbox *mailbox, struct wf_slot *slots, bool first)
+{
+    int64_t mono_ms = wf_clock_mono_ms();
+    bool open;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    open = !mailbox->closed;
+    while (open && slots) {
+        struct wf_slot *next = slots->next;
+
+        put_locked(mailbox, slots, first, mono_ms);
+        slots = next;
+    }
     call_locked(mailbox);
     pthread_mutex_unlock(&mailbox->mutex);
-    return true;
+    return open;
+}
+
+bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first)
+{
+    slot->next = NULL;
+    return put(mailbox, slot, first);
+}
+
+bool wf_mailbox_put_all(struct wf_mailbox *mailbox, struct wf_slot *slots)
+{
+    return !slots || put(mailbox, slots, false);
 }
 
 static struct wf_slot *shift_locked(struct wf_mailbox *mailbox)
@@ -300,7 +362,7 @@ static enum wf_status none_locked(const struct wf_mailbox *mailbox, const struct
     if (taker->interrupted) {
         return WF_INTERRUPTED;
     }
-    return mailbox->closed || mailbox->quiet ? WF_CLOSED : WF_TIMED_OUT;
+    return mailbox->closed || (mailbox->quiet && !mailbox->first) ? WF_CLOSED : WF_TIMED_OUT;
 }
 
 enum wf_status wf_mailbox_await(struct wf_mailbox *mailbox, struct wf_taker *taker, int64_t wait_ms)
@@ -312,7 +374,7 @@ enum wf_status wf_mailbox_await(struct wf_mailbox *mailbox, struct wf_taker *tak
     pthread_mutex_lock(&mailbox->mutex);
     leave_locked(mailbox, taker);
     while ((!mailbox->first || mailbox->coming) && !taker->interrupted && !mailbox->closed &&
-           !mailbox->quiet && !late) {
+           !(mailbox->quiet && !mailbox->first) && !late) {
         late = pthread_cond_timedwait(&mailbox->filled, &mailbox->mutex, &until) != 0;
     }
     if (mailbox->first && !mailbox->coming && !taker->interrupted) {
@@ -501,6 +563,9 @@ struct wf_slot *wf_mailbox_stale(struct wf_mailbox *mailbox, int64_t mono_ms)
 
         slot->next = stale;
         stale = slot;
+    }
+    if (stale) {
+        mailbox->prefetch = 0;
     }
     pthread_mutex_unlock(&mailbox->mutex);
     return stale;

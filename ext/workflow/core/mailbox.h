@@ -37,25 +37,30 @@ void wf_mailbox_destroy(struct wf_mailbox *mailbox); /* nobody may be inside any
 
 /* A slot for a caller's own claim, place RESERVED. NULL: all are in use, or out of memory. */
 struct wf_slot *wf_mailbox_reserve(struct wf_mailbox *mailbox);
-/* The same for a claim of the committer's; NULL also when wf_mailbox_room would be 0. */
-struct wf_slot *wf_mailbox_reserve_worker(struct wf_mailbox *mailbox);
-/* Whether a burst has left many slots; frees them from the last until one is in use. Nobody keeps a free slot's address. */
+/* The same for claims of the committer's, at most `count` and as many as there is room for, linked by `next`. */
+struct wf_slot *wf_mailbox_reserve_workers(struct wf_mailbox *mailbox, int count);
+/* Whether a burst has left many slots; frees them from the last until one is in use, and says whether any was. Nobody
+ * keeps a free slot's address. */
 bool wf_mailbox_spare(struct wf_mailbox *mailbox);
-void wf_mailbox_trim(struct wf_mailbox *mailbox);
-/* Back to the free ones. The claim is cleared. */
+bool wf_mailbox_trim(struct wf_mailbox *mailbox);
+/* Back to the free ones; all that are linked by `next`. The claims are cleared. */
 void wf_mailbox_free(struct wf_mailbox *mailbox, struct wf_slot *slot);
+void wf_mailbox_free_all(struct wf_mailbox *mailbox, struct wf_slot *slots);
 
 /* How many steps may be claimed for the threads now. */
 int wf_mailbox_room(struct wf_mailbox *mailbox);
-bool wf_mailbox_working(struct wf_mailbox *mailbox); /* whether there are threads at all */
+bool wf_mailbox_saturated(struct wf_mailbox *mailbox); /* every thread is busy */
+bool wf_mailbox_working(struct wf_mailbox *mailbox);   /* whether there are threads at all */
 void wf_mailbox_threads(struct wf_mailbox *mailbox, int threads);
 void wf_mailbox_prefetch(struct wf_mailbox *mailbox, double drained_per_ms);
 
 /* The thread that has it goes on with another step, or with none. */
 void wf_mailbox_goes_on(struct wf_mailbox *mailbox, struct wf_slot *slot);
 
-/* Queues it for a thread. false: closed, and the slot is still the caller's. */
+/* Queues it for a thread; all that are linked by `next`, behind the others. false: closed, and the slots are still the
+ * caller's, linked as they were. */
 bool wf_mailbox_put(struct wf_mailbox *mailbox, struct wf_slot *slot, bool first);
+bool wf_mailbox_put_all(struct wf_mailbox *mailbox, struct wf_slot *slots);
 
 /* One waiting thread: interrupted is set by wf_mailbox_interrupt, from any thread. */
 struct wf_taker {
@@ -92,7 +97,8 @@ bool wf_mailbox_hurried(struct wf_mailbox *mailbox);
 void wf_mailbox_quiet(struct wf_mailbox *mailbox);
 /* Also takes back what is queued: the list, linked by `next`, is the caller's. */
 struct wf_slot *wf_mailbox_close(struct wf_mailbox *mailbox);
-/* What has been queued since before `mono_ms`, newest last, when every thread is busy: to be given back. */
+/* What has been queued since before `mono_ms`, newest last, when every thread is busy: to be given back. If there is any, nothing is
+ * claimed ahead of the threads until the next call of wf_mailbox_prefetch. */
 struct wf_slot *wf_mailbox_stale(struct wf_mailbox *mailbox, int64_t mono_ms);
 
 /* Whether the slot of that index holds this claim, or keeps the step for its caller. Committer only: no

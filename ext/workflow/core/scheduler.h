@@ -3,7 +3,7 @@
  * die's throw come in with the command. Each event that is decided is folded at once, so that what
  * follows is decided on the state as it then is; a refusal comes before the first event and leaves the
  * state untouched. Claims and fences are not decided here: whoever calls has checked that the command
- * comes from the step's holder (wf_append_check_claim, append.c).
+ * comes from the step's holder (wf_append_check_claim, append_hold.c).
  */
 #ifndef WF_SCHEDULER_H
 #define WF_SCHEDULER_H

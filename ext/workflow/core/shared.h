@@ -1,7 +1,7 @@
 /*
  * The small file beside the store ("<store>-shared"), mapped by every process that uses it: who holds
- * the turnstile, the doorbell's words, one entry a living process, and one byte a step in hand that
- * says "entered". Bytes of the same file carry the locks (OFD locks: close-on-exec, closed in a forked
+ * the turnstile, the doorbell's words, one entry a living process, and a mark for each slot
+ * that says what was "entered". Bytes of the same file carry the locks (OFD locks: close-on-exec, closed in a forked
  * child). It is preallocated, mode 0600, and never truncated or recreated while the store lives:
  * truncation would kill its users with SIGBUS. Losing it costs latency, never work.
  *

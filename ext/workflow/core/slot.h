@@ -34,11 +34,11 @@ struct wf_claim {
 
 enum wf_op_kind {
     WF_OP_START,      /* begin a run */
-    WF_OP_FINISH,     /* end what the slot holds: COMPLETE, FAIL, LOST, ACCEPT or REJECT */
+    WF_OP_FINISH,     /* end what the slot holds: COMPLETE, FAIL, LOST, SKIP, OPEN, ACCEPT, … */
     WF_OP_RELEASE,    /* give back what the slot holds, as if it had never been taken */
     WF_OP_CLAIM_STEP, /* now(:step) */
     WF_OP_CLAIM_WAIT, /* submit(:await) */
-    WF_OP_CHANGE,     /* HURRY or RETRY: a command that needs no claim */
+    WF_OP_CHANGE,     /* a command that needs no claim: HURRY, RETRY, CANCEL, OMIT, KEEP, … */
     WF_OP_TAKEOVER,   /* what a dead or expired process held becomes ready again */
     WF_OP_TELL,       /* BEGIN or TELL of what the slot holds, and goes on holding */
     WF_OP_DOUBT,      /* the slot's pledged claim: whether it was kept is not known */
@@ -73,7 +73,7 @@ struct wf_op {
     struct wf_claim claim; /* what the slot holds from now on, staged until the commit */
     bool more;             /* TAKEOVER: not all was reached */
     bool cancelling;       /* TELL: the run is being cancelled */
-    /* private to committer.c, under its mutex */
+    /* of committer.c and engine.c, under the committer's mutex */
     bool posted, done, abandoned; /* abandoned: nobody waits any more, the committer frees it */
     pthread_cond_t settled;
 };

@@ -104,6 +104,13 @@ static enum wf_status was_begun(struct wf_engine *engine, const struct wf_ready_
     return status;
 }
 
+static bool was_entered(const struct wf_op *op, const struct wf_ready_row *row)
+{
+    uint64_t turn = wf_liveness_turn(row->run_id, row->step, row->fence);
+
+    return op->entry && wf_liveness_entered(op->entry, row->slot, turn);
+}
+
 static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op, struct held *held,
                                 struct wf_bytes by, struct wf_error *error)
 {
@@ -111,11 +118,8 @@ static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op
 
     for (int i = 0; i < held->ready_count && !status; i++) {
         struct wf_ready_row *row = &held->ready[i];
-        bool begun,
-            entered = op->entry && wf_liveness_entered(op->entry, row->slot,
-                                                       wf_liveness_turn(row->step, row->fence));
+        bool entered = was_entered(op, row), begun = entered;
 
-        begun = entered;
         if (!entered) {
             status = was_begun(engine, row, &begun, error);
         }
@@ -207,6 +211,8 @@ enum wf_status wf_upkeep_orphans(struct wf_engine *engine, struct wf_error *erro
                                           (int)WF_SLOTS_MAX + ROWS_MAX, collect_orphan_wait,
                                           &orphans, error);
     }
+    committer->orphans_left =
+        orphans.held.ready_count == ROWS_MAX || orphans.held.wait_count == ROWS_MAX;
     return status ? status : give_back(engine, &op, &orphans.held, by, error);
 }
 

@@ -6,8 +6,8 @@
 #include "engine.h"
 
 #define BUSY_MS 5000
-#define PAGES_IDLE 500  /* checkpoint when the log holds so many pages and nobody waits */
-#define PAGES_BUSY 4000 /* and when somebody does */
+#define PAGES_IDLE 500  /* checkpoint when the log holds so many pages in a lull */
+#define PAGES_BUSY 4000 /* and when one commit comes after the other */
 
 enum wf_status wf_transaction_open(struct wf_engine *engine, struct wf_error *error)
 {
@@ -32,15 +32,11 @@ static void forget(struct wf_engine *engine)
 {
     struct wf_committer *committer = &engine->committer;
 
-    while (committer->claimed) {
-        struct wf_slot *slot = committer->claimed;
-
-        committer->claimed = slot->next;
-        wf_mailbox_free(&engine->mailbox, slot);
-    }
+    wf_mailbox_free_all(&engine->mailbox, committer->claimed);
+    committer->claimed = NULL;
     committer->appended = committer->released = committer->claimed_count = committer->finished = 0;
     committer->renewing_mono_ms = 0;
-    committer->more_ready = false;
+    committer->more_ready = committer->gave_back = false;
     committer->witness_claim.run_id = 0;
     committer->overdue = NULL;
     for (; committer->telling; committer->telling = committer->telling->telling_next) {
@@ -132,7 +128,9 @@ static enum wf_status commit(struct wf_engine *engine, struct wf_error *error)
         status = look_for_witness(engine, error);
     }
     if (status) {
-        engine->committer.doubtful |= status == WF_UNKNOWN;
+        if (status == WF_UNKNOWN) {
+            engine->committer.doubtful = engine->committer.unheard = true;
+        }
         forget(engine);
     } else if (wrote) {
         atomic_fetch_add(&engine->committer.commits, 1);
@@ -150,6 +148,7 @@ static enum wf_status look_for_orphans(struct wf_engine *engine, struct wf_error
 {
     struct wf_committer *committer = &engine->committer;
 
+    committer->orphans_left = false;
     return committer->doubtful || committer->sweeping ? wf_upkeep_orphans(engine, error) : WF_OK;
 }
 
@@ -177,18 +176,29 @@ static enum wf_status write_all(struct wf_engine *engine, struct wf_op *ops, str
         return status;
     }
     status = commit(engine, error);
-    committer->doubtful &= status != WF_OK || committer->unsettled;
+    if (!status && !committer->unsettled) {
+        committer->doubtful = committer->orphans_left;
+    }
     return status;
 }
 
-/* One op in a transaction of its own: only its own failure is its answer. */
-static void write_one(struct wf_engine *engine, struct wf_op *op)
+static void refuse(struct wf_op *op, enum wf_status status, const struct wf_error *error)
+{
+    op->claim.run_id = 0;
+    op->status = status;
+    op->error = *error;
+}
+
+/* One op in a transaction of its own: only its own failure is its answer. false: none could be begun. */
+static bool write_one(struct wf_engine *engine, struct wf_op *op)
 {
     enum wf_status status = prepare(engine, &op->error);
+    bool begun;
 
     if (!status) {
         status = begin(engine, &op->error);
     }
+    begun = !status;
     if (!status) {
         status = wf_append(engine, op, &op->error);
         if (status) {
@@ -201,26 +211,35 @@ static void write_one(struct wf_engine *engine, struct wf_op *op)
         op->claim.run_id = 0;
         op->status = status;
     }
+    return begun;
 }
 
-/* Each append alone, and then what is due alone, so that neither stands in the other's way. */
+/* Each append alone, and then what is due alone, so that neither stands in the other's way. Where none can be begun, since another
+ * program has the store, say, none of the others is tried: each would wait as long. */
 static enum wf_status write_each(struct wf_engine *engine, struct wf_op *ops,
                                  struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
     int appended = 0, released = 0, finished = 0;
-    enum wf_status status;
+    enum wf_status status = WF_OK;
 
     for (struct wf_op *op = ops; op; op = op->next) {
+        if (status) {
+            refuse(op, status, error);
+            continue;
+        }
         forget(engine);
-        write_one(engine, op);
+        if (!write_one(engine, op)) {
+            status = op->status;
+            *error = op->error;
+        }
         appended += committer->appended;
         released += committer->released;
         finished += committer->finished;
     }
     forget(engine);
     committer->timers_changed = committer->unsettled = true;
-    status = prepare(engine, error);
+    status = status ? status : prepare(engine, error);
     status = status ? status : write_all(engine, NULL, error);
     committer->unsettled = false;
     committer->appended += appended;
@@ -229,13 +248,19 @@ static enum wf_status write_each(struct wf_engine *engine, struct wf_op *ops,
     return status;
 }
 
-static void checkpoint(struct wf_engine *engine, bool busy)
+bool wf_transaction_checkpoint_due(struct wf_engine *engine, bool busy)
 {
     struct wf_store *store = engine->committer.store;
+
+    return store && engine->does->pages(store) > (busy ? PAGES_BUSY : PAGES_IDLE);
+}
+
+void wf_transaction_checkpoint(struct wf_engine *engine)
+{
     int left;
 
-    if (store && engine->does->pages(store) > (busy ? PAGES_BUSY : PAGES_IDLE)) {
-        engine->does->checkpoint(store, &left, NULL);
+    if (engine->committer.store) { /* a fork closes it while the gate is left */
+        engine->does->checkpoint(engine->committer.store, &left, NULL);
     }
 }
 
@@ -252,15 +277,12 @@ void wf_transaction_run(struct wf_engine *engine, struct wf_op *ops)
     }
     if (status == WF_UNKNOWN || (status && !committer->store)) {
         for (struct wf_op *op = ops; op; op = op->next) {
-            op->claim.run_id = 0;
-            op->status = status;
-            op->error = error;
+            refuse(op, status, &error);
         }
     } else if (status && ops) {
         status = write_each(engine, ops, &error);
     }
     committer->ill = status != WF_OK;
-    checkpoint(engine, ops && ops->next);
 }
 
 void wf_transaction_end(struct wf_engine *engine)

@@ -12,6 +12,8 @@
 #define ROWS_MAX 256 /* of one kind in one transaction */
 #define CLAIMS_MAX 512
 #define TELL_MS 25           /* an attempt that takes longer is told before it ends */
+#define QUEUED_MS 100        /* and so one that waits behind busy threads, once it is taken */
+#define HELD_BACK_MS 50      /* what is to run alone looks again whether it would be */
 #define CLAIMED_AGAIN_MS 100 /* a due await that somebody holds is looked at again then */
 
 static struct wf_bytes own_name(struct wf_engine *engine)
@@ -347,48 +349,80 @@ static bool may_claim(struct wf_engine *engine, const struct wf_ready_row *row)
            (engine->committer.claimed_count == 0 && wf_mailbox_counted(&engine->mailbox) == 0);
 }
 
-static enum wf_status claim_rows(struct wf_engine *engine, struct claimable *claimable,
-                                 struct wf_error *error)
+/* How many rows from this one on are claimed together: those before the next that is to run alone, or that one. */
+static int together(const struct claimable *claimable, int from)
 {
-    for (int i = 0; i < claimable->count; i++) {
-        struct wf_ready_row *row = &claimable->rows[i];
-        struct wf_slot *slot =
-            may_claim(engine, row) ? wf_mailbox_reserve_worker(&engine->mailbox) : NULL;
-        enum wf_status status;
+    int count = 1;
 
-        if (!slot) {
-            return WF_OK;
-        }
+    while (!claimable->rows[from].alone && from + count < claimable->count &&
+           !claimable->rows[from + count].alone) {
+        count++;
+    }
+    return count;
+}
+
+/* The slots that are left over are the caller's. */
+static enum wf_status claim_into(struct wf_engine *engine, struct wf_ready_row *rows, int count,
+                                 struct wf_slot **slots, struct wf_error *error)
+{
+    enum wf_status status = WF_OK;
+
+    for (int i = 0; i < count && *slots; i++) {
+        struct wf_slot *slot = *slots, *rest = slot->next;
+
         wf_op_clear(&slot->op);
-        status = claim(engine, row, slot, error);
-        if (status) {
-            wf_mailbox_free(&engine->mailbox, slot);
-        }
+        status = claim(engine, &rows[i], slot, error);
         if (status && status != WF_BUSY && status != WF_NOT_FOUND) {
             return status;
         }
-        if (row->alone) {
-            return WF_OK;
-        }
+        *slots = status ? slot : rest;
     }
     return WF_OK;
+}
+
+static enum wf_status claim_rows(struct wf_engine *engine, struct claimable *claimable,
+                                 struct wf_error *error)
+{
+    enum wf_status status = WF_OK;
+
+    for (int from = 0, count; !status && from < claimable->count; from += count) {
+        struct wf_ready_row *rows = &claimable->rows[from];
+        struct wf_slot *slots = NULL;
+        bool full;
+
+        count = together(claimable, from);
+        engine->committer.held_back = !may_claim(engine, rows);
+        if (!engine->committer.held_back) {
+            slots = wf_mailbox_reserve_workers(&engine->mailbox, count);
+        }
+        full = !slots;
+        status = claim_into(engine, rows, count, &slots, error);
+        wf_mailbox_free_all(&engine->mailbox, slots);
+        if (full || rows->alone) {
+            break;
+        }
+    }
+    return status;
 }
 
 static enum wf_status claim_ready(struct wf_engine *engine, struct wf_error *error)
 {
     struct claimable claimable; /* kilobytes, as above */
-    int room = wf_mailbox_room(&engine->mailbox);
+    int room = wf_mailbox_room(&engine->mailbox), limit = room < CLAIMS_MAX ? room : CLAIMS_MAX;
     enum wf_status status;
 
     claimable.count = 0;
+    engine->committer.held_back = false;
     if (!room) {
         return WF_OK;
     }
-    status = engine->does->ready_claimable(engine->committer.store,
-                                           room < CLAIMS_MAX ? room : CLAIMS_MAX, collect_claimable,
+    status = engine->does->ready_claimable(engine->committer.store, limit, collect_claimable,
                                            &claimable, error);
-    engine->committer.more_ready = claimable.count > 0 && claimable.count == room;
-    return status ? status : claim_rows(engine, &claimable, error);
+    if (!status) {
+        status = claim_rows(engine, &claimable, error);
+    }
+    engine->committer.more_ready = claimable.count == limit && engine->committer.claimed_count > 0;
+    return status;
 }
 
 enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error)
@@ -417,7 +451,7 @@ enum wf_status wf_upkeep(struct wf_engine *engine, struct wf_error *error)
 /* ---- When next ---- */
 
 struct pending {
-    bool untold, held;
+    bool untold, queued, held;
     int64_t deadline_mono_ms;
 };
 
@@ -430,7 +464,21 @@ static void look_pending(void *context, struct wf_slot *slot)
         pending->deadline_mono_ms = deadline_mono_ms;
     }
     pending->held = true;
-    pending->untold |= !slot->told && slot->place != WF_SLOT_ENDING && !slot->claim.await;
+    if (!slot->told && !slot->claim.await) {
+        pending->untold |= slot->place != WF_SLOT_ENDING && slot->place != WF_SLOT_QUEUED;
+        pending->queued |= slot->place == WF_SLOT_QUEUED;
+    }
+}
+
+/* What is queued is neither taken soon nor given back. */
+static bool waits_long(struct wf_engine *engine)
+{
+    return wf_mailbox_saturated(&engine->mailbox) && !wf_liveness_idle_elsewhere(&engine->liveness);
+}
+
+static int64_t earlier(int64_t next_ms, bool wanted, int64_t wanted_ms)
+{
+    return wanted && wanted_ms < next_ms ? wanted_ms : next_ms;
 }
 
 int64_t wf_upkeep_next_mono_ms(struct wf_engine *engine)
@@ -443,21 +491,19 @@ int64_t wf_upkeep_next_mono_ms(struct wf_engine *engine)
     if (pending.held && committer->owner) {
         next_ms = committer->renewed_mono_ms + engine->lease_ms / 3 + 1;
     }
-    if (pending.untold && now_ms + TELL_MS < next_ms) {
-        next_ms = now_ms + TELL_MS;
-    }
-    if (pending.deadline_mono_ms < next_ms) {
-        next_ms = pending.deadline_mono_ms;
-    }
+    next_ms = earlier(next_ms, pending.untold, now_ms + TELL_MS);
+    next_ms = earlier(next_ms, pending.queued, now_ms + (waits_long(engine) ? QUEUED_MS : TELL_MS));
+    next_ms = earlier(next_ms, true, pending.deadline_mono_ms);
     if (committer->works) {
         int64_t poll_ms = committer->polled_mono_ms + WF_POLL_MS;
 
         if (committer->next_timer_ms != INT64_MAX) {
             int64_t timer_ms = now_ms + committer->next_timer_ms - wf_clock_wall_ms(&engine->clock);
 
-            poll_ms = timer_ms < poll_ms ? timer_ms : poll_ms;
+            next_ms = earlier(next_ms, true, timer_ms);
         }
-        next_ms = poll_ms < next_ms ? poll_ms : next_ms;
+        next_ms = earlier(next_ms, true, poll_ms);
+        next_ms = earlier(next_ms, committer->held_back, now_ms + HELD_BACK_MS);
     }
     return next_ms;
 }
