@@ -1,19 +1,21 @@
 # frozen_string_literal: true
 
 module Workflow
-  # One thread of a process that reads the log as it grows and hands each event to who asked for it: pages to their
-  # run's, notifications to all. Started at first use, again after a fork, and when the engine is replaced it goes on
-  # with the new one. A listener that fails is reported and never stops it.
+  # One thread of a process that reads the log as it grows and hands each event to who asked for it: to pages their
+  # run's, to notifications all, from a thread of their own. Started at first use, again after a fork, and when the engine is replaced it goes on
+  # with the new one. A listener that fails is reported and never stops it. If one ends the thread all the same (`exit`, say), the
+  # next one that comes has it go on from where it was.
   class Follower
     BATCH = 500
     WAIT_MS = 10_000
     PAUSE_S = 1
 
-    # Who listens to which run; to all runs when `run_id` is nil.
-    Listener = Struct.new(:run_id, :block)
+    # Who listens to which run, to all runs when `run_id` is nil; and, where the thread goes on from earlier, since when.
+    Listener = Struct.new(:run_id, :block, :since)
 
-    def initialize(runtime)
-      @runtime = runtime
+    # @param name [String] of the thread
+    def initialize(runtime, name = "workflow-follower")
+      @runtime, @name = runtime, name
       @lock = Mutex.new
       @woken = ConditionVariable.new
       @listeners = Hash.new { |listeners, run_id| listeners[run_id] = [] }
@@ -28,7 +30,7 @@ module Workflow
     def listen(run_id = nil, &block)
       listener = Listener.new(run_id, block)
       @lock.synchronize do
-        start unless @thread&.alive?
+        listener.since = start unless @thread&.alive?
         @listeners[run_id] += [ listener ]
       end
       listener
@@ -54,11 +56,15 @@ module Workflow
     end
 
     private
+      # @return [Integer, nil] the log's last position, where the thread goes on from an earlier one
       def start
-        @stopping = false
-        @position = @runtime.engine.last_position
+        last = @runtime.engine.last_position
+        behind = @pid == Process.pid && !@stopping && @position < last
+        @position = last unless behind
+        @pid, @stopping = Process.pid, false
         @thread = Thread.new { follow }
-        @thread.name = "workflow-follower"
+        @thread.name = @name
+        last if behind
       end
 
       def follow
@@ -68,10 +74,12 @@ module Workflow
       def read_on
         return unless (engine = engine_to_follow)&.wait_log(@position, WAIT_MS)
         until @stopping || (rows = engine.log(@position, BATCH)).empty?
-          rows.each { |row| hand_over(Event.new(row)) }
-          @position = rows.last.first
+          rows.each do |row|
+            hand_over(Event.new(row))
+            @position = row.first
+          end
         end
-      rescue StandardError => error
+      rescue *Execution::FAILURES => error
         pause(error) unless @stopping
       end
 
@@ -80,12 +88,12 @@ module Workflow
 
       def hand_over(event)
         listeners = @lock.synchronize { @listeners.fetch(event.run_id, []) + @listeners.fetch(nil, []) }
-        listeners.each { |listener| tell(listener, event) }
+        listeners.each { |listener| tell(listener, event) unless listener.since&.>= event.position }
       end
 
       def tell(listener, event)
         listener.block.call(event)
-      rescue StandardError => error
+      rescue *Execution::FAILURES => error
         Report.error(error, handled: true, context: { run_id: event.run_id, kind: event.kind })
       end
 

@@ -8,6 +8,7 @@ module Workflow
   #       Signup:
   #         create_account: later
   class Places
+    CLASS = /\A[[:upper:]]\w*(::[[:upper:]]\w*)*\z/
     WORDS = { "now" => :now, "later" => :later }.freeze
 
     # @return [Places] none when there is no such file
@@ -16,20 +17,37 @@ module Workflow
       return new(file, {}) unless File.exist?(file)
       all = parse(file)
       raise DefinitionError, "#{file}: expected environments with steps: under them." unless all.is_a?(Hash)
-      new(file, all.transform_keys(&:to_s)[environment] || {})
+      all = all.transform_keys(&:to_s)
+      check_environments(all.keys, environment, file)
+      new(file, all[environment] || {})
     end
+
+    # Others may be there, as for what YAML merges into them; but not what was meant to be one that is not.
+    def self.check_environments(names, environment, file)
+      raise DefinitionError, "#{file}: steps must be under an environment: #{environment}: { steps: … }" if names.include?("steps")
+      known = [ environment, *Dir[File.join(File.dirname(file), "environments", "*.rb")].map { |path| File.basename(path, ".rb") } ]
+      (names - known).each do |name|
+        meant = Suggestion.for(name, known - names)
+        raise DefinitionError, "#{file}: there is no environment #{name}.#{meant}" unless meant.empty?
+      end
+    end
+    private_class_method :check_environments
 
     # A process without such a file does without what reads it.
     def self.parse(file)
       require "yaml"
       require "erb"
-      begin
-        YAML.safe_load(ERB.new(File.read(file)).result, aliases: true, permitted_classes: [ Symbol ], filename: file) || {}
-      rescue Psych::Exception => error
-        raise DefinitionError, "#{file} is not YAML: #{error.message}"
-      end
+      YAML.safe_load(text_of(file), aliases: true, permitted_classes: [ Symbol ], filename: file) || {}
+    rescue Psych::Exception => error
+      raise DefinitionError, "#{file} is not YAML: #{error.message}"
     end
-    private_class_method :parse
+
+    def self.text_of(file)
+      ERB.new(File.read(file)).result
+    rescue StandardError, ScriptError => error
+      raise DefinitionError, "#{file}: its ERB raises #{error.class}: #{error.message}"
+    end
+    private_class_method :parse, :text_of
 
     def initialize(file, settings)
       @file = file
@@ -47,7 +65,7 @@ module Workflow
     # @raise [DefinitionError]
     def verify
       @steps.each_key do |name|
-        klass = Object.const_defined?(name) && Object.const_get(name)
+        klass = name.match?(CLASS) && Object.const_defined?(name) && Object.const_get(name)
         raise DefinitionError, "#{@file}: there is no class #{name}." unless klass
         raise DefinitionError, "#{@file}: #{name} does not include Workflow." unless klass.is_a?(Declaring)
         of(klass)
@@ -58,7 +76,7 @@ module Workflow
       def read(settings)
         hash!(settings, "the environment").each_key { |key| known(key) }
         hash!(settings["steps"] || settings[:steps] || {}, "steps").to_h do |name, places|
-          [ name.to_s, hash!(places, name).to_h { |step, place| [ step.to_sym, place(name, step, place) ] } ]
+          [ name.to_s, hash!(places, name).to_h { |step, place| [ step.to_s.to_sym, place(name, step, place) ] } ]
         end
       end
 

@@ -33,18 +33,20 @@ module Workflow
 
     # @param name [Symbol] of the element
     # @param wrap [Symbol, nil] an element for what makes it live, where `name` may not have that as a child
+    # @param data [Hash] more of its data attributes
     # @param attributes [Hash] of the element, with its id
     # @param content [ActiveSupport::SafeBuffer, nil]
     # @return [ActiveSupport::SafeBuffer]
-    def render(name, content, wrap: nil, **attributes)
+    def render(name, content, wrap: nil, data: {}, **attributes)
       head = @view.safe_join([ stream, noscript(content), script ].compact, "\n")
       head = @view.content_tag(wrap, head, hidden: true) if wrap && head.present?
-      @view.content_tag(name, @view.safe_join([ head, content ], "\n"), attributes.merge(data: stamp))
+      @view.content_tag(name, @view.safe_join([ head, content ], "\n"), attributes.merge(data: stamp.merge(data)))
     end
 
     private
       def stamp
-        { workflow_run: @run.id.to_s, version: @run.version, workflow_mark: mark, state: @run.state, workflow_again: (true if again?), **texts }
+        { workflow_run: @run.id.to_s, version: @run.version, workflow_mark: mark, state: @run.state, workflow_again: (true if again?), workflow_at: (request&.path unless answer?),
+          workflow_answer: (true if answer?), **texts }
       end
 
       def mark = (Event.find(@run.id, @run.version)&.mark if @run.id)
@@ -55,6 +57,11 @@ module Workflow
         since = Region.since or return false
         @run.steps.any? { |step| [ step.started_at, step.ended_at ].compact.any? { |time| time >= since } }
       end
+
+      # To what was sent: who asks for the address of such a page again, may be told anything.
+      def answer? = !request.nil? && !request.get? && !request.head?
+
+      def request = (@view.request if @view.respond_to?(:request))
 
       def texts
         TEXTS.to_h { |name, text| [ :"workflow_#{name}", @view.t("workflow.live.#{name}", default: text) ] }
@@ -81,7 +88,7 @@ module Workflow
       # What somebody types is not to be lost to a refresh.
       def seconds_to_refresh(content)
         return @refresh || nil unless @refresh.nil?
-        return if !@first || @run.id.nil? || @run.ended? || content.to_s.match?(TYPED)
+        return if !@first || @run.id.nil? || @run.ended? || answer? || content.to_s.match?(TYPED)
         return MOVING_S if MOVING.include?(@run.state)
         %i[retrying scheduled].include?(@run.state) ? seconds_until_due : WAITING_S
       end

@@ -16,10 +16,13 @@ module Workflow
     # client could subscribe again and again under one identifier.)
     def self.action_methods = Set[]
 
-    # The page is told that it has subscribed before it is told anything else, whatever happens meanwhile.
+    # The page is told that it has subscribed before it is told anything else, whatever happens meanwhile: that it has left is said
+    # again, or it would take the confirmation for that of a stream that it has.
     def subscribe_to_channel
       super
-      left? ? unsubscribed : @pace&.start
+      return @pace&.start unless left?
+      @parted = false
+      unsubscribed
     end
 
     def subscribed
@@ -32,7 +35,15 @@ module Workflow
       reject
     end
 
+    # With the connection goes all that it had: Action Cable knows a channel by its name alone, and forgets one that was subscribed
+    # twice at the same time.
     def unsubscribed
+      release
+      @quota&.rest&.each(&:release) if closed?
+    end
+
+    # @api private
+    def release
       part if @expiry && !@parted
       @pace&.stop
       @expiry&.cancel
@@ -42,7 +53,8 @@ module Workflow
 
     private
       # While it subscribed: Action Cable works with several threads, and what it did about that found nothing to undo yet.
-      def left? = unsubscribed? || connection.respond_to?(:websocket, true) && connection.send(:websocket)&.alive? == false
+      def left? = unsubscribed? || closed?
+      def closed? = connection.respond_to?(:websocket, true) && connection.send(:websocket)&.alive? == false
 
       def room?
         @quota = Quota.of(connection)
@@ -50,7 +62,7 @@ module Workflow
       end
 
       def follow(name)
-        @pace = Pace.new { |version, mark| transmit(message(version, mark: mark)) }
+        @pace = Pace.new { |version, mark| left? ? unsubscribed : transmit(message(version, mark: mark)) }
         @listener = Workflow.follower.listen(@run_id) { |event| @pace.tell(event.version, event.mark) }
         version = present_version or return refuse("gone")
         @pace.tell(version, Event.find(@run_id, version)&.mark)

@@ -23,7 +23,7 @@ module LivePage
 
   def self.included(group)
     group.before(:all) { boot }
-    group.before { perform("Door.reset; Door.cable_shut = Door.broken = PagesController.signed_out = Order.trouble = Order.steps = Order.meanwhile = nil") }
+    group.before { perform("Door.reset; Door.cable_shut = Door.broken = PagesController.signed_out = PagesController.gone = PagesController.gate = Order.trouble = Order.steps = Order.meanwhile = nil") }
     group.after(:all) { shut_down }
     group.after { |example| look_at(example) if example.exception }
   end

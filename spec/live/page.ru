@@ -11,11 +11,11 @@ FOLDER = ENV.fetch("LIVE_FOLDER")
 # Lets answers through, or keeps those to requests for pages until it is opened again, or lets one of them through (they are
 # numbered). They are made, and held back on the way.
 class Door
-  PATHS = %r{\A/(orders|pair|plain)}
+  PATHS = %r{\A/(orders|pair|plain|runs)}
 
   class << self
     attr_accessor :cable_shut, :broken
-    attr_reader :asked
+    attr_reader :asked, :visits
 
     def close = lock.synchronize { @open = false }
     def open = lock.synchronize { (@open = true) && woken.broadcast }
@@ -23,8 +23,8 @@ class Door
     def let(number) = lock.synchronize { @let.push(number) && woken.broadcast }
     def lock = @lock ||= Mutex.new
     def woken = @woken ||= ConditionVariable.new
-    def ask = lock.synchronize { @asked += 1 }
-    def reset = lock.synchronize { @asked, @held, @let, @open = 0, 0, [], true } && woken.broadcast
+    def ask(look) = lock.synchronize { @asked += 1; @visits += 1 unless look }
+    def reset = lock.synchronize { @asked, @visits, @held, @let, @open = 0, 0, 0, [], true } && woken.broadcast
 
     def pass
       lock.synchronize do
@@ -43,7 +43,7 @@ class Door
     return [ 503, {}, [] ] if env["PATH_INFO"] == "/cable" && Door.cable_shut
     answer = @app.call(env)
     return answer unless env["PATH_INFO"].match?(PATHS)
-    Door.ask
+    Door.ask(env["HTTP_X_WORKFLOW_LOOK"] == "1")
     Door.pass
     Door.broken ? [ 500, {}, [] ] : answer
   end
@@ -74,9 +74,18 @@ class LiveApplication < Rails::Application
     get "sign_in", to: "pages#sign_in"
     post "confirm/:id", to: "pages#confirm"
     get "orders/:id", to: "pages#show", as: :order
+    post "answer/:id", to: "pages#answer"
+    get "runs/:id", to: "pages#runs"
     get "plain/:id", to: "pages#plain"
     get "pair/:ids", to: "pages#pair"
+    get "framed/:id", to: "pages#framed"
+    get "inner/:id", to: "pages#inner"
+    get "board/:id", to: "pages#board"
+    get "list/:id", to: "pages#list"
+    get "moved/:id", to: redirect("/orders/%{id}")
     get "elsewhere", to: "pages#elsewhere"
+    post "nothing", to: "pages#nothing"
+    get "no_content", to: "pages#nothing"
   end
 end
 
@@ -108,13 +117,15 @@ end
 class PagesController < ActionController::Base
   skip_forgery_protection
   layout "application"
-  before_action { redirect_to "/sign_in" if PagesController.signed_out && %w[show pair plain].include?(action_name) }
+  before_action { redirect_to "/sign_in" if PagesController.signed_out && %w[show pair plain board list].include?(action_name) }
+  before_action { render inline: "<h1>Gone</h1>", status: :not_found if PagesController.gone && action_name == "show" }
   class << self
-    attr_accessor :signed_out
+    attr_accessor :signed_out, :gone, :gate
   end
 
   def perform = render(plain: eval(request.raw_post, TOPLEVEL_BINDING).to_json) # rubocop:disable Security/Eval -- the spec's own words
   def sign_in = render(inline: "<h1>Sign in</h1>", layout: true)
+  def nothing = head(:no_content)
   def elsewhere = render(inline: "<h1>Elsewhere</h1><%= link_to 'Back there', params[:to] if params[:to] %>", layout: true)
   def show
     @order = Order.find(params[:id])
@@ -123,16 +134,21 @@ class PagesController < ActionController::Base
     render(:show)
   end
 
-  # Answers when the page has looked twice meanwhile.
+  def answer = (@order = Order.find(params[:id])) && render(:show, status: :unprocessable_entity)
+  def runs = render(inline: "<h1>Runs</h1><% Order.find(params[:id]).workflows.each do |run| %><%= workflow_steps_tag run %><% end %>", layout: true)
+
+  # Answers when it is let, if there is somebody to let it.
   def confirm
-    asked = Door.asked
     Order.find(params[:id]).submit(:confirm, code: params[:code])
-    deadline = Time.now + 20
-    sleep 0.01 until Door.asked >= asked + 2 || Time.now > deadline
+    PagesController.gate&.pop
     redirect_to "/orders/#{params[:id]}", status: :see_other
   end
 
   def plain = (@order = Order.find(params[:id])) && render(:plain)
+  def framed = (@order = Order.find(params[:id])) && render(:framed)
+  def inner = (@order = Order.find(params[:id])) && render(:inner)
+  def board = (@order = Order.find(params[:id])) && render(request.headers["Turbo-Frame"] ? :list : :board)
+  def list = (@order = Order.find(params[:id])) && render(:list)
   def pair = (@orders = Order.find(params[:ids].split(","))) && render(:pair)
 end
 

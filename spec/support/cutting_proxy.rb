@@ -12,7 +12,7 @@ class CuttingProxy
   # @param ports [Array<Integer>] of the servers
   def initialize(ports)
     @ports, @turn, @links, @lock = ports, 0, [], Mutex.new
-    @patience = -> { 0 }
+    @patience, @holds = -> { 0 }, Mutex.new
   end
 
   def start
@@ -43,6 +43,17 @@ class CuttingProxy
   def stall(only: :all) = links.each { |link| link.stall if only == :all || link.websocket? }
   def release = links.each(&:release)
 
+  # Websockets that are opened meanwhile have to wait for the server until the block is over. One block at a time.
+  def hold_websockets
+    @holds.synchronize do
+      @held = true
+      yield
+    ensure
+      @held = false
+      release
+    end
+  end
+
   # How many seconds a websocket that is opened from now on has to wait for the server; asked once for each.
   def delay_websockets(&seconds) = @patience = seconds
 
@@ -53,7 +64,7 @@ class CuttingProxy
   private
     def accept
       loop do
-        link = Link.new(@server.accept, TCPSocket.new(HOST, next_port), -> { @patience.call })
+        link = Link.new(@server.accept, TCPSocket.new(HOST, next_port), patience: -> { @patience.call }, held: -> { @held })
         @lock.synchronize { @links << link }
         link.start
       rescue Errno::ECONNREFUSED, Errno::ECONNRESET

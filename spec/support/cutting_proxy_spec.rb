@@ -105,6 +105,18 @@ RSpec.describe CuttingProxy do
     expect(waiting.read).to eq ""
   end
 
+  it "makes websockets wait until something is done, and others not" do
+    waiting = nil
+    @proxy.hold_websockets do
+      waiting = client(websocket: true)
+      expect(heard(client)).to match(/hello/)
+      wait_until("it is known as a websocket") { @proxy.websockets.any? }
+      expect(waiting.wait_readable(0.1)).to be_nil
+    end
+    expect(heard(waiting)).to match(/hello/)
+    expect(heard(client(websocket: true))).to match(/hello/)
+  end
+
   it "is gone when it is stopped, and its connections with it" do
     socket = client
     heard(socket)

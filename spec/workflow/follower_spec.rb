@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "timeout"
+
 RSpec.describe Workflow::Follower do
   let(:heard) { Queue.new }
   let(:follower) { Workflow.follower }
@@ -51,6 +53,52 @@ RSpec.describe Workflow::Follower do
     expect(log.string).to include("RuntimeError: broken")
   ensure
     Workflow.configuration.logger = nil
+  end
+
+  it "goes on when a listener has a method that is not written yet, or calls itself for ever, and reports that" do
+    log = StringIO.new
+    Workflow.configuration.logger = Logger.new(log)
+    deeper = -> { deeper.call + 1 }
+    mistakes = { run_started: -> { raise NotImplementedError, "later" }, step_scheduled: deeper }
+    follower.listen { |event| mistakes.fetch(event.kind, -> { heard << event }).call }
+    Told.start(1)
+
+    expect(Timeout.timeout(30) { heard.pop }.kind).to eq :step_started
+    expect(log.string).to include("NotImplementedError: later", "SystemStackError")
+  ensure
+    Workflow.configuration.logger = nil
+  end
+
+  it "goes on from where it was when a listener has ended its thread, for those who were there" do
+    follower.listen { |event| heard << event }
+    ends = follower.listen { Thread.exit }
+    first = Told.start(1).workflow
+    Leftovers.threads.find { |thread| thread.name == "workflow-follower" }&.join
+    follower.forget(ends)
+    second = Told.start(2).workflow
+    late = Queue.new
+    follower.listen { |event| late << event }
+    third = Told.start(3).workflow
+
+    ids = [].tap { |found| found << heard.pop.run_id until found.last == third.id }
+    expect(ids.uniq).to eq [ first, second, third ].map(&:id)
+    expect(late.pop.run_id).to eq third.id
+  end
+
+  it "does not wait for who listens to notifications in the same process" do
+    require "active_support/notifications"
+    define("Queued") { include Workflow; remembers :n; attr_reader :n; workflow { later :go }; def initialize(n) = (@n = n); def go; end }
+    gate, reached = Queue.new, Queue.new
+    slow = ActiveSupport::Notifications.subscribe("complete.workflow") { reached << true and gate.pop }
+    workers << Workflow::Worker.new(threads: 1).start
+    follower.listen { |event| heard << event if event.kind == :run_done }
+    first, second = Array.new(2) { |n| Queued.new(n).start }
+
+    Timeout.timeout(20) { reached.pop }
+    expect(Timeout.timeout(20) { Array.new(2) { heard.pop.run_id } }).to match_array [ first, second ].map(&:id)
+  ensure
+    ActiveSupport::Notifications.unsubscribe(slow)
+    gate.close
   end
 
   it "goes on with another engine" do

@@ -71,6 +71,22 @@ RSpec.describe "Workflow::StreamChannel" do
     expect(said).to eq "0\n0\n1\n"
   end
 
+  # Action Cable keeps one of two channels that are subscribed under one name at the same time, and ends that one alone.
+  it "keeps nothing of what Action Cable has forgotten, when the connection is closed or the run goes on" do
+    said = in_channel(<<~'RUBY')
+      timers = -> { Concurrent.global_timer_set.instance_variable_get(:@queue).length }
+      closing, alone = Array.new(2) { Page.new.subscribe(name_of(run)) }
+      closing.subscribe(name_of(run))
+      [ closing, alone ].each { |page| def page.websocket = Struct.new(:alive?).new(false) }
+      closing.leave_one
+      puts listening
+      signup.now(:send_link)
+      Timeout.timeout(30) { sleep 0.01 until listening + timers.call == 0 }
+    RUBY
+
+    expect(said).to eq "1\n"
+  end
+
   it "hears what another process does" do
     said = in_channel(<<~'RUBY')
       page = Page.new.subscribe(name_of(run), run.version)
@@ -117,6 +133,33 @@ RSpec.describe "Workflow::StreamChannel" do
     RUBY
 
     expect(said).to eq %([0, "left"]\ntrue\n1\n0\n)
+  end
+
+  it "tells a page that was made to leave while it subscribed so after the confirmation, which it would take for its own stream's" do
+    said = in_channel(<<~'RUBY')
+      Workflow::StreamChannel.after_subscribe { unsubscribe_from_channel }
+      page = Page.new.subscribe(name_of(run), run.version)
+      puts Array.new(page.sent.size) { page.sent.pop }.last(2).inspect, listening
+    RUBY
+
+    expect(said).to eq %(["confirm_subscription", [0, "left"]]\n0\n)
+  end
+
+  it "has a stream for each page that takes itself for subscribed, in whatever order its commands are done" do
+    said = in_channel(<<~'RUBY')
+      pool, deaf, connected = Concurrent::FixedThreadPool.new(4), 0, 0
+      3_000.times do
+        page = Hurried.new(pool).order("subscribe", "unsubscribe", "subscribe", name_of(run))
+        next unless page.connected?
+        connected += 1
+        deaf += 1 if listening.zero?
+      ensure
+        Workflow.follower.instance_variable_get(:@listeners).clear
+      end
+      puts connected.positive?, deaf
+    RUBY
+
+    expect(said).to eq "true\n0\n"
   end
 
   it "refuses what it has not signed, whatever it is, without a word in the log" do

@@ -27,6 +27,22 @@ module Workflow
         t("workflow.steps.#{step.name}", default: step.name.to_s.humanize(capitalize: false))
       end
 
+      # Where a step stands. The state is `workflow.step_states.<state>` of the locales, or its name.
+      # @param step [Step]
+      # @return [String] "retrying · attempt 2"
+      def workflow_step_state_text(step)
+        state = t("workflow.step_states.#{step.state}", default: step.state.to_s)
+        step.attempts > 1 ? "#{state} · #{t("workflow.attempt", number: step.attempts, default: "attempt %{number}")}" : state
+      end
+
+      # Why a run is on hold or cancelled, in the words of whoever did that. What the gem itself says of a failure or of code
+      # that does not fit is `run.reason`, and not for visitors.
+      # @param run [Run]
+      # @return [String, nil]
+      # @example
+      #   <%= workflow_reason_text workflow %>  <%# the warehouse is closed %>
+      def workflow_reason_text(run) = (run.reason unless run.failed? || Gap.reason?(run.reason))
+
       private
         # The step that the state is about.
         def workflow_shown_step(run)

@@ -24,6 +24,9 @@ module Workflow
         end
       end
 
+      # @return [Array<StreamChannel>] those that it has
+      def rest = @lock.synchronize { @channels.dup }
+
       # @return [void]
       def give_back(channel)
         @lock.synchronize { @channels.delete_if { |other| other.equal?(channel) } }

@@ -5,8 +5,8 @@ require_relative "../../../bin/support/waiting"
 
 module LivePages
   # Takes one voyage from its start to its end: gives the steps in the workers their orders, submits and retries in either web process,
-  # and at random holds a state until all pages of the voyage have shown it. Now and then a page is loaded just before something
-  # happens, so that it happens before the page's subscription.
+  # and at random holds a state until all pages of the voyage have shown it. Now and then something happens after a page was
+  # rendered and before it can subscribe.
   class Captain
     include Waiting
 
@@ -14,19 +14,19 @@ module LivePages
 
     # @return [Array<String>] what pages did not show in time
     attr_reader :faults
-    # @return [Integer] how many states were held until they were seen
-    attr_reader :held
+    # @return [Integer] how many states were held until they were seen, and how often something happened before a subscription
+    attr_reader :held, :between
 
     def initialize(number, site, random)
-      @number, @site, @random, @faults, @held = number, site, random, [], 0
+      @number, @site, @random, @faults, @held, @between = number, site, random, [], 0, 0
     end
 
     # @param pages [Array<Page>] those that show the voyage
     def sail(pages)
       plan.each do |word, parameters|
+        wait_for("#{word} is due") { due?(word) }
         late = pages.find(&:calm?) if @random.rand < 0.2
-        late&.reload
-        perform(word, parameters)
+        late ? slip_between(late) { perform(word, parameters) } : perform(word, parameters)
         hold(pages) if late || @random.rand < 0.4
         sleep(@random.rand(0.5))
       end
@@ -46,9 +46,17 @@ module LivePages
       def tells = [ :tell ] * @random.rand(3)
       def chance = @random.rand < 0.5
 
+      # One voyage at a time: who waits long for a subscription asks by itself.
+      def slip_between(page)
+        @between += 1
+        @site.proxy.hold_websockets do
+          page.reload
+          yield
+        end
+      end
+
       # Done once the log has something new of it.
       def perform(word, seal)
-        wait_for("#{word} is due") { due?(word) }
         before = run.version
         case word
         when :stamp then post("stamp", seal: seal)

@@ -19,6 +19,9 @@ module LivePages
 
     attr_reader :shrunk
 
+    # Nobody is at the page any more, for that reason: nobody waits for what it shows.
+    def abandon(error) = @lock.synchronize { @abandoned = error and @told.broadcast }
+
     # @param calm [Boolean] whether visitors leave it alone
     def initialize(browser, site, name, calm:)
       @site, @name, @calm = site, name, calm
@@ -32,11 +35,12 @@ module LivePages
     def calm? = @calm
 
     # Goes to a voyage's page. What it has shown of others is forgotten.
-    # @param number [Integer] of the voyage, and of another one that is on the page too
+    # @param number [Integer] of the voyage
+    # @param neighbour [Integer, nil] of another one that is on the page too
     def open(number, neighbour)
       leave { @lock.synchronize { @shown.clear } }
       @number = number
-      come { @tab.visit(@site.url("/voyages/#{number}?neighbour=#{neighbour}")) }
+      come { @tab.visit(@site.url("/voyages/#{number}?neighbour=#{neighbour || number}")) }
       arrive
     end
 
@@ -60,8 +64,7 @@ module LivePages
     # To a page of its own, with a load of the document, and back in history.
     def depart
       away do
-        @tab.visit(@site.url("/elsewhere"))
-        wait_until("#{@name} is elsewhere", within: LOAD_S) { @tab.evaluate("location.pathname") == "/elsewhere" }
+        go_elsewhere
         yield
         back_from_elsewhere
       end
@@ -73,6 +76,7 @@ module LivePages
     def see(run, version, committed)
       @lock.synchronize do
         loop do
+          raise @abandoned if @abandoned
           from = [ committed, @there_since ].max if @there_since
           seen = @shown.find { |showing| showing.run == run && showing.region == region && showing.version >= version }
           return (too_late(run, version, seen.at - from) if from && seen.at - from > LIMIT_S) if seen
@@ -89,7 +93,7 @@ module LivePages
 
     # @return [String] what it is like, for whoever looks for a fault
     def inspect
-      state = @tab.evaluate("JSON.stringify({ url: location.href, page: document.body?.dataset.path, loading: document.readyState, hidden: document.hidden, live: window.workflowLive, " \
+      state = @tab.evaluate("JSON.stringify({ url: location.href, page: document.body?.dataset.path, loading: document.readyState, hidden: document.hidden, live: window.workflowLive?.(), " \
         "sources: [...document.querySelectorAll('turbo-cable-stream-source')].map(it => it.hasAttribute('connected')) })")
       "#{@name} #{state}"
     end
@@ -126,6 +130,17 @@ module LivePages
       def away
         leave { yield }
         arrive
+      end
+
+      # Where the page itself, or history, was under way at that moment, it may come out on top: then the address is typed once more.
+      def go_elsewhere
+        document = nil
+        wait_until("#{@name} is elsewhere", within: LOAD_S) do
+          next true if @tab.evaluate("location.pathname") == "/elsewhere"
+          now = loaded_at
+          document = now if now && now != document && @tab.visit(@site.url("/elsewhere"))["errorText"].nil?
+          false
+        end
       end
 
       def back_from_elsewhere

@@ -1,9 +1,8 @@
 # frozen_string_literal: true
 
 # The planted gap, loaded by the site's processes when REPLAY=off: whoever subscribes hears what happens from then on, and nothing
-# of what happened since the page was rendered. live_pages_spec.rb must notice.
+# of what happened since the page was rendered, however late the log's follower comes to it. live_pages_spec.rb must notice.
 module ReplayTurnedOff
-  # The channel's word of the present version is not said: that of the log's follower, on its own thread, is.
   module Channel
     private
       def follow(name)
@@ -14,8 +13,12 @@ module ReplayTurnedOff
       end
   end
 
+  # The channel's word of the present version is not said, and what is not newer never is.
   module Pace
-    def tell(*) = Thread.current[:subscribing] || super
+    def tell(version, *)
+      @present = version if Thread.current[:subscribing]
+      super if version > @present.to_i
+    end
   end
 
   Workflow::StreamChannel.prepend Channel

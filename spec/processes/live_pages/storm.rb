@@ -15,15 +15,17 @@ module LivePages
     PAGES = 20
     VOYAGES = 8
     EQUAL_S = 30
-    HANDSHAKE_S = 1.0 # at most, of a websocket: there is time for something to happen between a page's rendering and its subscription
+    SLOW = 0.05   # of all websockets, of which a browser opens one at a time: with more it would be alone most of the time, and ask by itself
+    SLOW_S = 1.0  # at most
 
     # @return [Hash{Symbol => Integer}] what was done how often
     attr_reader :done
 
-    def initialize(site, browser, seed)
-      @site, @seed, @done, @number = site, seed, Hash.new(0), 0
+    # @param seldom [Proc] whether sockets are cut seldom in the run of that number
+    def initialize(site, browser, seed, seldom:)
+      @site, @seed, @seldom, @done, @number = site, seed, seldom, Hash.new(0), 0
       random = Random.new(seed)
-      site.proxy.delay_websockets { random.rand(HANDSHAKE_S) }
+      site.proxy.delay_websockets { random.rand < SLOW ? random.rand(SLOW_S) : 0 }
       @pages = Array.new(PAGES) { |index| Page.new(browser, site, "page #{index}", calm: (index % 3).zero?) }
     end
 
@@ -45,20 +47,26 @@ module LivePages
       def open_pages(captains)
         first = @number - captains.size + 1
         @pages_of = @pages.each_with_index.group_by { |_, index| captains[index % VOYAGES] }.transform_values { |pairs| pairs.map(&:first) }
-        together(@pages.each_with_index) { |page, index| page.open(first + index % VOYAGES, first + (index + 3) % VOYAGES) }
+        together(@pages.each_with_index) do |page, index|
+          page.open(first + index % VOYAGES, (first + (index + 3) % VOYAGES unless page.calm?)) # whose news would make up for what it missed
+        end
       end
 
       # Visitors go on until all voyages are over.
       def sail(captains)
-        visitors = @pages.each_with_index.map { |page, index| Visitor.new(page, @site.proxy, random(100 + index)) }
+        visitors = @pages.each_with_index.map { |page, index| Visitor.new(page, @site.proxy, random(100 + index), cuts: cuts?(index)) }
         over = false
         visits = quietly { together(visitors) { |visitor| visitor.visit { over } } }
         together(captains) { |captain| captain.sail(@pages_of.fetch(captain)) }
         over = true
         visits.value
         visitors.each { |visitor| @done.merge!(visitor.done) { |_, one, other| one + other } }
-        @done[:held] += captains.sum(&:held)
+        %i[held between].each { |what| @done[what] += captains.sum(&what) }
       end
+
+      # All that come and go, but for runs with few cuts, where one does: with many, no page has a stream for most of the time. Action
+      # Cable waits 3 to 9 s until it connects again, and a page that waits asks by itself.
+      def cuts?(index) = !@seldom.call(@run_number) || index == 1
 
       # In the end all that pages show is what the log has.
       def differences(captain)

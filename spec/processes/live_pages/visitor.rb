@@ -10,9 +10,10 @@ module LivePages
     # @return [Hash{Symbol => Integer}] what was done how often
     attr_reader :done
 
-    def initialize(page, proxy, random)
+    # @param cuts [Boolean] whether sockets are cut as well
+    def initialize(page, proxy, random, cuts:)
       @page, @proxy, @random, @done = page, proxy, random, Hash.new(0)
-      @what = page.calm? ? %i[look] : WHAT
+      @what = page.calm? ? %i[look] : cuts ? WHAT : WHAT - %i[cut]
     end
 
     # @yieldreturn [Boolean] whether it is enough
@@ -21,6 +22,9 @@ module LivePages
         act(@what.sample(random: @random))
         pause(0.1..0.6)
       end
+    rescue StandardError => error
+      @page.abandon(error)
+      raise
     end
 
     private

@@ -12,8 +12,8 @@ class CuttingProxy
 
     class Ended < StandardError; end
 
-    def initialize(client, server, patience)
-      @client, @server, @patience = client, server, patience
+    def initialize(client, server, patience:, held:)
+      @client, @server, @patience, @held = client, server, patience, held
       @lock, @moved = Mutex.new, ConditionVariable.new
       @woken, @wake = IO.pipe
       @open = true
@@ -62,8 +62,14 @@ class CuttingProxy
           head << @client.readpartial(CHUNK)
         end
         @websocket = head.match?(UPGRADE)
-        readable([], @patience.call) if @websocket
+        await_turn if @websocket
         @server.write(head)
+      end
+
+      def await_turn
+        @lock.synchronize { @stalled ||= @held.call }
+        readable([], @patience.call)
+        wait_while_stalled
       end
 
       def carry
