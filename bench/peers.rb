@@ -71,16 +71,24 @@ module Bench
         @contestants = @options.contenders.map { |name| contestant(name).start } # they connect to nothing yet
         @servers.start
         @options.contenders.each { |name| @servers["postgresql"].create(database(name)) if uses_postgresql?(name) }
-        @contestants.each(&:await_ready)
-        compare
+        present, @absent = @contestants.to_h { |contestant| [ contestant, absence(contestant) ] }.partition { |_, why| why.nil? }.map(&:to_h)
+        compare(present.keys)
       end
 
-      def compare
-        head
-        comparison = Comparison.new(@options, @contestants, out: @report, began: @began)
+      # Whoever does not boot is not measured, which is a fault of the run. @return [String, nil]
+      def absence(contestant)
+        contestant.await_ready && nil
+      rescue Contestant::Failed => error
+        contestant.name == Catalogue::OURS ? raise : "#{contestant.name} did not boot: #{error.message}"
+      end
+
+      def compare(present)
+        head(present)
+        comparison = Comparison.new(@options, present, out: @report, began: @began)
         comparison.run { |table| @report.say("\n#{table}") }
-        foot(comparison)
-        comparison.faults.empty? ? 0 : 1
+        faults = @absent.values + comparison.faults
+        foot(comparison, faults)
+        faults.empty? ? 0 : 1
       end
 
       def contestant(name)
@@ -93,21 +101,20 @@ module Bench
 
       def uses_postgresql?(name) = Catalogue.servers(name, @options.workloads).include?("postgresql")
 
-      def head
+      def head(present)
         @report.say "bin/bench #{@arguments.join(" ")}".strip
         [ *Machine.lines(@dir), *Limits.measure(@dir).lines ].each { |line| @report.say(line) }
-        @report.say "ruby #{RUBY_VERSION}, #{@contestants.flat_map(&:versions).uniq.join(", ")}"
+        @report.say "ruby #{RUBY_VERSION}, #{present.flat_map(&:versions).uniq.join(", ")}"
         @servers.lines.each { |line| @report.say(line) }
         @report.say "#{@options.rounds} #{@options.rounds == 1 ? "round" : "rounds"}, seed #{@options.seed}; \"ours is\" is the median of the ratios of each round"
       end
 
-      def foot(comparison)
-        @report.say "\nConfigured, and synced as the store itself says:"
+      def foot(comparison, faults)
+        @report.say "\nConfigured, and synced as the store itself says (ours opens no store that does not say FULL):"
         @options.contenders.each { |name| @report.say "  #{name}: #{Catalogue.contender(name).configured}" }
         comparison.sync_lines.each { |line| @report.say "  #{line}" }
         @report.say "\nLoad average at the end: #{Machine.load}"
         @report.say "Not measured, since the time of --quick was up:\n  #{comparison.left_out.join("\n  ")}" if comparison.left_out.any?
-        faults = comparison.faults
         @report.say(faults.empty? ? "Every job ran once." : "NOT AS IT MUST BE:\n  #{faults.join("\n  ")}")
         @report.save
       end

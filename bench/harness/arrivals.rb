@@ -5,12 +5,14 @@ require_relative "clock"
 
 module Bench
   # A process that starts jobs at a steady rate for others to run: forked before anything is connected, it begins when it is told
-  # to. Each look, it starts as many as are due by then, so that one that was late makes up for it.
+  # to. Each look, it starts as many as are due by then, so that one that was late makes up
+  # for it if it can.
   class Arrivals
     LOOK_S = 0.01
+    MOST = 500 # a look, so that one who cannot keep up hears that it is over
 
     # @return [Range<Integer>] the numbers that are to be next after so many seconds
-    def self.due(first, begun, rate, seconds) = (first + begun)...(first + (rate * seconds).floor)
+    def self.due(first, begun, rate, seconds) = (first + begun)...(first + [ (rate * seconds).floor, begun + MOST ].min)
 
     # @param first [Integer] the number of its first job
     def initialize(contender, first)

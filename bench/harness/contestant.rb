@@ -12,7 +12,7 @@ module Bench
     class Failed < StandardError; end
 
     BOOT_S = 120
-    LOG_LINES = 15
+    LOG_LINES = 40
 
     attr_reader :name, :versions
 
@@ -32,17 +32,17 @@ module Bench
       self
     end
 
-    def await_ready = @versions ||= answer(BOOT_S).fetch("versions")
+    # @raise [Failed]
+    def await_ready = explained { @versions ||= answer(BOOT_S).fetch("versions") }
 
     # @return [Hash] what was measured
     # @raise [Failed]
     def measure(order, limit)
-      start && answer(BOOT_S) unless @pid
-      @orders.puts(JSON.generate(order))
-      answer(limit)
-    rescue Failed, SystemCallError => error
-      stop
-      raise Failed, "#{error.message}\n#{File.readlines(@log).last(LOG_LINES).join}"
+      explained do
+        start && answer([ BOOT_S, limit ].min) unless @pid
+        @orders.puts(JSON.generate({ limit: limit, **order }))
+        answer(limit)
+      end
     end
 
     def stop
@@ -57,6 +57,14 @@ module Bench
     end
 
     private
+      # What its log ends with is the reason, more often than not.
+      def explained
+        yield
+      rescue Failed, SystemCallError => error
+        stop
+        raise Failed, "#{error.message}\n#{File.readlines(@log).last(LOG_LINES).join}"
+      end
+
       def answer(seconds)
         @answers.wait_readable(seconds) or raise Failed, "it did not answer within #{seconds} s"
         line = @answers.gets or raise Failed, "its process ended"

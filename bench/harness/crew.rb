@@ -56,6 +56,8 @@ module Bench
       @members.each do |member|
         Process.kill("KILL", member.pid)
         Process.wait(member.pid)
+      rescue Errno::ESRCH, Errno::ECHILD
+        nil # it has ended before, which is why
       end
     end
 

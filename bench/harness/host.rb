@@ -11,6 +11,8 @@ module Bench
   # measurement. It is started with its own process group, gets orders on its standard input, answers on descriptor 3, and ends
   # with its group when nobody holds the other end of descriptor 4.
   class Host
+    SAID_BEFORE_S = 3
+
     def self.run(name, settings)
       new(name, settings).run
     end
@@ -51,9 +53,21 @@ module Bench
       end
 
       def measure(order, dir)
+        watch(order.fetch("limit"))
         workload = Catalogue.workload(order.fetch("workload"))
         @contender.settle(dir, records: workload.records?)
         workload.new(@contender, order.fetch("setting"), order.fetch("count")).measure
+      end
+
+      # Shortly before it is given up: what is left, and where each thread is.
+      def watch(limit)
+        Thread.new do
+          sleep limit - SAID_BEFORE_S
+          Thread.list.each { |thread| warn "#{thread.inspect}\n  #{thread.backtrace&.first(12)&.join("\n  ")}" }
+          warn "It is not done after #{limit - SAID_BEFORE_S} s; left: #{@contender.left.inspect}"
+        rescue StandardError => error
+          warn error.full_message(highlight: false)
+        end
       end
   end
 end

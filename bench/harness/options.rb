@@ -10,7 +10,7 @@ module Bench
 
     ROUNDS = 5
     QUICK_LIMIT_S = 30
-    QUICK_BUDGET_S = 130 # from the start of the servers on
+    QUICK_BUDGET_S = 150 # from the start of the servers on
 
     attr_reader :workloads, :contenders, :dir, :out, :sizes, :seed
 

@@ -36,7 +36,7 @@ module Bench
 
     def stop
       @orders&.close
-      @ended&.join
+      @ended&.join(START_S) || Process.kill("KILL", -@shell) if @ended
       FileUtils.rm_rf([ @dir, @sockets ])
     end
 
@@ -66,7 +66,7 @@ module Bench
   end
 
   # Redis as its documentation advises for data that matters: an append-only file, synced each second. No snapshots beside
-  # it, which would cost Sidekiq time; nothing is evicted, which Sidekiq asks for.
+  # it and no rewriting of it, which would cost Sidekiq time; nothing is evicted, which Sidekiq asks for.
   class RedisServer < Server
     def name = "redis"
     def path = File.join(sockets, "redis.sock")
@@ -76,7 +76,7 @@ module Bench
 
     private
       def command
-        'redis-server --port 0 --unixsocket "$1/redis.sock" --appendonly yes --appendfsync everysec --save "" --maxmemory-policy noeviction'
+        'redis-server --port 0 --unixsocket "$1/redis.sock" --appendonly yes --appendfsync everysec --save "" --auto-aof-rewrite-percentage 0 --maxmemory-policy noeviction'
       end
 
       def answers?

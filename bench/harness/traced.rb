@@ -1,10 +1,12 @@
 # frozen_string_literal: true
 
+require "io/wait"
 require "tempfile"
 
 module Bench
   # What processes ask of the system, as strace counts it.
   module Traced
+    ATTACHED_S = 20 # to attach itself, or to let go
     SYNCS = %w[fdatasync fsync].freeze
     # SQLite begins each look at a log with a lock of one of these five bytes.
     READ = /\bfcntl(64)?\(\d+, F_SETLK(64)?, \{l_type=F_RDLCK, l_whence=SEEK_SET, l_start=12[3-7], l_len=1\}/
@@ -46,7 +48,7 @@ module Bench
           hears, says = IO.pipe
           pid = spawn("strace", "-f", *options, *pids.flat_map { |one| [ "-p", one.to_s ] }, err: says)
           says.close
-          return [ pid, hears ] if pids.all? { hears.gets&.include?("attached") }
+          return [ pid, hears ] if pids.all? { hears.wait_readable(ATTACHED_S) && hears.gets&.include?("attached") }
           detach([ pid, hears ])
           nil
         rescue Errno::ENOENT
@@ -56,7 +58,8 @@ module Bench
         def detach(strace)
           pid, hears = strace
           Process.kill("INT", pid)
-          Process.wait(pid)
+          ended = Process.detach(pid)
+          ended.join(ATTACHED_S) or Process.kill("KILL", pid) && ended.join
         ensure
           hears.close
         end

@@ -52,6 +52,12 @@ module Bench
     # Whether a parent's children are joined, and a step of the parent follows.
     def self.joins? = false
 
+    # Whether nothing that was started returns before it is on disk, so that each start by one thread has a sync of its own.
+    def self.synced? = false
+
+    # @return [Object, nil] what is queued and in progress, for who asks why it does not end
+    def left = nil
+
     # The code, before any fork.
     def load = raise(NotImplementedError)
     # @return [Array<String>] of the gems that it brings

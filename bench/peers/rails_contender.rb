@@ -69,7 +69,7 @@ module Bench
         config.root = @settings.fetch("dir")
         config.load_defaults 7.2
         config.eager_load = true
-        config.logger = Logger.new(nil, level: Logger::WARN)
+        config.logger = Logger.new($stderr, level: Logger::WARN)
         config.log_level = :warn
         config.secret_key_base = "x" * 64
         config.active_job.queue_adapter = adapter

@@ -12,9 +12,8 @@ module Bench
 
     def versions = [ *super, "solid_queue #{SolidQueue::VERSION}" ]
 
-    def drained?
-      [ SolidQueue::ReadyExecution, SolidQueue::ClaimedExecution, SolidQueue::ScheduledExecution, SolidQueue::BlockedExecution ].none?(&:exists?)
-    end
+    def drained? = executions.none?(&:exists?)
+    def left = executions.to_h { |model| [ model.table_name, model.count ] }
 
     def work(threads)
       @worker = SolidQueue::Worker.new(queues: "*", threads: threads, polling_interval: POLLING_S)
@@ -24,13 +23,15 @@ module Bench
     def quit = @worker.stop
 
     private
+      def executions = [ SolidQueue::ReadyExecution, SolidQueue::ClaimedExecution, SolidQueue::ScheduledExecution, SolidQueue::BlockedExecution ]
       def adapter = :solid_queue
       def load_gem = require("solid_queue")
 
       def configure(config)
         config.solid_queue.preserve_finished_jobs = false
         config.solid_queue.silence_polling = true
-        config.solid_queue.logger = Logger.new(nil, level: Logger::WARN)
+        config.solid_queue.logger = Logger.new($stderr, level: Logger::WARN)
+        config.solid_queue.on_thread_error = ->(error) { warn error.full_message(highlight: false) }
       end
 
       def create_tables = Kernel.load(File.join(Gem.loaded_specs["solid_queue"].full_gem_path, SCHEMA))
@@ -38,13 +39,17 @@ module Bench
 
   # Everything in one SQLite file.
   class SolidQueueSqlite < SolidQueueContender
-    TIMEOUT_MS = 10_000
+    PATIENCE_S = 10
 
     # As Rails 8 does it: a thread that waits for another's write lets the others go on meanwhile. Rails 7.2 would hold them all up.
     module Patient
       def configure_connection
+        given_up = nil
+        @raw_connection.busy_handler do |tries|
+          given_up = Clock.now + PATIENCE_S if tries.zero?
+          Clock.now < given_up && sleep(0.001) && true
+        end
         super
-        @raw_connection.busy_handler_timeout = TIMEOUT_MS
       end
     end
 
@@ -56,7 +61,7 @@ module Bench
         super
         ActiveSupport.on_load(:active_record_sqlite3adapter) { prepend Patient }
         require "sqlite3"
-        SQLite3::ForkSafety.suppress_warnings!
+        SQLite3::ForkSafety.suppress_warnings! if defined?(SQLite3::ForkSafety)
       end
 
       def address

@@ -12,8 +12,10 @@ module Bench
     RECEIPTS = File.expand_path("../../lib/generators/workflow/install/templates/create_workflow_receipts.rb.erb", __dir__)
 
     def self.lacks = "the log is on one machine; a step may start more than once, as a job of all others may that is tried again"
-    def self.configured = "Workflow::Worker of 5 threads in each forked process, nothing changed; the application's records in PostgreSQL, with the table workflow_receipts"
+    def self.configured = "Workflow::Worker of 5 threads in each forked process, nothing changed; " \
+      "the application's records in PostgreSQL, with the table workflow_receipts"
     def self.fast? = true
+    def self.synced? = true
     def self.cannot = {}
     def self.remarks = { "d" => "not joined: `each:` is not built yet, so these are as many runs of one step" }
     def self.most_threads = 512
@@ -26,7 +28,7 @@ module Bench
 
     def versions
       Workflow::Store.load_core
-      [ "workflow #{Workflow::VERSION}", "sqlite3 #{SQLite3::VERSION} with SQLite #{SQLite3::SQLITE_LOADED_VERSION}" ]
+      [ "workflow #{Workflow::VERSION}", "sqlite3 #{SQLite3::VERSION} (#{sqlite_from}) with SQLite #{SQLite3::SQLITE_LOADED_VERSION}" ]
     end
 
     def load_records
@@ -97,6 +99,9 @@ module Bench
     def sync_mode = "SQLite, synchronous=FULL"
 
     private
+      # The gem that comes compiled has an SQLite of its own.
+      def sqlite_from = Gem.loaded_specs["sqlite3"].platform == "ruby" ? "compiled here" : "as it comes compiled"
+
       def classes = @records ? [ OurItem, OurSignup ] : [ Noop, Stages, Sleeper, Watch, WorkflowResident ]
       def log = "#{@dir}/log.sqlite3"
       def store = "sqlite:#{log}"

@@ -1,14 +1,13 @@
 # frozen_string_literal: true
 
-require_relative "workload"
+require_relative "drain"
 
 module Bench
   # (b) The same with a row of the application's database, which each job loads.
-  class Records < Workload
-    def self.title(_) = "(b) jobs that load a record, drained by 1 process of #{THREADS} threads"
-    def self.count(_, fast:, quick:) = quick ? (fast ? 500 : 30) : (fast ? 50_000 : 3000)
+  class Records < Drain
+    def self.title(processes) = super.sub("(a) no-op jobs of plain objects", "(b) jobs that load a record")
     def self.records? = true
 
-    def measure = drain(:record, processes: 1, threads: THREADS) { Application.fill(numbers.to_a) }
+    def measure = drain(:record, processes: @setting, threads: THREADS) { Application.fill(numbers.to_a) }
   end
 end

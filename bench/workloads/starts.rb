@@ -25,7 +25,8 @@ module Bench
         took = Clock.seconds { from_threads(@setting, timed) { |number| start(number) } }
         syncs = count_syncs if @setting == 1
         crew.work && crew.wait_until_drained
-        told({ "rate" => @count / took, "syncs" => syncs }.compact, Faults.between(0...(timed.end + (@setting == 1 ? TRACED : 0)), crew.dismiss.first))
+        faults = Faults.between(0...(timed.end + (@setting == 1 ? traced : 0)), crew.dismiss.first)
+        told({ "rate" => @count / took, "syncs" => syncs }.compact, faults + unsynced(syncs))
       end
     end
 
@@ -33,11 +34,15 @@ module Bench
       # Each thread has its connection by then.
       def warm_up = [ WARM_UP, @setting ].max
       def timed = warm_up...(warm_up + @count)
+      def traced = [ TRACED, @count ].min
+
+      # Of one that says that nothing returns before it is on disk.
+      def unsynced(syncs) = @contender.class.synced? && syncs && syncs < 1 ? [ "#{syncs} syncs for each returned start" ] : []
 
       # From this thread, so that it is known which connection is used. The first start is before the count begins.
       # @return [Float, nil] for each start
       def count_syncs
-        first, *others = *(timed.end...(timed.end + TRACED))
+        first, *others = *(timed.end...(timed.end + traced))
         start(first)
         Traced.syncs(@contender.syncing) { others.each { |number| start(number) } }&.fdiv(others.size)
       end
