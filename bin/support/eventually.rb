@@ -7,9 +7,12 @@ module Eventually
     deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + within
     position = 0
     until (result = yield)
-      raise "#{what}: not within #{within} s" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
+      raise "#{what}: not within #{within} s#{instead}" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
       position = Workflow.engine.last_position unless Workflow.engine.wait_log(position, 100)
     end
     result
   end
+
+  # What there is to say of it when it has not come: for those who include this.
+  def instead = nil
 end

@@ -1,4 +1,4 @@
-# Sourced by bin/demo, bin/test and bin/bench: installs what this machine lacks, says so, and does nothing when
+# Sourced by bin/setup, bin/demo, bin/test and bin/bench: installs what this machine lacks, says so, and does nothing when
 # nothing is lacking. Debian packages are installed as root only; elsewhere a missing tool is named.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 example="$root/examples/signup"
@@ -24,14 +24,19 @@ have_ruby_headers() {
 
 have_library() { have pkg-config && pkg-config --exists "$1"; }
 
-# What building the gem and its dependencies takes, as Debian packages, one a line.
-lacking_to_build() {
+# What compiling the core takes, as Debian packages, one a line.
+lacking_to_compile() {
     have ruby || say ruby
     have_ruby_headers || say ruby-dev
-    have bundle || say bundler
     { have_one cc && have make; } || say build-essential
-    have pkg-config || say pkg-config
     have_header sqlite3ext.h || say libsqlite3-dev
+}
+
+# And the gems that the checkout depends on.
+lacking_to_build() {
+    lacking_to_compile
+    have bundle || say bundler
+    have pkg-config || say pkg-config
     have_header yaml.h || say libyaml-dev
     have_header zlib.h || say zlib1g-dev
     have_library libxml-2.0 || ! have apt-get || say libxml2-dev

@@ -4,19 +4,19 @@ require "bundler/setup"
 require "rspec/core"
 require "tmpdir"
 
-# All specs, as two processes of RSpec at the same time, since they wait for half of their time: those of many processes and the
-# model, and all others. Or what the arguments say, as one. RSpec's summary is the last line.
+# All specs, as two processes of RSpec at the same time, since they wait for half of their time: those of many processes, the
+# model and the planted faults, and all others. Or what the arguments say, as one. RSpec's summary is the last line.
 class Specs
-  SLOW = "spec/{processes,model}/**/*_spec.rb"
+  SLOW = "spec/{processes,model,faults}/**/*_spec.rb"
   LANES = [ [ "--pattern", SLOW ], [ "--pattern", "spec/**/*_spec.rb", "--exclude-pattern", SLOW ] ].freeze
   # No end of RSpec: it says where it stands and aborts.
   GUARD = %w[timeout --foreground --signal=ABRT --kill-after=30 3000].freeze
   RSPEC = %w[bundle exec rspec --require ./spec/support/progress --format Progress --format failures].freeze
 
   # What one process had to say in numbers.
-  Totals = Struct.new(:examples, :failed, :pending, :errors) do
-    def self.none = new(0, 0, 0, 0)
-    def +(other) = self.class.new(*to_a.zip(other.to_a).map(&:sum))
+  Totals = Struct.new(:examples, :failed, :pending, :errors, :failures) do
+    def self.none = new(0, 0, 0, 0, [])
+    def +(other) = self.class.new(*to_a.zip(other.to_a).map { |one, two| one + two })
   end
 
   # @param arguments [Array<String>] RSpec's
@@ -43,12 +43,15 @@ class Specs
 
     # A process without numbers came to no end.
     def totals_of(status, summary)
-      return Totals.new(*File.read(summary).split.map(&:to_i)) if File.exist?(summary)
-      puts "A process of RSpec came to no end: #{status}"
-      Totals.new(0, 0, 0, 1)
+      return Totals.new(0, 0, 0, 1, [ "A process of RSpec came to no end: #{status}" ]) unless File.exist?(summary)
+      numbers, *failures = File.read(summary, encoding: "UTF-8").split("\n")
+      Totals.new(*numbers.split.map(&:to_i), failures)
     end
 
+    # What failed is told again where the eye falls: at the end. So are the parts of bin/test before RSpec.
     def tell(totals, seconds)
+      puts "", "What failed:", *totals.failures if totals.failures.any?
+      puts "\nFailed before RSpec: #{ENV["FAILED_BEFORE"]}" unless ENV["FAILED_BEFORE"].to_s.empty?
       all = [ totals.examples, totals.failed, totals.pending ].map { |count| Array.new(count) }
       puts "\nFinished in #{RSpec::Core::Formatters::Helpers.format_duration(seconds)}, as #{@lanes.size == 1 ? "one process" : "#{@lanes.size} processes"}"
       puts RSpec::Core::Notifications::SummaryNotification.new(seconds, *all, 0, totals.errors).totals_line
