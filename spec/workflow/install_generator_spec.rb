@@ -121,6 +121,18 @@ RSpec.describe "rails generate workflow:install" do
     expect(File.stat("#{@directory}/bin/workflow")).to be_executable
   end
 
+  it "gives tests a log of their own, in a line that is taken back" do
+    texts = { "test/test_helper.rb" => "require \"rails/test_help\"", "spec/rails_helper.rb" => "require \"spec_helper\"\n" }
+    texts.each { |path, text| FileUtils.mkdir_p(File.dirname("#{@directory}/#{path}")) && File.write("#{@directory}/#{path}", text) }
+
+    expect(generate).to match(%r{append\s+test/test_helper\.rb.*append\s+spec/rails_helper\.rb}m)
+    expect(files).to include("test/test_helper.rb" => /test_help"\n\n# Each test has a log of its own\.\nActiveSupport::TestCase\.include Workflow::TestHelper\n\z/,
+      "spec/rails_helper.rb" => /spec_helper"\n\n# Each example has a log of its own\.\nrequire "workflow\/rspec"\n\z/)
+    expect(generate).to include("workflow is installed already: nothing was changed.")
+    generate(behavior: :revoke)
+    expect(files.slice(*texts.keys)).to eq texts.transform_values { |text| "#{text.chomp}\n" }
+  end
+
   it "changes nothing when it is run again, and says so" do
     File.write("#{@directory}/Procfile.dev", "web: bin/rails server\n")
     File.write("#{@directory}/.gitignore", "")
@@ -129,6 +141,19 @@ RSpec.describe "rails generate workflow:install" do
 
     expect(generate("--puma")).to include("workflow is installed already: nothing was changed.")
     expect(files).to eq before
+  end
+
+  it "says that there is no Procfile.dev to put a line into, unless it is told to leave it out or takes all back" do
+    message = /skip\s+no Procfile\.dev: bin\/workflow work is a process of its own/
+    expect(generate).to match(message).and include("bin/workflow work                 # a worker, beside bin/rails server")
+    expect(generate).to match(message).and include("workflow is installed already: nothing was changed.")
+
+    expect(generate("--puma")).to match(message)
+    File.write("#{@directory}/config/puma.rb", "threads 3, 3\n")
+    expect(generate("--puma")).to match(/skip\s+no Procfile\.dev: steps run in Puma/)
+    expect(generate("--skip-procfile")).not_to include("Procfile.dev")
+    expect(generate(behavior: :revoke)).not_to include("Procfile.dev")
+    expect(files.keys).not_to include("Procfile.dev")
   end
 
   it "keeps what a person has changed, and adds what is missing" do
@@ -153,7 +178,7 @@ RSpec.describe "rails generate workflow:install" do
 
   it "leaves out what it is told to" do
     File.write("#{@directory}/Procfile.dev", "")
-    generate("--skip-config", "--skip-initializer", "--skip-binstub", "--skip-procfile", "--skip-gitignore", "--skip-receipts")
+    generate("--skip-config", "--skip-initializer", "--skip-binstub", "--skip-procfile", "--skip-gitignore", "--skip-tests", "--skip-receipts")
 
     expect(files).to eq("Procfile.dev" => "")
   end
@@ -185,20 +210,34 @@ RSpec.describe "rails generate workflow:install" do
     expect(files["config/puma.rb"]).to match(/\Athreads 3, 3\n\n# .*\nplugin :workflow\n\z/)
   end
 
+  it "sees a plugin and a process that are there in other words, and that a comment is none" do
+    FileUtils.mkdir("#{@directory}/config")
+    File.write("#{@directory}/config/puma.rb", %(plugin "workflow"\n))
+    File.write("#{@directory}/Procfile.dev", "# worker: bin/workflow work\n")
+    generate("--puma")
+    expect(files["config/puma.rb"]).to eq %(plugin "workflow"\n)
+    expect(files["Procfile.dev"]).to eq "# worker: bin/workflow work\nworkflow: bin/workflow work\n"
+
+    File.write("#{@directory}/Procfile.dev", "steps: env RAILS_ENV=development bin/rails workflow:work\n")
+    generate
+    expect(files["Procfile.dev"]).to eq "steps: env RAILS_ENV=development bin/rails workflow:work\n"
+  end
+
   it "names every setting in the initializer, with its default" do
     generate
     text = files["config/initializers/workflow.rb"]
-    settings = Workflow::Configuration.public_instance_methods(false).grep(/\w=\z/).map { |name| name.to_s.delete_suffix("=") }
+    settings = (Workflow::Configuration.public_instance_methods - Object.public_instance_methods).grep(/\w=\z/).map { |name| name.to_s.delete_suffix("=") }
     expect(text.scan(/# config\.(\w+) = /).flatten).to match_array settings
 
-    stub_const("Rails", Class.new { def self.env = "test"; def self.logger = nil })
-    plain = settings - %w[store file logger]
+    application = Struct.new(:config, :secret_key_base).new(Struct.new(:filter_parameters).new([ :passw ]), "x" * 64)
+    stub_const("Rails", Class.new { define_singleton_method(:env) { "test" } && define_singleton_method(:logger) { nil } && define_singleton_method(:application) { application } })
+    plain = settings - %w[store file logger filter_parameters secret_key secret_keys]
     block = text.gsub(/^  # config\./, "  config.")[/^Workflow\.configure do \|config\|\n(.*)^end/m, 1]
     config = Workflow::Configuration.new
     config.adopt(root: @directory, environment: "test", wrapper: nil)
     binding.eval(block)
     expect(plain.map { |name| config.public_send(name) }).to eq(plain.map { |name| Workflow::Configuration.new.public_send(name) })
-    expect(config.path).to eq "#{@directory}/storage/test_workflow.sqlite3"
+    expect(config).to have_attributes(path: "#{@directory}/storage/test_workflow.sqlite3", filter_parameters: [ :passw ], secrets: [ "x" * 64 ])
     expect(config.file).to eq "#{@directory}/config/workflow.yml"
   end
 end

@@ -48,6 +48,18 @@ RSpec.describe "rails generate workflow:mirror" do
     expect(in_application(MIGRATE, DIRECTION: "down")).to eq "email id\n\n"
   end
 
+  it "keeps a migration that was edited, or that another Rails has made, and says so" do
+    application("app/models/signup.rb" => MIRRORING)
+    in_application(GENERATE, ARGUMENTS: "signup")
+    path = "#{@directory}/db/migrate/#{migrations.first}"
+    File.write(path, edited = File.read(path).sub(/Migration\[.*?\]/, "Migration[5.0]"))
+    said = in_application(GENERATE, ARGUMENTS: "signup")
+
+    expect(said).to match(%r{\A\s+kept\s+db/migrate/#{migrations.first}\n\z})
+    expect(migrations.size).to eq 1
+    expect(File.read(path)).to eq edited
+  end
+
   it "names them after a workflow that has a name" do
     application("app/models/signup.rb" => MIRRORING)
     in_application(GENERATE, ARGUMENTS: "signup")

@@ -108,6 +108,33 @@ RSpec.describe "rails generate workflow" do
     expect(files.except("app/models/signup.rb")).to eq before.except("app/models/signup.rb")
   end
 
+  it "changes nothing before db:migrate either, when a migration has the attributes, and refuses one that none has" do
+    app(**self.class::TESTS, "app/models/account.rb" => "class Account < ApplicationRecord\nend\n")
+    steps = %w[create_account:now send_link:later]
+    generate("signup", "email:string:index", "account:references", *steps)
+    File.write("#{@directory}/db/migrate/20260101000000_add_phone_to_signups.rb", "# add_column :signups, :name\nadd_column :signups, \"phone\", :string\n")
+    before = files
+
+    said = generate_each([ [ "signup", "email:string:index", "account:references", "phone:string", *steps ], [ "signup", "email:string", "name:string", *steps ], %w[account email:string pay:now] ])
+    expect(said).to match [ /Signup has all of that already: nothing was changed\./, /Signup is there already: add email:string, name:string by a migration\.\nNothing was written/,
+      /Account is there already: add email:string by a migration/ ]
+    expect(files).to eq before
+  end
+
+  it "changes nothing when a digest, rich text and attachments are asked for again, before db:migrate and after, and refuses others" do
+    app(**self.class::TESTS, "config/initializers/bcrypt.rb" => "require \"bcrypt\"\n") # as an application with digests has it
+    steps = %w[password:digest auth:token avatar:attachment letters:attachments body:rich_text create_account:now]
+    generate("signup", "email:string", *steps)
+    before = files
+    again = [ [ "signup", "email:string", *steps ], %w[signup photo:attachment create_account:now], %w[signup pin:digest create_account:now] ]
+    answers = [ /Signup has all of that already: nothing was changed\./, /Signup is there already: add photo:attachment by a migration\.\nNothing was written/, /add pin:digest by a migration/ ]
+
+    expect(generate_each(again)).to match answers
+    migrate
+    expect(generate_each(again)).to match answers
+    expect(files.except("db/schema.rb")).to eq before.except("db/schema.rb")
+  end
+
   it "puts the workflow of a model that is there above what is private, and leaves the rest as it was" do
     model = <<~RUBY
       # frozen_string_literal: true
@@ -248,6 +275,9 @@ RSpec.describe "rails generate workflow" do
     [ "signup", "pay:later:retrys=5" ] => /takes no option retrys:\. Did you mean retries\?/,
     [ "signup", "pay:later:retries=many" ] => /retries=many is no value of retries:\. Write a number: retries=5/,
     [ "signup", "pay:later:retries=5000" ] => /must be a whole number from 0 to 1000/,
+    [ "signup", "pay:later:retries=5,,once" ] => /pay:later:retries=5,,once: an option has no name\. Write them as retries=5,once/,
+    [ "signup", "pay:later:=5" ] => /an option has no name/,
+    [ "signup", "pay:later:retries=5," ] => /an option has no name/,
     [ "signup", "pay:later:undo=refund" ] => /undo: is not built yet/,
     [ "signup", "pay:later:retry_on=NoSuchError" ] => /there is no class NoSuchError/,
     [ "signup", "pay:later:after=order" ] => /order/,
@@ -266,14 +296,14 @@ RSpec.describe "rails generate workflow" do
   end
 
   it "refuses what does not fit a model that is there, and writes nothing" do
-    app("app/models/signup.rb" => plain, "app/models/order.rb" => "Order = Class.new(ApplicationRecord)\n",
+    app("app/models/signup.rb" => plain, "app/models/order.rb" => "Order = Class.new(ApplicationRecord)\n", "app/models/torn.rb" => "class Torn < ApplicationRecord\n  def x(\nend\n",
       "db/migrate/20260101000000_a.rb" => "class A < ActiveRecord::Migration[7.0]; def change = create_table(:signups) { |t| t.string :email }; end")
     migrate
     before = files
 
-    expect(generate_each([ %w[signup email:now], %w[signup name:string pay:now], %w[order pay:now] ]))
+    expect(generate_each([ %w[signup email:now], %w[signup name:string pay:now], %w[order pay:now], %w[torn pay:now] ]))
       .to match [ /Signup has a column email, so that a step cannot be called so/, /Signup is there already: add name:string by a migration/,
-        /app\/models\/order.rb does not define Order with `class`/ ]
+        /app\/models\/order.rb does not define Order with `class`/, /app\/models\/torn.rb has an error of syntax: `ruby -c app\/models\/torn.rb` says where/ ]
     expect(files).to eq before
   end
 

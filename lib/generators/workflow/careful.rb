@@ -24,6 +24,16 @@ module Workflow
         # @return [String] a template with what it says of this application
         def render(source) = ERB.new(File.read(find_in_source_paths(source)), trim_mode: "-").result(binding)
 
+        # One that somebody has edited, or that an older Rails has made, is not made again.
+        # @param name [String] of a migration, and of its template
+        # @return [Boolean] whether it is there
+        def migration_there?(name, source = "#{name}.rb.erb")
+          found = Dir.glob("[0-9]*_#{name}.rb", base: File.expand_path(db_migrate_path, destination_root)).first or return false
+          path = File.join(db_migrate_path, found)
+          say_status(File.read(File.expand_path(path, destination_root)) == render(source) ? :identical : :kept, path, :blue)
+          true
+        end
+
         # Puts text behind the last line of a file.
         def append_line(path, line)
           changed

@@ -2,6 +2,7 @@
 
 require "active_support/core_ext/integer/time"
 require "active_support/core_ext/numeric/time"
+require "rails/generators/generated_attribute"
 require_relative "value"
 
 module Workflow
@@ -53,12 +54,16 @@ module Workflow
           check_name(name, argument)
           kind = word.to_sym
           code, values = {}, {}
-          split(options).each { |option, text| code[option], values[option] = Value.read(kind, option, text, argument) }
+          split(options, argument).each { |option, text| code[option], values[option] = Value.read(kind, option, text, argument) }
           @steps << Planned.new(name: name.to_sym, kind: kind, code: code, values: values)
         end
 
-        def split(options)
-          options.to_s.split(",").to_h { |part| part.split("=", 2).then { |name, text| [ name.strip.to_sym, text ] } }
+        def split(options, argument)
+          options.to_s.split(",", -1).to_h do |part|
+            name, text = part.split("=", 2)
+            raise DefinitionError, "#{argument}: an option has no name. Write them as retries=5,once" if name.to_s.strip.empty?
+            [ name.strip.to_sym, text ]
+          end
         end
 
         # What has another type's name behind it is an attribute, as `rails generate model` has them.

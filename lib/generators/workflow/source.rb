@@ -28,8 +28,14 @@ module Workflow
       # @param name [String] of the class: "Admin::Signup"
       def initialize(text, name)
         @text, @name = text, name
-        @class = find(Tree.new(text).parse, "")
+        tree = Tree.new(text)
+        parsed = tree.parse
+        @broken = tree.error?
+        @class = find(parsed, "") unless @broken
       end
+
+      # @return [Boolean] whether it is no Ruby
+      def broken? = @broken
 
       # @return [Boolean] whether the class is in it
       def found? = !@class.nil?

@@ -6,7 +6,7 @@ require_relative "../careful"
 
 module Workflow
   module Generators
-    # bin/rails generate workflow:install: the configuration, bin/workflow, a line in Procfile.dev, and the table that ties
+    # bin/rails generate workflow:install: the configuration, bin/workflow, a line in Procfile.dev and one for tests, and the table that ties
     # the application's database to the log. With several databases, once for each that has subjects: --database animals.
     class InstallGenerator < ::Rails::Generators::Base
       include ::ActiveRecord::Generators::Migration if defined?(::ActiveRecord)
@@ -16,14 +16,16 @@ module Workflow
       IGNORED = "/storage/*_workflow.sqlite3*"
       PROCESS = "workflow: bin/workflow work"
       PLUGIN = "\n# Runs steps in this process. WORKFLOW_IN_PUMA=0 leaves them to others (bin/workflow work).\nplugin :workflow"
+      TESTS = { "test/test_helper.rb" => "\n# Each test has a log of its own.\nActiveSupport::TestCase.include Workflow::TestHelper",
+        "spec/rails_helper.rb" => "\n# Each example has a log of its own.\nrequire \"workflow/rspec\"" }.freeze
       MIGRATION = "create_workflow_receipts"
 
       source_root File.expand_path("templates", __dir__)
-      desc "Adds config/workflow.yml, an initializer, bin/workflow, a line in Procfile.dev, and the table workflow_receipts. Run again, it adds what is missing."
+      desc "Adds config/workflow.yml, an initializer, bin/workflow, a line in Procfile.dev, one in test_helper.rb or rails_helper.rb, and the table workflow_receipts. Run again, it adds what is missing."
       class_option :database, type: :string, aliases: %w[--db], desc: "The database that the table is for. By default, the first one"
       class_option :puma, type: :boolean, default: false, desc: "Run steps in Puma: plugin :workflow in config/puma.rb"
       { config: "config/workflow.yml", initializer: "config/initializers/workflow.rb", binstub: "bin/workflow", procfile: "the line in Procfile.dev",
-        gitignore: "the line in .gitignore", receipts: "the migration" }.each do |name, what|
+        gitignore: "the line in .gitignore", tests: "the line in test/test_helper.rb or spec/rails_helper.rb", receipts: "the migration" }.each do |name, what|
         class_option :"skip_#{name}", type: :boolean, default: false, desc: "Leave out #{what}"
       end
 
@@ -40,9 +42,10 @@ module Workflow
       end
 
       def add_process
-        return if options[:skip_procfile] || !there?("Procfile.dev")
+        return if options[:skip_procfile]
+        return say_no_procfile unless there?("Procfile.dev")
         return take_out("Procfile.dev", "#{PROCESS}\n") if behavior == :revoke
-        return say_status(:identical, "Procfile.dev", :blue) if read("Procfile.dev").match?(/^workflow:|workflow work|workflow:work/)
+        return say_status(:identical, "Procfile.dev", :blue) if read("Procfile.dev").match?(/^workflow:|^[^#\n]*(workflow work|workflow:work)/)
         append_line "Procfile.dev", PROCESS
       end
 
@@ -50,8 +53,12 @@ module Workflow
         return unless options[:puma]
         return say_status(:skip, "config/puma.rb is not there", :yellow) unless there?("config/puma.rb")
         return take_out("config/puma.rb", "#{PLUGIN}\n") if behavior == :revoke
-        return say_status(:identical, "config/puma.rb", :blue) if read("config/puma.rb").match?(/^\s*plugin[ (]+:workflow/)
+        return say_status(:identical, "config/puma.rb", :blue) if read("config/puma.rb").match?(/^\s*plugin[ (]+[:"']workflow\b/)
         append_line "config/puma.rb", PLUGIN
+      end
+
+      def give_tests_a_log
+        TESTS.each { |path, line| add_to_tests(path, line) if there?(path) } unless options[:skip_tests]
       end
 
       # The log is a file of its own in storage/, which is not to be in the repository.
@@ -67,7 +74,7 @@ module Workflow
       def create_migration_file
         return if options[:skip_receipts]
         return say_status(:skip, "no Active Record, no table #{MIGRATION.delete_prefix("create_")}", :yellow) unless defined?(::ActiveRecord)
-        return if behavior == :invoke && migration_there?
+        return if behavior == :invoke && (migration_there?(MIGRATION) || table_there?)
         changed
         migration_template "#{MIGRATION}.rb.erb", File.join(db_migrate_path, "#{MIGRATION}.rb")
       end
@@ -79,6 +86,18 @@ module Workflow
 
       private
         def read(path) = File.read(File.expand_path(path, destination_root))
+
+        def add_to_tests(path, line)
+          return take_out(path, "#{line}\n") if behavior == :revoke
+          return say_status(:identical, path, :blue) if read(path).match?(%r{^[^#\n]*(Workflow::TestHelper|["']workflow/rspec["'])})
+          append_line path, line
+        end
+
+        def say_no_procfile
+          return if behavior == :revoke
+          instead = options[:puma] && there?("config/puma.rb") ? "steps run in Puma" : "bin/workflow work is a process of its own"
+          say_status(:skip, "no Procfile.dev: #{instead}", :blue)
+        end
 
         def create_storage
           changed
@@ -96,18 +115,14 @@ module Workflow
         def git_ignores
           return unless there?(".git")
           said = [ LOG, "#{LOG}-shared" ].map { |path| system("git", "-C", destination_root, "check-ignore", "--quiet", path, out: File::NULL, err: File::NULL) }
-        said.all? unless said.include?(nil)
+          said.all? unless said.include?(nil)
         end
 
-        # One that somebody has edited, or that is in the schema only, is not made again.
-        def migration_there?
-          if (found = Dir.glob("*_#{MIGRATION}.rb", base: File.expand_path(db_migrate_path, destination_root)).first)
-            path = File.join(db_migrate_path, found)
-            say_status(read(path) == render("#{MIGRATION}.rb.erb") ? :identical : :kept, path, :blue)
-          elsif (found = dump_with_table)
-            say_status(:identical, "#{found}: it has the table", :blue)
-          end
-          !found.nil?
+        # One that is in the schema only is not made again either.
+        def table_there?
+          found = dump_with_table or return false
+          say_status(:identical, "#{found}: it has the table", :blue)
+          true
         end
 
         def dump_with_table

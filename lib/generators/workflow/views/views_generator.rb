@@ -7,6 +7,7 @@ module Workflow
     # bin/rails generate workflow:views signup: the partials that `workflow_for` has for each state, copied to where it looks
     # for the application's own. What is there already stays as it is; --force has it replaced.
     class ViewsGenerator < ::Rails::Generators::NamedBase
+      desc "Copies the partials that workflow_for has for each state to where it looks for the application's own. What is there stays as it is."
       source_root File.expand_path("../../../workflow/views/workflow", __dir__)
 
       def copy_partials

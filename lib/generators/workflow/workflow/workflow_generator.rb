@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
 require "rails/generators/named_base"
-require "rails/generators/generated_attribute"
 require_relative "../careful"
+require_relative "../model"
 require_relative "../plan"
 require_relative "../source"
 require_relative "../skeleton"
@@ -26,6 +26,7 @@ module Workflow
       def read_everything
         refuse_name
         @source = Source.new(File.read(absolute(model)), class_name) if (@old = there?(model))
+        refuse("#{model} has an error of syntax: `ruby -c #{model}` says where. Mend it first.") if @source&.broken?
         refuse("#{model} does not define #{class_name} with `class`, so that nothing can be put into it. Write the workflow there by hand.") if @old && !@source.found?
         @plan = Plan.new(steps, known: @old ? @source.steps : [])
         refuse_others
@@ -46,7 +47,7 @@ module Workflow
         return say_status(:kept, "#{model}: take the workflow out by hand", :yellow) if behavior == :revoke
         return say_status(:insert, model) unless there?(model) # with --pretend
         source = Source.new(File.read(absolute(model)), class_name)
-        skeleton = Skeleton.new(source, class_name, @plan, method(:inherited?))
+        skeleton = Skeleton.new(source, class_name, @plan, record.method(:inherited?))
         text = skeleton.text
         refuse("#{model} cannot be changed without breaking it. Write the workflow there by hand.") unless Source.new(text, class_name).found?
         skeleton.existing.each { |step| say_status :kept, "#{model}: there is a step #{step} already", :blue }
@@ -97,8 +98,8 @@ module Workflow
           refuse_twofold
           return class_collisions(class_name) if !@old && behavior == :invoke
           refuse_elsewhere
-          refuse("#{class_name} is there already: add #{@plan.attributes.join(", ")} by a migration.") if @old && @plan.attributes.any? && behavior == :invoke && missing_attributes.any?
-          { "a column" => columns, "an association" => associations }.each do |what, names|
+          refuse("#{class_name} is there already: add #{@plan.attributes.join(", ")} by a migration.") if @old && @plan.attributes.any? && behavior == :invoke && @plan.attributes.any? { |attribute| record.lacks?(attribute) }
+          { "a column" => record.columns, "an association" => record.associations }.each do |what, names|
             taken = @plan.steps.find { |step| names.include?(step.name.to_s) && !@source&.steps&.include?(step.name.to_s) } or next
             refuse("#{class_name} has #{what} #{taken.name}, so that a step cannot be called so. Say what is done: #{taken.name}_#{file_name}, say.")
           end
@@ -107,44 +108,23 @@ module Workflow
         end
 
         def refuse_twofold
-          names = @plan.attributes.map { |attribute| attribute[/\A\w+/] }
-          taken = @plan.steps.find { |step| names.include?(step.name.to_s) } or return
+          taken = @plan.steps.find { |step| attribute_names.include?(step.name.to_s) } or return
           refuse("#{taken.name} is to be an attribute and a step. Say what is done: #{taken.name}_#{file_name}, say.")
         end
 
         # A workflow that the class has from a concern, or from the class above, is changed there.
         def refuse_elsewhere
-          return if behavior == :revoke || !@source || @source.workflow? || !model_class.respond_to?(:workflow)
-          found = Declarations.of(model_class).workflow(:workflow) or return
-          refuse("#{class_name} has its workflow from #{found.location}. Add the steps there.")
+          return if behavior == :revoke || !@source || @source.workflow?
+          from = record.workflow_from or return
+          refuse("#{class_name} has its workflow from #{from}. Add the steps there.")
         end
 
-        # @return [Class, nil] as it is now; nil if there is none, or it does not load
-        def model_class
-          return @model_class if defined?(@model_class)
-          @model_class = @old ? class_name.safe_constantize : nil
-        rescue StandardError, LoadError, SyntaxError
-          @model_class = nil
-        end
+        def attribute_names = @plan.attributes.map { |attribute| attribute[/\A\w+/] }
+        def record = @record ||= Model.new(class_name, text: @source&.text, attributes: attribute_names, migrations: migrations)
 
-        # @return [Boolean] whether records answer to that though it is not written in the class
-        def inherited?(name)
-          return true if (@plan.attributes.map { |attribute| attribute[/\A\w+/] } + columns).include?(name.delete_suffix("?"))
-          klass = model_class || (defined?(::ActiveRecord::Base) ? ::ActiveRecord::Base : Object)
-          klass.method_defined?(name) || klass.private_method_defined?(name)
-        end
-
-        def associations = model_class.respond_to?(:reflections) ? model_class.reflections.keys.map(&:to_s) : []
-
-        def missing_attributes = @plan.attributes.map { |attribute| attribute[/\A\w+/] }.reject { |name| [ name, "#{name}_id" ].intersect?(columns) }
-
-        # @return [Array<String>] of the model's table; none if that cannot be asked
-        def columns
-          @columns ||= begin
-            model_class.respond_to?(:column_names) && model_class.table_exists? ? model_class.column_names : []
-          rescue StandardError, LoadError
-            []
-          end
+        # That make the table, or add to it, by their names: of any database.
+        def migrations
+          Dir.glob("db/**/*_{create,to}_#{table_name}.rb", base: destination_root).map { |path| File.read(absolute(path)) }
         end
 
         def model = "app/models/#{file_path}.rb"
