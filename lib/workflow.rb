@@ -22,6 +22,7 @@ require_relative "workflow/definition"        # a frozen graph of steps
 require_relative "workflow/own_methods"       # which method a step means
 require_relative "workflow/step_definition"   # one step: retries, what an error means
 require_relative "workflow/options"           # which options there are, and good values
+require_relative "workflow/wording"           # why an input is not accepted, in the application's locale
 require_relative "workflow/fields"            # the fields of an input, and their types
 require_relative "workflow/condition"         # if: and unless: of a step, while: of a workflow
 require_relative "workflow/tags"              # what runs are labelled with
@@ -73,6 +74,7 @@ require_relative "workflow/supervisor"        # a worker in the foreground, and 
 # The process around them.
 require_relative "workflow/runtime"           # the engine of this process
 require_relative "workflow/store"             # how it is opened
+require_relative "workflow/web_server"        # what this process is to Puma
 require_relative "workflow/role"              # who acts: web:4711@host
 require_relative "workflow/follower"          # the log as it grows
 require_relative "workflow/instrumentation"   # notifications
@@ -97,6 +99,7 @@ module Workflow
   autoload :StreamChannel, "#{__dir__}/workflow/stream_channel"     # which version a run is at, told to pages
   autoload :Check, "#{__dir__}/workflow/check"
   autoload :Guest, "#{__dir__}/workflow/guest"                      # a worker inside a web server
+  autoload :TestHelper, "#{__dir__}/workflow/test_helper"           # a log for each test; "workflow/rspec" for RSpec's
   autoload :Verification, "#{__dir__}/workflow/verification"
   autoload :StreamName, "#{__dir__}/workflow/stream_name"           # signed, for a viewer, for a time
 

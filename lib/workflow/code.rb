@@ -11,10 +11,8 @@ module Workflow
     DIGITS = 6
     TRIES_MAX = 5
     SALT = "workflow codes"
-    WRONG = "is not the one we sent"
-    TOO_MANY = "was wrong too often. Ask for a new one"
-    # What the log says of a wrong one, and what is counted.
-    REJECTION = "Code #{WRONG}".freeze
+    # What the log says of a wrong one, and what is counted: in no locale.
+    REJECTION = "Code is not the one we sent"
 
     class << self
       # @param subject_or_run [Object, Run]
@@ -32,40 +30,46 @@ module Workflow
       # @param input [Object] as it came
       # @return [Array(String, String)] the digits, or what is wrong with it
       def read(input)
-        return [ nil, "is missing" ] if input.nil? || input == ""
+        return [ nil, Wording.of(:missing) ] if input.nil? || input == ""
         text = input.is_a?(Integer) ? format("%0#{DIGITS}d", input) : input.is_a?(String) ? input.b.delete(" -") : ""
-        text.match?(/\A\d{#{DIGITS}}\z/o) ? [ text, nil ] : [ nil, "must be #{DIGITS} digits" ]
+        text.match?(/\A\d{#{DIGITS}}\z/o) ? [ text, nil ] : [ nil, Wording.of(:code_digits, digits: DIGITS) ]
       end
     end
 
     # @param step [Step] of the run
     def initialize(run, step, declared)
       @run, @step = run, step
-      renewal = Renewal.new(run, step, declared)
-      @number, = renewal.past
-      @since = renewal.position
+      @renewal = Renewal.new(run, step, declared)
+      @number, = @renewal.past
     end
 
     # @return [String]
-    def text
-      digest = OpenSSL::HMAC.digest("SHA256", key, [ @run.id, @step.pinned_name, @step.round, @number ].join("/"))
-      format("%0#{DIGITS}d", digest.unpack1("Q>") % 10**DIGITS)
-    end
+    def text = digits(Proof.application(:code).key_generator)
 
     # @param given [String] six digits
-    def right?(given) = OpenSSL.fixed_length_secure_compare(text, given)
+    # @return [Boolean] whether it is the one, made with the application's secret or with an earlier one of `config.secret_keys`
+    def right?(given)
+      application = Proof.application(:code)
+      earlier = Workflow.configuration.secret_keys.map { |secret| application.key_generator(secret) }
+      [ application.key_generator, *earlier ].any? { |keys| OpenSSL.fixed_length_secure_compare(digits(keys), given) }
+    end
 
     # @return [Boolean] whether none is taken any more
     def spent? = wrong >= TRIES_MAX
 
     private
-      def key = Proof.application(:code).key_generator.generate_key(SALT, 32)
+      # @param keys [ActiveSupport::CachingKeyGenerator] of a secret
+      def digits(keys)
+        digest = OpenSSL::HMAC.digest("SHA256", keys.generate_key(SALT, 32), [ @run.id, @step.pinned_name, @step.round, @number ].join("/"))
+        format("%0#{DIGITS}d", digest.unpack1("Q>") % 10**DIGITS)
+      end
 
       # Since this code is the one.
       def wrong
+        since = @renewal.position
         @run.events.count do |event|
           event.kind == :input_rejected && event.step == @step.pinned_name && event.round == @step.round && event.reason == REJECTION &&
-            event.position > @since
+            event.position > since
         end
       end
   end

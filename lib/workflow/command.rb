@@ -6,6 +6,7 @@ module Workflow
   # The command line: workflow work -r FILE [--threads N] [--health ADDRESS].
   class Command
     ENVIRONMENT = "config/environment.rb"
+    NAMES = %w[work check settle version].freeze
 
     def initialize(arguments, out: $stdout, err: $stderr)
       @arguments, @out, @err = arguments.dup, out, err
@@ -15,7 +16,8 @@ module Workflow
     # @return [Integer] the status to exit with
     def run
       name, *rest = parser.parse(@arguments)
-      return usage(rest.any? ? "too many arguments" : "") unless rest.empty? && %w[work check settle version].include?(name)
+      name = "version" if @version
+      return usage(misunderstood(name, rest)) unless rest.empty? && NAMES.include?(name)
       __send__(name)
     rescue OptionParser::ParseError => error
       usage(error.message)
@@ -27,10 +29,11 @@ module Workflow
     private
       def parser
         OptionParser.new do |options|
-          options.banner = "Usage: workflow work|check|settle|version [options]"
+          options.banner = "Usage: workflow #{NAMES.join("|")} [options]"
           options.on("-r", "--require FILE", "the file that loads your classes; #{ENVIRONMENT} if there is one") { |file| @files << file }
           options.on("-t", "--threads N", Integer, "steps at a time (#{Workflow.configuration.threads})") { |number| @threads = number }
           options.on("--health ADDRESS", "where probes are answered: 127.0.0.1:7001") { |address| @health = address }
+          options.on("-v", "--version", "which version this is") { @version = true }
           options.on("-s", "--store ADDRESS", "sqlite:PATH") { |address| Workflow.configuration.store = address }
         end
       end
@@ -83,6 +86,11 @@ module Workflow
       end
 
       def rails?(file) = File.basename(file) == "environment.rb" && File.exist?(File.expand_path("../application.rb", file))
+
+      def misunderstood(name, rest)
+        return "" unless name
+        NAMES.include?(name) ? "#{name} takes no #{rest.first}" : "there is no command #{name}.#{Suggestion.for(name, NAMES)}"
+      end
 
       def usage(problem)
         @err.puts "workflow: #{problem}" unless problem.empty?

@@ -34,7 +34,10 @@ module Workflow
     attr_reader :streams_per_connection
     # @return [Proc, nil] who looks at a page: called with the controller that renders and with the cable connection that listens
     attr_reader :viewer
-    # @return [Logger, nil]
+    # @!attribute [w] logger
+    #   @param logger [Logger, nil] who is told of each transition, in a line; nil: nobody, or Rails.logger in Rails
+    #   @example
+    #     Workflow.configure { |config| config.logger = Logger.new($stdout) }
     attr_writer :logger
     # @return [Integer] grows when the configuration changes
     attr_reader :generation
@@ -71,8 +74,13 @@ module Workflow
     # @return [String] where the log is: "sqlite:storage/production_workflow.sqlite3"
     def store = @store || @defaults[:store]
 
+    # @return [Logger, nil]
     def logger = @logger || @defaults[:logger]
 
+    # @param address [String] where the log is: a file of its own, on a local disk; paths are relative to {#root}
+    # @raise [StoreError] of what is no such address
+    # @example
+    #   Workflow.configure { |config| config.store = "sqlite:storage/production_workflow.sqlite3" }
     def store=(address)
       raise StoreError, "store must be an address such as \"sqlite:storage/x.sqlite3\", not #{address.inspect}." unless
         address.is_a?(String) && !address.strip.empty?
@@ -82,47 +90,88 @@ module Workflow
       @store = address
     end
 
+    # @param number [Integer] of steps that a worker process runs at a time, 1 to 512
+    # @raise [DefinitionError] of anything else
+    # @example
+    #   Workflow.configure { |config| config.threads = 10 }
     def threads=(number)
       @threads = checked(:threads, number, Integer, 1..512, "a number from 1 to 512")
     end
 
+    # @param seconds [Numeric] after which a process that cannot be seen any more loses its steps, 1 to 3600
+    # @raise [DefinitionError] of anything else
+    # @example
+    #   Workflow.configure { |config| config.lease = 30 }
     def lease=(seconds)
       @lease = checked(:lease, seconds, Numeric, 1..3600, "seconds from 1 to 3600")
     end
 
+    # @param name [Symbol] :native
+    # @raise [DefinitionError] of anything else
+    # @example
+    #   Workflow.configure { |config| config.transport = :native }
     def transport=(name)
       raise DefinitionError, "The transport #{name.inspect} is not built yet. There is :native." unless TRANSPORTS.include?(name)
       @transport = name
     end
 
+    # @param path [String, nil] that links of `by: :link` lead to; nil: the application draws the route `workflow_link` itself
+    # @raise [DefinitionError] of what is no path
+    # @example
+    #   Workflow.configure { |config| config.link_path = "/go" }
     def link_path=(path)
       @link_path = checked_path(:link_path, path)
     end
 
+    # @param path [String, nil] of the script of live pages, without the digest and .js; nil: it is not served
+    # @raise [DefinitionError] of what is no path
+    # @example
+    #   Workflow.configure { |config| config.live_path = "/assets/workflow-live" }
     def live_path=(path)
       @live_path = checked_path(:live_path, path)
     end
 
+    # @param value [Boolean] whether live regions bring their script
+    # @raise [DefinitionError] of anything else
+    # @example
+    #   Workflow.configure { |config| config.live_script = false } # the application bundles it
     def live_script=(value)
       raise DefinitionError, "live_script must be true or false, not #{value.inspect}." unless [ true, false ].include?(value)
       @live_script = value
     end
 
+    # @param seconds [Numeric, ActiveSupport::Duration] after which a page that is still open asks again whether it may follow; up to a year
+    # @raise [DefinitionError] of anything else
+    # @example
+    #   Workflow.configure { |config| config.stream_expires_in = 12.hours }
     def stream_expires_in=(seconds)
       seconds = seconds.to_i if seconds.respond_to?(:parts)
       @stream_expires_in = checked(:stream_expires_in, seconds, Numeric, 1..31_536_000, "seconds from 1 to a year's").ceil
     end
 
+    # @param number [Integer] of runs that the pages of one cable connection can follow, 1 to 100,000
+    # @raise [DefinitionError] of anything else
+    # @example
+    #   Workflow.configure { |config| config.streams_per_connection = 50 }
     def streams_per_connection=(number)
       @streams_per_connection = checked(:streams_per_connection, number, Integer, 1..100_000, "a number from 1 to 100000")
     end
 
+    # @param callable [#call, nil] who looks: of the controller that renders, and of the cable connection that listens; both must
+    #   give the same. nil: nobody is told apart
+    # @raise [DefinitionError] of what cannot be called
+    # @example
+    #   Workflow.configure { |config| config.viewer = ->(who) { who.current_user&.id } }
     def viewer=(callable)
       raise DefinitionError, "viewer must be a proc such as ->(who) { who.current_user&.id }, or nil, not #{callable.inspect}." unless
         callable.nil? || callable.respond_to?(:call)
       @viewer = callable
     end
 
+    # @param address [String, nil] where web processes and workers answer probes; nil: nowhere
+    # @raise [DefinitionError] of what is no address and port
+    # @example
+    #   Workflow.configure { |config| config.health = "127.0.0.1:7001" }
     def health=(address)
       raise DefinitionError, "health must be #{Health::WANTED}, not #{address.inspect}." unless address.nil? || Health.address?(address)
       @health = address
@@ -140,6 +189,10 @@ module Workflow
     # @return [String] the path of the file with the places of steps
     def file = File.expand_path(@file, root)
 
+    # @param path [String] of the file with the places of steps, relative to {#root}; it is read at once
+    # @raise [DefinitionError] of a file that is wrong
+    # @example
+    #   Workflow.configure { |config| config.file = "config/processes.yml" }
     def file=(path)
       @file = path
       reload

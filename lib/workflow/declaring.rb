@@ -38,8 +38,8 @@ module Workflow
     # Options of a single method, for when it is run as `object.later(:call)`.
     # @param name [Symbol] of the method
     # @param options [Hash] `retries:` (0 to 1000), `backoff:` (`:exponential`, `:constant`, seconds or a proc of the attempt),
-    #   `retry_on:` and `give_up_on:` (error classes), `timeout:` (seconds), `once:` (never started twice), `result:` (what it
-    #   returns is kept), `unique:` (at most one open run of it for an object)
+    #   `retry_on:` and `give_up_on:` (error classes), `timeout:` (seconds), `once:` (never started twice),
+    #   `transaction:` (what it changes in its record's database is made once), `result:` (what it returns is kept), `unique:` (at most one open run of it for an object)
     # @return [void]
     # @raise [DefinitionError]
     # @example

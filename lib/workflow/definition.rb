@@ -74,7 +74,10 @@ module Workflow
       found = step(name) and [ found.name, *was(found) ].find { |candidate| names.include?(candidate) }
     end
 
+    # @return [Boolean] whether it is of a single method, run as `object.later(:call)`
     def method_run? = name.start_with?(".")
+
+    # @return [Boolean] whether an object has at most one open run of it
     def unique? = options.fetch(:unique, true)
 
     # Whether its runs go on when the record that they are about is destroyed.

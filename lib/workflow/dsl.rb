@@ -45,8 +45,8 @@ module Workflow
 
     # A step that is handed over to a worker.
     # @param name [Symbol] of the step and its method
-    # @param options [Hash] `retries:`, `backoff:`, `retry_on:`, `give_up_on:`, `timeout:` (seconds), `once:`, `result:`, `after:`,
-    #   `if:`, `unless:`, `wait:` (seconds): docs/steps.md has them all
+    # @param options [Hash] `retries:`, `backoff:`, `retry_on:`, `give_up_on:`, `timeout:` (seconds), `once:`,
+    #   `transaction:`, `result:`, `after:`, `if:`, `unless:`, `wait:` (seconds): docs/steps.md has them all
     # @return [void]
     # @raise [DefinitionError]
     # @example
@@ -55,8 +55,8 @@ module Workflow
 
     # A step that waits for a person or another system, until `submit` or expiry.
     # @param name [Symbol] of the step, and of its method if it has one
-    # @param options [Hash] `fields:`, `expires_in:` (seconds), `otherwise:`, `remind:`, `early:`, `by:`, `renew:`, `after:`, `if:`, `unless:`,
-    #   `wait:`
+    # @param options [Hash] `fields:`, `expires_in:` (seconds), `otherwise:`, `remind:`, `early:`, `transaction:`,
+    #   `by:`, `renew:`, `after:`, `if:`, `unless:`, `wait:`
     # @return [void]
     # @raise [DefinitionError]
     # @example
@@ -64,6 +64,14 @@ module Workflow
     def await(name = nil, *more, **options) = add(:await, name, more, options, Dsl.location)
 
     # Steps that run side by side. What follows the block comes after all of them.
+    # @yield the steps, each of which comes after what is above the block
+    # @return [void]
+    # @raise [DefinitionError] without a block, with an argument, or within `either`
+    # @example
+    #   together do
+    #     later :charge
+    #     later :reserve
+    #   end
     def together(*given, &block)
       location = Dsl.location
       raise DefinitionError, "#{location}: either holds awaits only, no together." if @either
@@ -71,6 +79,14 @@ module Workflow
     end
 
     # Awaits of which the first accepted one skips the others. What follows the block comes after all of them.
+    # @yield the awaits, two or more
+    # @return [void]
+    # @raise [DefinitionError] of fewer, of other steps in it, without a block or with an argument
+    # @example
+    #   either do
+    #     await :confirm
+    #     await :decline
+    #   end
     def either(*given, &block)
       location = Dsl.location
       raise DefinitionError, "#{location}: either holds awaits only, no other either." if @either

@@ -73,7 +73,9 @@ module Workflow
     # @api private
     def mark = @at_ms.to_s(36)
 
-    # @return [Array] what the four ways of running a step must have in common
+    # @return [Array] what runs that went the same way have in common, wherever their steps ran: kind, step and attempt
+    # @example
+    #   order.workflow.events.map(&:signature)  # => [[:run_started, nil, nil], [:step_scheduled, :charge, 1], …]
     def signature = [ kind, step, attempt ]
 
     # @return [Object, nil] what was submitted, or returned, with "[FILTERED]" for what `filter_parameters` match; as JSON where it

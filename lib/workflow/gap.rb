@@ -9,6 +9,12 @@ module Workflow
     TEXT_MAX = 500
     # Of the steps beside those that differ, so many are told.
     AROUND = 1
+    # What each remedy has.
+    RESUME = "then run.resume"
+
+    # @return [String] the location without the application's directory
+    # @api private
+    def self.short(location) = location.delete_prefix("#{Workflow.configuration.root}/")
 
     # @return [Symbol] the step, as the run calls it
     attr_reader :step
@@ -37,6 +43,10 @@ module Workflow
         facts = snapshot[:steps].find { |step| step[:name] == name.to_sym }
         new(snapshot, facts, klass, definition)
       end
+
+      # @param text [String, nil] why a run is paused
+      # @return [Boolean] whether it is the text of a gap, and not what a person has said
+      def reason?(text) = !text.nil? && text.include?(RESUME)
     end
 
     # @param facts [Hash] of the step
@@ -61,18 +71,18 @@ module Workflow
       end
 
       def gone
-        [ "#{@klass} has no workflow #{@name} any more.", "Declare it again, then run.resume; or end the run: run.cancel." ]
+        [ "#{@klass} has no workflow #{@name} any more.", "Declare it again, #{RESUME}; or end the run: run.cancel." ]
       end
 
       def vanished
         [ "#{place} has no step #{step} any more.",
-          "Bring it back, or say `renamed :#{step}, to: #{successor}`, or skip it: run.skip(:#{step}); then run.resume." ]
+          "Bring it back, or say `renamed :#{step}, to: #{successor}`, or skip it: run.skip(:#{step}); #{RESUME}." ]
       end
 
       def another(present)
         was, is = [ @kind, present.kind ].map { |kind| kind == :await ? "an await" : "a step that is run (#{kind})" }
         [ "#{place} has #{present.name} as #{is}, and the run began with #{step} as #{was}.",
-          "Make it #{was} again, and what is new a step of another name; or skip it: run.skip(:#{step}); then run.resume." ]
+          "Make it #{was} again, and what is new a step of another name; or skip it: run.skip(:#{step}); #{RESUME}." ]
       end
 
       def place
@@ -111,9 +121,5 @@ module Workflow
         middle = list[head...(list.size - tail)]
         [ *("…" if head.positive?), *middle, *("…" if tail.positive?) ].join(", ")
       end
-
-    # @return [String] the location without the application's directory
-    # @api private
-    def self.short(location) = location.delete_prefix("#{Workflow.configuration.root}/")
   end
 end

@@ -6,6 +6,10 @@ module Workflow
     WANTED = "an address and a port such as \"127.0.0.1:7001\" or \"[::1]:7001\" (port 0: a free one), or nil for none"
     ADDRESS = /\A(?:\[(?<six>[0-9a-f:.%]+)\]|(?<four>[\d.]+|localhost)):(?<port>\d{1,5})\z/i
 
+    # Somebody listens there already.
+    # @api private
+    class Taken < Error; end
+
     class << self
       # @return [Boolean] whether it is an address to listen on
       def address?(text) = text.is_a?(String) && ADDRESS.match?(text)
@@ -21,9 +25,13 @@ module Workflow
         port = engine.health(host, found[:port].to_i)
         "#{found[:six] ? "[#{host}]" : host}:#{port}"
       rescue StoreError, ArgumentError => error
-        raise Error, "The health check cannot answer on #{address}: #{error.message}. Free that port, or choose another: " \
+        raise taken?(error) ? Taken : Error, "The health check cannot answer on #{address}: #{error.message}. Free that port, or choose another: " \
           "Workflow.configure { |c| c.health = \"127.0.0.1:7001\" }, workflow work --health 127.0.0.1:7001."
       end
+
+      private
+        # As the system says it.
+        def taken?(error) = error.message.include?(Errno::EADDRINUSE.new.message)
     end
   end
 end

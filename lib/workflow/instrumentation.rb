@@ -52,7 +52,7 @@ module Workflow
         return unless listening?
         subjects = {}
         by = Role.worker
-        runtime.follower.listen do |event|
+        runtime.announcer.listen do |event|
           publish(event, *subject_of(event.run_id, runtime, subjects)) if event.by == by && NAMES.key?(event.kind)
         end
       end

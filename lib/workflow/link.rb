@@ -91,6 +91,14 @@ module Workflow
       klass.where(klass.primary_key => [ subject.id ]).first
     end
 
+    # @return [String, nil] the one that the run was started in; nil: the default
+    # @api private
+    def locale = run && Travel.locale_in(run.snapshot[:args])
+
+    # @return [String, nil] the name of the time zone that it was started in; nil: the default
+    # @api private
+    def zone = run && Travel.zone_in(run.snapshot[:args])
+
     # @return [Symbol, nil] the await, as the present code calls it
     def await = step&.name
 
@@ -105,9 +113,6 @@ module Workflow
     end
 
     STATES.each { |state| define_method(:"#{state}?") { self.state == state } }
-
-    # @return [Time, nil] when the input was accepted
-    def used_at = (step.ended_at if used?)
 
     # @return [Fields, nil] that the await asks for
     def fields = declared&.fields

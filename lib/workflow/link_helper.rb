@@ -39,15 +39,13 @@ module Workflow
     # `signups/workflow/_activate_link_open` if there is one, else `workflow/links/_open`.
     # @return [String] a partial
     def workflow_link_partial(link, state)
-      return "workflow/links/#{state}" unless link&.subject && link.await
-      folder, name = "#{workflow_folder(link.subject)}/workflow", "#{link.await}_link_#{state}"
-      lookup_context.exists?(name, [ folder ], true) ? "#{folder}/#{name}" : "workflow/links/#{state}"
+      (workflow_partial_of(link.subject, [ "#{link.await}_link_#{state}" ]) if link&.subject && link.await) || "workflow/links/#{state}"
     end
 
     # @return [Hash] what that partial gets
     def workflow_link_locals(link, submission)
       return { link: nil, submission: nil, workflow: nil } unless link&.subject
-      { link: link, submission: submission, workflow: link.run, workflow_name(link.subject).to_sym => link.subject }
+      { link: link, submission: submission, **workflow_locals(link.run) }
     end
 
     # The token goes with the form, in its address.

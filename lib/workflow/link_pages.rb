@@ -16,6 +16,9 @@ module Workflow
     # Of what was sent and not accepted. None is 200, which Turbo does not show.
     REFUSED = { open: :unprocessable_entity, soon: :conflict, expired: :gone, closed: :gone, unknown: :not_found }.freeze
 
+    PARAMETERS = %w[query_parameters request_parameters].freeze
+    private_constant :PARAMETERS
+
     included do
       skip_forgery_protection if respond_to?(:skip_forgery_protection)
       skip_parameter_encoding :show # bytes that are no text are an unknown token, not an error
@@ -44,13 +47,28 @@ module Workflow
     end
 
     private
-      # What cannot even be read as a request is an unknown token too.
+      # As text, whatever it is: `skip_parameter_encoding` has left bytes.
       def process_action(*)
+        PARAMETERS.each { |name| request.set_header("action_dispatch.request.#{name}", readable(name)) }
+        request.delete_header("action_dispatch.request.parameters") # the two together, of before
         super
+      end
+
+      # What cannot even be read as a request is an unknown token too.
+      def readable(name)
+        as_text(request.public_send(name)).with_indifferent_access
       rescue ActionController::BadRequest, ActionDispatch::Http::Parameters::ParseError
-        raise if performed?
-        %w[query_parameters request_parameters].each { |name| request.set_header("action_dispatch.request.#{name}", {}) }
-        super
+        {}.with_indifferent_access
+      end
+
+      # Names are looked through by Rails' filters, and so made valid; values are judged by the fields.
+      def as_text(value)
+        case value
+        when String then value.dup.force_encoding(Encoding::UTF_8)
+        when Array then value.map { |one| as_text(one) }
+        when Hash then value.to_h { |name, one| [ as_text(name).scrub, as_text(one) ] }
+        else value
+        end
       end
 
       # Where the person goes on. For applications to replace.
@@ -60,10 +78,10 @@ module Workflow
       end
 
       # To be looked at: what was sent before is told kindly there.
-      def workflow_link_itself = url_for(action: :show, only_path: true, workflow_token: params[:workflow_token])
+      def workflow_link_itself(**more) = url_for(action: :show, only_path: true, workflow_token: params[:workflow_token], **more)
 
       def find_workflow_link
-        @link = Link.find(params[:workflow_token].then { |text| text.is_a?(String) ? text.dup.force_encoding(Encoding::UTF_8) : text })
+        @link = Link.find(params[:workflow_token])
       end
 
       # The address is a secret: it is not to be kept, indexed, or told to other sites. Not "no-referrer", with which browsers

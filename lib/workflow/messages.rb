@@ -67,14 +67,32 @@ module Workflow
     # @return [Array<String>] what is wrong with it; none if nothing is
     def [](field) = @texts.find { |name, _| name.to_s == field.to_s }&.last.to_a
 
-    # @return [Boolean] whether something is wrong with a field
+    # @return [Array<Symbol>] what something is wrong with; :base among them if it belongs to no field
+    # @example
+    #   submission.errors.attribute_names  # => [ :code ]
+    def attribute_names = @texts.keys
+
+    # @param field [Symbol]
+    # @return [Boolean] whether something is wrong with it
+    # @example
+    #   submission.errors.include?(:code)
     def include?(field) = self[field].any?
     alias key? include?
 
+    # Over the sentences of {#full_messages}, as Enumerable's and Active Model's.
+    # @return [Boolean]
+    # @example
+    #   submission.errors.any?
     def any?(...) = full_messages.any?(...)
+    # @return [Boolean] whether nothing is wrong
     def empty? = @texts.empty?
+    # @return [Integer] of all texts
     def size = @texts.sum { |_, texts| texts.size }
+    # @return [Hash{Symbol=>Array<String>}] a copy
     def to_hash = @texts.transform_values(&:dup)
+    # @yieldparam sentence [String]
+    # @example
+    #   submission.errors.each { |sentence| puts sentence }
     def each(&block) = full_messages.each(&block)
 
     private

@@ -147,7 +147,7 @@ module Workflow
         end
 
         def refuse(kind, name, what)
-          raise DefinitionError, "#{what}: the option #{name}: is not built yet." if PLANNED[kind].include?(name)
+          raise DefinitionError, "#{what}: the option #{name}: is not built yet. Leave it out: docs/steps.md has those that there are." if PLANNED[kind].include?(name)
           known = BUILT[kind].keys + PLANNED[kind]
           raise DefinitionError, "#{what} takes no option #{name}:.#{Suggestion.for(name, known)} " \
             "It takes #{BUILT[kind].keys.map { |key| "#{key}:" }.join(", ")}."

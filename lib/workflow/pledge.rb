@@ -71,11 +71,11 @@ module Workflow
     # @raise [OutcomeUnknown]
     def commit(execution)
       @promised = @receipts.open?
-      found = @receipts.once([ token ], @run_id) do
+      found = @receipts.once([ token ], @run_id, payload: @bytes) do
         execution.attempt
         raise ::ActiveRecord::Rollback unless execution.well?
         @committing = true
-        @bytes
+        nil
       end
       lost if found
       @committing

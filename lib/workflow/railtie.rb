@@ -1,12 +1,17 @@
 # frozen_string_literal: true
 
 require "rails/railtie"
+require "active_support/fork_tracker"
 
 module Workflow
   # What a Rails application gets without a line: its own store, config/workflow.yml, steps inside its reloader, a line
   # in its log for each transition, the view helpers, the page behind links, the script of live pages, the tasks, and the
   # check of all methods after eager loading.
   class Railtie < ::Rails::Railtie
+    # A number, since Rack 3.1 calls 422 by another name than those before it.
+    RESPONSES = { "Workflow::NotPending" => :conflict, "Workflow::NotWaiting" => :conflict, "Workflow::Rejected" => 422, "Workflow::SubjectMissing" => :not_found }.freeze
+    private_constant :RESPONSES
+
     initializer "workflow.constant", after: :set_autoload_paths do
       Railtie.refuse_clash(ActiveSupport::Dependencies.autoload_paths)
     end
@@ -49,11 +54,19 @@ module Workflow
       end
     end
 
+    # What a request has asked for too late, or in vain, is no failure of the application's. What that says itself counts.
+    initializer "workflow.errors", before: "action_dispatch.configure" do |app|
+      app.config.action_dispatch.rescue_responses.reverse_merge!(RESPONSES) if app.config.respond_to?(:action_dispatch)
+    end
+
     config.to_prepare { Workflow.configuration.reload }
     config.after_initialize { |app| Workflow.verify if app.config.eager_load }
 
-    # A probe comes before the first page that uses a workflow.
-    config.after_initialize { Workflow.runtime.await_probes }
+    # A probe comes before the first page that uses a workflow. What a cluster's master has loaded is served by what it forks.
+    config.after_initialize do
+      Workflow.runtime.await_probes
+      ActiveSupport::ForkTracker.after_fork { Workflow.runtime.await_probes_of_worker }
+    end
 
     rake_tasks { load File.expand_path("tasks.rake", __dir__) }
 

@@ -220,16 +220,17 @@ module Workflow
 
     # Runs the block in a transaction of its own, of which a receipt is the first part.
     # @param tokens [Array<String>] of the receipt; and of others that nobody has found yet, which are not to be written any more
-    # @yieldreturn [String, nil] what the receipt keeps
+    # @param payload [String, nil] what the receipt keeps
+    # @yieldreturn [String, nil] the same, where it is known only then
     # @return [Row, nil] what is there already; nil: the block was run, and is committed unless it left by a Rollback
     # @raise [Unknown]
-    def once(tokens, run_id, &block)
+    def once(tokens, run_id, payload: nil, &block)
       written = false
       within(afresh: true, witness: tokens.first) do
-        write(tokens, run_id)
+        write(tokens, run_id, payload)
         written = true
-        payload = block.call
-        with { |table| table.update(tokens.first, payload) } if payload
+        result = block.call
+        with { |table| table.update(tokens.first, result) } if result
       end
       nil
     rescue ::ActiveRecord::RecordNotUnique
@@ -263,10 +264,10 @@ module Workflow
         false
       end
 
-      def write(tokens, run_id)
+      def write(tokens, run_id, payload)
         own, *others = tokens
         with do |table|
-          table.insert(Row.new(own, "done", run_id))
+          table.insert(Row.new(own, "done", run_id, payload))
           others.each { |token| table.insert(Row.new(token, "void", run_id)) }
         end
       end

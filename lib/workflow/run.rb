@@ -73,10 +73,18 @@ module Workflow
     # @return [Symbol, nil] the step whose input is awaited
     def waiting_for = steps.find(&:waiting?)&.name
 
+    # @param name [Symbol] of the step
     # @return [Boolean] whether that step is awaited now
+    # @raise [ArgumentError] of a name that the run has no step of
+    # @example
+    #   signup.workflow.waiting_for?(:activate)  # => true
     def waiting_for?(name) = step(name).waiting?
 
-    # @return [Boolean]
+    # @param name [Symbol] of the step
+    # @return [Boolean] whether that step has completed in its present round
+    # @raise [ArgumentError] of a name that the run has no step of
+    # @example
+    #   signup.workflow.completed?(:create_account)  # => true
     def completed?(name) = step(name).completed?
 
     # Whether it has come to a step and not beyond it, as {Runs#at} finds it; of several branches each has a step that the run
@@ -87,7 +95,7 @@ module Workflow
     #   Order.workflows.paused.select { |run| run.at?(:count_stock) }
     def at?(name) = step?(name) && step(name).reached?
 
-    # @return [Step, nil] the one that is awaited, being run or next; nil when nothing moves
+    # @return [Step, nil] the one that is awaited, being run or next, in a paused run too; nil when the run has failed or ended, or there is none
     def current_step
       return if none? || failed? || ended?
       steps.find(&:waiting?) || steps.find { |step| !step.completed? && !step.skipped? }
@@ -98,12 +106,21 @@ module Workflow
       steps.select { |step| step.failed? || step.retrying? }.max_by { |step| step.ended_at.to_f }&.error
     end
 
-    # All events, oldest first.
+    # Its events, oldest first.
+    # @param after [Integer] the version from which on they are left out: 0 for all. ({Workflow.events} goes by positions in the log)
     # @return [Array<Event>]
+    # @raise [StoreError] when the log cannot be read
+    # @example
+    #   run.events(after: 5).map(&:kind)  # => [:step_started, :step_completed]
     def events(after: 0)
-      return [] unless id
-      rows = Workflow.engine.events(id, after, PAGE)
-      rows.size < PAGE ? rows.map { |row| Event.new(row) } : rows.map { |row| Event.new(row) } + events(after: rows.last[2])
+      found = []
+      return found unless id
+      loop do
+        rows = Workflow.engine.events(id, after, PAGE)
+        found.concat(rows.map { |row| Event.new(row) })
+        return found if rows.size < PAGE
+        after = rows.last[2]
+      end
     end
 
     # What an await accepted. In a step of this run as it was submitted; elsewhere with "[FILTERED]" for what `filter_parameters` match.
@@ -116,7 +133,12 @@ module Workflow
       payload(version) || {} if version&.positive?
     end
 
-    # @return [Object, nil] what a step returned, if it keeps it; shown as an input is
+    # @param name [Symbol] of a step with `result: true`
+    # @return [Object, nil] what the step returned, if it keeps it; shown as an input is
+    # @raise [ArgumentError] of a name that the run has no step of
+    # @raise [KeyMissing] in a step, where the secret that it was encrypted with is gone
+    # @example
+    #   order.workflow.result(:charge)  # => { "charge_id" => "ch_4711" }
     def result(name) = payload(step(name).result_version)
 
     # @return [Object] the record or object that the run is about
@@ -145,6 +167,7 @@ module Workflow
     # @return [Boolean] whether it is of a single method, not of a workflow
     def method_run? = name.start_with?(".")
 
+    # With what exceptions said, hosts and process ids: for those who run the application, not for visitors.
     # @return [Hash{Symbol=>Object}]
     def to_h
       { id: id, name: name, state: state, version: version, reason: reason, waiting_for: waiting_for, tags: (tags if tags.any?),
@@ -164,7 +187,7 @@ module Workflow
 
     # @api private
     def snapshot
-      @snapshot ||= Workflow.engine.find(id) or raise Error, "The log has no run #{id} any more."
+      @snapshot ||= Workflow.engine.find(id) or raise Error, gone
     end
 
     # @api private
@@ -196,6 +219,18 @@ module Workflow
     def blueprint = definition.blueprint(subject.class)
 
     private
+      # For messages: whose run it is, or would be.
+      def about
+        return snapshot[:key] if snapshot[:key]
+        whose = Subject.of(subject)
+        whose.identified? ? whose.key(name) : whose.klass.to_s
+      end
+
+      def gone
+        "The log #{Workflow.configuration.store} has no run #{id}. Either it is another log than the one that the run is in, or it was restored from a copy " \
+          "that is older than the run."
+      end
+
       def definition
         declarations = Declarations.of(subject.class)
         method_run? ? declarations.of_method(name.to_s.delete_prefix(".")) : declarations.workflow!(name)

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "monitor"
+
 module Workflow
   # The engine of this process, opened at first use and again after a fork, and what hangs on it: the follower of the
   # log, the recovery of what others left, and the workers. Nothing here is captured before a fork: what the parent had is looked up and found dead.
@@ -11,7 +13,7 @@ module Workflow
 
     def initialize(configuration)
       @configuration = configuration
-      @lock = Mutex.new
+      @lock = Monitor.new # what opens the engine asks for it
       @workers = []
     end
 
@@ -27,23 +29,30 @@ module Workflow
     def open? = @pid == Process.pid && !!@engine&.alive?
 
     # @return [Follower]
-    def follower = @follower ||= Follower.new(self)
+    def follower = @follower || @lock.synchronize { @follower ||= Follower.new(self) }
+
+    # What the application listens to has a thread of its own: pages do not wait for it.
+    # @return [Follower]
+    def announcer = @announcer || @lock.synchronize { @announcer ||= Follower.new(self, "workflow-announcer") }
 
     # Answers probes from now on where the configuration says so, and again with each engine that comes.
     # @return [String, nil] where; nil: nowhere
     # @raise [Error] when nobody can listen there
     def answer_probes
       return unless configuration.health
-      current = engine
-      @lock.synchronize { serve(current) }.tap { @probed = Process.pid }
+      @lock.synchronize { serve(engine) }
     end
 
-    # Opens the engine of a process that serves pages, for probes, if the configuration says where.
+    # Opens the engine of a process that serves pages, for probes, if the configuration says where. The master of a cluster serves none.
     # @return [void]
     def await_probes
-      engine if configuration.health && Role.web?
-    rescue Error => error
-      Report.error(error, handled: true)
+      WebServer.await { try_to_answer } if configuration.health && Role.web?
+    end
+
+    # The same in what the master of a cluster has forked.
+    # @return [void]
+    def await_probes_of_worker
+      WebServer.await_worker { try_to_answer } if configuration.health && Role.web?
     end
 
     # Has mirrored columns kept, if an engine is open: else once it is.
@@ -74,8 +83,8 @@ module Workflow
     private
       # Before the engine, since what still looked at it would open another.
       def dismiss_followers
-        [ @follower, @recovery, @keeper ].each { |one| one&.stop }
-        @follower = @recovery = @keeper = nil
+        [ @follower, @announcer, @recovery, @keeper ].each { |one| one&.stop }
+        @follower = @announcer = @recovery = @keeper = nil
       end
 
       def open
@@ -84,7 +93,7 @@ module Workflow
         at_exit_of(@pid = Process.pid)
         @recovery = Recovery.new(configuration).start if defined?(::ActiveRecord::Base) && !@recovery&.alive?
         start_keeper
-        try_to_serve
+        @probed == Process.pid && configuration.health ? try_to_answer : await_probes
         @engine
       end
 
@@ -92,18 +101,23 @@ module Workflow
         @keeper = Mirror::Keeper.new(self).start if Mirror.any? && !@keeper&.alive?
       end
 
-      # Pages and steps do without.
-      def try_to_serve
-        serve(@engine) if configuration.health && (@probed == Process.pid || Role.web?)
+      # Once each engine. Pages and steps do without; of a cluster, all workers but one.
+      def try_to_answer
+        @lock.synchronize do
+          current = engine # which may come here itself, and is tried then
+          serve(@tried = current) unless @tried.equal?(current)
+        end
+      rescue Health::Taken => error
+        return Report.error(error, handled: true) unless WebServer.worker?
+        configuration.logger&.info { "workflow: another process answers probes on #{configuration.health}: this one does without." }
       rescue Error => error
         Report.error(error, handled: true)
       end
 
-      # Once each engine.
       def serve(engine)
         return @address if @served.equal?(engine)
         @address = Health.serve(engine, configuration.health)
-        @served = engine
+        @served, @probed = engine, Process.pid
         @address
       end
 

@@ -21,7 +21,7 @@ module Workflow
       # @raise [DefinitionError] without a key
       def seal(values)
         filter = self.filter
-        filter ? filter.apply(values) { |value| sealed(value) } : values
+        filter ? filter.apply(values) { |value, name| sealed(value, name) } : values
       end
 
       # Arguments have the names of their parameters.
@@ -31,13 +31,13 @@ module Workflow
       def seal_call(call, names)
         filter = self.filter or return call
         arguments, keywords, options = call
-        arguments = arguments.each_with_index.map { |value, index| filter.apply_to(names[index], value) { |found| sealed(found) } }
-        [ arguments, *filter.apply([ keywords ]) { |value| sealed(value) }, options ]
+        arguments = arguments.each_with_index.map { |value, index| filter.apply_to(names[index], value) { |found, name| sealed(found, name) } }
+        [ arguments, *filter.apply([ keywords ]) { |value, name| sealed(value, name) }, options ]
       end
 
       # @param name [Symbol, String]
       # @return [Object] the value of what JSON knows; nil: the name does not match
-      def seal_named(name, value) = (sealed(value) if match?(name))
+      def seal_named(name, value) = (sealed(value, name) if match?(name))
 
       # @return [Boolean] whether a value of that name is one
       def match?(name) = !!filter&.match?(name)
@@ -84,7 +84,9 @@ module Workflow
       end
 
       private
-        def sealed(value) = { KEY => box.seal(JSON.generate(Serializer.write(value, "a value that filter_parameters match"))) }
+        def sealed(value, name)
+          { KEY => box.seal(JSON.generate(Serializer.write(value, "#{name || "a value"} (encrypted, as filter_parameters say)"))) }
+        end
 
         def box
           secrets = Workflow.configuration.secrets

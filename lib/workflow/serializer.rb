@@ -27,7 +27,7 @@ module Workflow
     rescue PayloadTooLarge, DefinitionError
       raise
     rescue NotSerializable => error
-      raise unwritten(what, error.cause || error)
+      raise error.cause ? NotSerializable.new("#{what}: #{error.message}") : unwritten(what, error)
     rescue StandardError => error
       raise unwritten(what, error)
     end
@@ -63,10 +63,6 @@ module Workflow
     end
 
     # @param bytes [String, nil]
-    # @return [Array] of what JSON knows, as it was written
-    def self.parsed(bytes) = parse(bytes)
-
-    # @param bytes [String, nil]
     # @return [String, nil] to be shown where it cannot be read
     def self.text(bytes) = Secrets.in?(bytes) ? JSON.generate(Secrets.mask(parse(bytes))) : bytes
 
@@ -79,8 +75,9 @@ module Workflow
     # @return [Object, nil]
     def self.load_at(index, bytes) = format.deserialize(parse(bytes)[index, 1] || []).first
 
+    # @param bytes [String, nil]
+    # @return [Array] of what JSON knows, as it was written
     def self.parse(bytes) = bytes.nil? || bytes.empty? ? [] : JSON.parse(bytes)
-    private_class_method :parse
 
     # Whoever could write what an encrypted value looks like could have any opened.
     def self.refuse_reserved(values)

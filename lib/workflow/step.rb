@@ -27,14 +27,14 @@ module Workflow
     def attempts = @facts[:attempts] || 0
     # @return [Integer] executions that a person asked for, from 1
     def round = @facts[:round] || 1
-    # @return [String, nil] why it is as it is: "rejected", "crashed", "timeout", "interrupted", "subject_missing"; of a skipped
-    #   one the condition, or who skipped it
+    # @return [String, nil] why it is as it is, see docs/operating.md: of a failed one "rejected", "crashed", "timeout", "interrupted", "result",
+    #   "subject_missing", "undefined" or "key_missing"; of a skipped one the condition, or who skipped it
     def reason = doubtful? ? "whether its input was accepted is being looked up in the application's database" : @facts[:reason]
     # @return [Time, nil]
     def started_at = Moment.at(@facts[:started_ms])
     # @return [Time, nil]
     def ended_at = Moment.at(@facts[:ended_ms])
-    # @return [Time, nil] when the next attempt is due, or the await expires
+    # @return [Time, nil] when the next attempt is due, its `wait:` is over, or the await expires
     def due_at = Moment.at(@facts[:due_ms])
     # @return [Time, nil] when somebody is reminded of an open await; nil: not (any more)
     # @example
@@ -77,6 +77,7 @@ module Workflow
     # @api private
     def reached? = %i[ready running waiting retrying failed undoing].include?(state) || pending? && !due_at.nil?
 
+    # As {Run#to_h} has it: not for visitors.
     # @return [Hash{Symbol=>Object}]
     def to_h
       { name: name, kind: kind, state: state, attempts: attempts, round: round, reason: reason, by: by,

@@ -40,10 +40,15 @@ module Workflow
       freeze
     end
 
+    # @return [Boolean] whether a person or another system gives it its input
     def await? = @await
+    # @return [Integer] how many attempts may follow the first one
     def retries = options.fetch(:retries, 0)
+    # @return [Symbol, nil] the method that runs when its input has not come in time
     def otherwise = options[:otherwise]
+    # @return [Integer, nil] how long it waits for its input, in milliseconds
     def expires_ms = milliseconds(:expires_in)
+    # @return [Integer, nil] how long after its turn has come it begins, in milliseconds
     def wait_ms = milliseconds(:wait)
     # Whether it is never started twice.
     def once? = @once

@@ -77,10 +77,13 @@ module Workflow
         end
 
         def find(klass, id)
-          klass.unscoped.find(id)
+          (plain?(klass) ? klass : klass.unscoped).find(id)
         rescue ::ActiveRecord::RecordNotFound
-          raise SubjectMissing, "#{klass} #{id} is not in the database any more."
+          raise SubjectMissing, "#{klass} #{id} is not in the database any more. Bring it back, then retry its run; or leave the run as it is."
         end
+
+        # Whether its own `find`, for which Active Record keeps a statement, finds whatever there is.
+        def plain?(klass) = !klass.scope_attributes? && klass.method(:find).owner == ::ActiveRecord::Core::ClassMethods
     end
 
     # @return [Object]

@@ -25,6 +25,9 @@ module Workflow
     #   payment.submit(:confirm, code: "1").kept?  # accepted? too
     def kept? = @kept
 
-    def inspect = "#<#{self.class} #{kept? ? "kept" : accepted? ? "accepted" : errors.full_messages.join(" ")} #{run.inspect}>"
+    # Not what the errors say: that may be made of the input, and this ends up in logs.
+    def inspect
+      "#<#{self.class} #{kept? ? "kept" : accepted? ? "accepted" : "not accepted (#{errors.attribute_names.join(", ")})"} #{run.inspect}>"
+    end
   end
 end

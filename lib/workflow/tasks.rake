@@ -3,8 +3,9 @@
 namespace :workflow do
   desc "Run the steps that are handed to workers (THREADS=5, HEALTH=127.0.0.1:7001)"
   task work: :environment do
-    Workflow.configuration.health = ENV["HEALTH"] if ENV["HEALTH"]
-    threads = Integer(ENV.fetch("THREADS", Workflow.configuration.threads))
+    Workflow.configuration.health = ENV["HEALTH"] if ENV["HEALTH"].present?
+    Workflow.configuration.threads = Integer(ENV["THREADS"], exception: false) || ENV["THREADS"] if ENV["THREADS"].present?
+    threads = Workflow.configuration.threads
     exit Workflow::Supervisor.new(Workflow::Worker.new(threads: threads), threads: threads).run
   end
 

@@ -50,6 +50,14 @@ module Workflow
         found if found.is_a?(Hash) && found.key?(KEY)
       end
 
+      # @param args [String, nil] of a run
+      # @return [String, nil] the locale that it was started in; nil: the default
+      def locale_in(args) = written_in(args)&.dig(KEY, "locale")
+
+      # @param args [String, nil] of a run
+      # @return [String, nil] the name of the time zone that it was started in; nil: the default
+      def zone_in(args) = written_in(args)&.dig(KEY, "zone")
+
       # Runs what is to be run of a step with what its run took along. The method of an input that is being submitted is not run by
       # this: a person is there, and all this is theirs.
       # @param work [Work]

@@ -7,9 +7,11 @@ module Workflow
   # would be found before the application's own.
   module Words
     # Saves a new record and starts its workflow; the leading `now` steps run here, on this object.
-    # @overload start(name = nil, place: nil, tags: {})
+    # @overload start(name = nil, place: nil, key: nil, tags: {})
     # @param name [Symbol, nil] which workflow, when the class has several
     # @param place [:now, :later, nil] moves all steps: `:later` hands even the leading ones to a worker
+    # @param key [String, Symbol, Integer, nil] of a new object: what is started with it is started once for its class, whoever sends it and however
+    #   often; who comes second is given the first run, `existing?`. At most 200 bytes
     # @param tags [Hash] over the workflow's own: at most 20 names and values, which are kept as strings of at most 200
     #   bytes; a nil leaves one out
     # @return [Run, false] the run, the open one with `existing?` if there is one; false if the record is invalid
@@ -18,7 +20,7 @@ module Workflow
     def start(...) = defined?(super) ? super : Workflow::Caller.new(self).start(...)
 
     # {#start} that raises.
-    # @overload start!(name = nil, place: nil, tags: {})
+    # @overload start!(name = nil, place: nil, key: nil, tags: {})
     # @return [Run]
     # @raise [ActiveRecord::RecordInvalid, Rejected, StandardError] what kept it from being saved, or a step's own error
     # @example
@@ -66,7 +68,7 @@ module Workflow
     # @overload later(name = nil, *arguments, with: {}, **options)
     # @param with [Hash] the keywords of the method
     # @param options [Hash] of a method's run: `retries:`, `backoff:` (seconds), `retry_on:`, `give_up_on:`, `timeout:`
-    #   (seconds), `once:`, `result:`, `unique:`
+    #   (seconds), `once:`, `transaction:`, `result:`, `unique:`
     # @return [Run, Decorator]
     # @raise [NotPending, NotSerializable, ArgumentError]
     # @example

@@ -16,7 +16,7 @@ module Workflow
     #   worker = Workflow::Worker.new(threads: 5).start
     #   worker.stop(timeout: 25)
     def initialize(threads: Workflow.configuration.threads, queues: nil)
-      raise ArgumentError, "queues: is not built yet" if queues
+      raise ArgumentError, "Workflow::Worker.new: queues: is not built yet. Leave it out: each worker takes whatever is ready." if queues
       raise ArgumentError, "threads: must be a number from 1 to 512, not #{threads.inspect}" unless
         threads.is_a?(Integer) && threads.between?(1, 512)
       @runtime = Workflow.runtime
@@ -58,7 +58,7 @@ module Workflow
       threads = @threads.values
       threads.each { |thread| thread.join([ deadline - now, 0 ].max) }
       left = threads.select(&:alive?).each(&:kill).each { |thread| thread.join(KILLED_S) }
-      @runtime.follower.forget(@listener) if @listener
+      @runtime.announcer.forget(@listener) if @listener
       @runtime.dismiss(self)
       left.empty?
     end

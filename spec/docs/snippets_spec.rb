@@ -103,6 +103,14 @@ RSpec.describe "The Ruby of the documentation", :records do
     Object.__send__(:remove_const, :SignupsController) if Object.const_defined?(:SignupsController)
   end
 
+  around_snippet("README.md", "Without Rails") do |code|
+    run code
+    Reindex.start
+    expect { work && eventually("it is done") { Reindex.workflows.done.count == 1 } }.to output("collecting\npublishing\n").to_stdout
+  ensure
+    Object.__send__(:remove_const, :Reindex) if Object.const_defined?(:Reindex)
+  end
+
   around_snippet("README.md", "Branches, conditions, delays") do |code|
     orders
     run code
@@ -216,6 +224,13 @@ RSpec.describe "The Ruby of the documentation", :records do
     Workflow.configure { |config| config.health = nil }
   end
 
+  around_snippet("docs/testing.md", "Tests of processes") do |code|
+    signups
+    Account.define_method(:activate) { |code| code == "right" }
+    run self.class.snippets("README.md").first.last
+    run code
+  end
+
   around_snippet("docs/steps.md", "Telling how far it is") do |code|
     define("Mailing") { }
     run code
@@ -267,13 +282,24 @@ RSpec.describe "The Ruby of the documentation", :records do
     expect(order.workflow.input(:confirm)).to eq(code: "1")
   end
 
+  around_snippet("docs/live.md", "How it stays true") do |code|
+    stub_const("ApplicationController", Class.new(ActionController::Base))
+    run code
+    OrdersController.define_method(:show) { render plain: ActiveRecord::Base.current_role }
+    answer = ActiveRecord::Base.connected_to(role: :reading) { OrdersController.action(:show).call(Rack::MockRequest.env_for("/")) }
+    expect(answer.last.each.to_a).to eq [ "writing" ]
+  end
+
   around_snippet("docs/live.md", "Settings") do |code|
     before = Workflow.configuration
     Workflow.instance_variable_set(:@configuration, Workflow::Configuration.new)
     run code
     expect(Workflow.configuration).to have_attributes(stream_expires_in: 43_200, streams_per_connection: 50, live_path: "/assets/workflow-live", live_script: true)
     user = Struct.new(:id).new(7)
+    stub_const("Current", Struct.new(:user).new(Struct.new(:id).new(8)))
     expect(Workflow.configuration.viewer.call(Struct.new(:current_user).new(user))).to eq 7
+    expect(Workflow.configuration.viewer.call(Struct.new(:current_user).new(nil))).to be_nil
+    expect(Workflow.configuration.viewer.call(Class.new(ActionController::Base).new)).to eq 8
   ensure
     Workflow.instance_variable_set(:@configuration, before)
   end
@@ -323,7 +349,7 @@ RSpec.describe "The Ruby of the documentation", :records do
 
   def said(value, expected) = expect(value).to(eq(expected))
 
-  %w[README.md docs/install.md docs/steps.md docs/links.md docs/live.md docs/context.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
+  %w[README.md docs/install.md docs/steps.md docs/testing.md docs/links.md docs/live.md docs/context.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
     .each do |(path, heading), found|
       found.each_with_index do |(_, _, code), index|
         it "is run: #{path}, #{heading}, #{index + 1}" do

@@ -54,6 +54,20 @@ RSpec.describe "examples/signup" do
     browser.wait_for_heading("Check your inbox")
   end
 
+  it "shows how it stands to who asks to try again what has not failed" do
+    ready_to_activate("katherine@example.org")
+    browser.visit(@signup_url)
+    browser.script(<<~JS)
+      const form = document.body.appendChild(document.createElement("form"))
+      form.dataset.turbo = "false"
+      Object.assign(form, { method: "post", action: location.pathname + "/retry" })
+      form.innerHTML = `<input name="authenticity_token" value="${document.querySelector("meta[name=csrf-token]").content}"><button>Too late</button>`
+    JS
+    browser.click("Too late")
+    browser.wait("the page is back") { browser.url == @signup_url && !browser.text.include?("Too late") }
+    expect(browser.heading).to eq("Check your inbox")
+  end
+
   it "renders the form again with what is wrong in it" do
     browser.visit(app.url)
     [ [ "", "can't be blank" ], [ "<b>ada", "is invalid" ] ].each do |email, message|

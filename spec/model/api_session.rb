@@ -682,7 +682,7 @@ module Differential
       def unfound(claim, message)
         same("what comes of a step whose record is gone", Door::Left, message.class)
         settle
-        error = "#{ApiCode::CLASS} #{@code.records.id(ApiCode.object(claim.run.key))} is not in the database any more."
+        error = "#{ApiCode::CLASS} #{@code.records.id(ApiCode.object(claim.run.key))} is not in the database any more. Bring it back, then retry its run; or leave the run as it is."
         @world.fail(claim, design(claim.run.key), error, final: true, reason: "subject_missing")
         @succeeded[:unfound] += 1
         true

@@ -44,6 +44,18 @@ RSpec.describe "Workflow::Code" do
   wrong = "Code is not the one we sent"
   spent = "Code was wrong too often. Ask for a new one"
 
+  it "is wrong in the words of the locale, which the log does not have and the count does not need" do
+    said = visit(<<~'RUBY')
+      I18n.available_locales = %i[en de]
+      I18n.backend.store_translations(:de, workflow: { errors: { code_wrong: "stimmt nicht", code_spent: "war zu oft falsch", code_digits: "hat %{digits} Ziffern" } })
+      signup = start
+      I18n.with_locale(:de) { puts try(signup, "1"), Array.new(6) { try(signup, wrong) }.tally }
+      puts signup.workflow.events.filter_map { |event| event.reason if event.kind == :input_rejected }.tally
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq [ "Code hat 6 Ziffern", { "Code stimmt nicht" => 5, "Code war zu oft falsch" => 1 }.to_s, { wrong => 5 }.to_s ]
+  end
+
   [ "without the table workflow_receipts", "with it" ].each do |surroundings|
     it "is taken once when it is right, and five times when it is wrong, #{surroundings}" do
       said = visit("#{"receipts\n" if surroundings == "with it"}#{<<~'RUBY'}")
@@ -56,6 +68,21 @@ RSpec.describe "Workflow::Code" do
       expect(said.lines(chomp: true)).to eq [ "true", wrong, "accepted", "activate is already done.", "[1, 1]", { wrong => 5, spent => 7 }.to_s, spent, spent,
         "[5, nil]" ]
     end
+  end
+
+  it "is right with a secret of before that config.secret_keys names, and wrong without" do
+    visit("start; start; File.write('codes', letters.last(2).map { |letter| letter.body.to_s[/\\d{6}/] }.join(' '))")
+    said = visit(<<~'RUBY')
+      old = Rails.application.secret_key_base
+      Rails.application.config.secret_key_base = "n" * 64
+      first, second = File.read("codes").split
+      puts try(Signup.first, first)
+      Workflow.configure { |c| c.secret_keys = [ "o" * 64, old ] }
+      puts try(Signup.first, first), try(Signup.second, first), try(Signup.second, second)
+      puts try(start, code)
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq [ wrong, "accepted", wrong, "accepted", "accepted" ]
   end
 
   it "is counted for all processes, and readable in none of their logs" do

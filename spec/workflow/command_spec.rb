@@ -20,9 +20,10 @@ RSpec.describe Workflow::Command do
     expect(command).to eq 2
     expect(command("wrok")).to eq 2
     expect(command("work", "--nonsense")).to eq 2
-    expect(errors.string).to include("Usage: workflow work", "invalid option: --nonsense")
-    expect(command("version")).to eq 0
-    expect(output.string).to eq "workflow #{Workflow::VERSION}\n"
+    expect(command("work", "now")).to eq 2
+    expect(errors.string).to include("Usage: workflow work", "there is no command wrok. Did you mean work?", "invalid option: --nonsense", "work takes no now")
+    expect([ command("version"), command("--version"), command("-v") ]).to eq [ 0, 0, 0 ]
+    expect(output.string).to eq "workflow #{Workflow::VERSION}\n" * 3
   end
 
   it "asks for the file that loads the classes, and names the one that is not there" do

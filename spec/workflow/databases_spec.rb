@@ -173,6 +173,22 @@ RSpec.describe "the application's databases" do
         holder&.join
       end
 
+      it "deletes what nobody needs any more without waiting for the disk, and commits what the application commits as it says", if: kind == :postgresql do
+        connection, said = ActiveRecord::Base.connection, []
+        connection.execute("SET synchronous_commit TO on")
+        connection.raw_connection.set_notice_processor { |notice| said << notice }
+        receipts = Workflow::Receipts.at(ActiveRecord::Base)
+        receipts.once([ "x" ], "1") { nil }
+
+        sql = []
+        ActiveSupport::Notifications.subscribed(->(*, payload) { sql << payload[:sql] }, "sql.active_record") { receipts.done("x") }
+        expect(sql).to contain_exactly(/\ASET LOCAL synchronous_commit TO off; DELETE FROM "workflow_receipts" WHERE/)
+        expect([ receipts.find("x"), connection.select_value("SHOW synchronous_commit"), said ]).to eq [ nil, "on", [] ]
+
+        within = ActiveRecord::Base.transaction { receipts.done("y") && connection.select_value("SHOW synchronous_commit") }
+        expect(within).to eq "on"
+      end
+
       # What `config.active_record` sets.
       def with_names(prefix, suffix)
         base = ActiveRecord::Base

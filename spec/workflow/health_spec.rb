@@ -103,7 +103,7 @@ RSpec.describe Workflow::Health do
         include Workflow
         def self.name = "Hog"
         def call(out) = File.write(out, "begun") && loop { (7**3_000_000).to_s.to_i }
-        def pause(seconds) = sleep(seconds)
+        def pause(out) = File.write(out, "begun") && sleep(3600)
       end
     end
 
@@ -148,8 +148,10 @@ RSpec.describe Workflow::Health do
     it "is not ready any more once it is told to end, until it has" do
       Workflow.runtime.stop
       pid, address, = worker(1)
-      run = Hog.new.later(:pause, 3600)
-      eventually("the step is in hand") { ask(address, "/ready") in [ 200, { in_hand: 1 } ] }
+      begun = File.join(@directory, "begun")
+      run = Hog.new.later(:pause, begun)
+      eventually("the step has begun: one that is only claimed goes back, and nothing is waited for") { File.exist?(begun) }
+      expect(ask(address, "/ready")).to match [ 200, hash_including(in_hand: 1) ]
       Process.kill("TERM", pid)
 
       eventually("it is not ready") { ask(address, "/ready") in [ 503, { why: /it stops/ } ] }

@@ -17,7 +17,7 @@ RSpec.describe "Workflow::Helper" do
   # Elements of a region that make it live, which have examples of their own.
   def plain(html)
     html.gsub(%r{\s*<(turbo-cable-stream-source|noscript|script)[ >].*?</\1>}, "").gsub(%r{\s*<li hidden="hidden"></li>}, "").gsub(/ data-workflow-(notice|show)="[^"]*"/, "")
-      .gsub(/ data-workflow-run="\w+"/, ' data-workflow-run="RUN"').gsub(/ data-workflow-mark="\w+"/, "").gsub(/>\n/, ">")
+      .gsub(/ data-workflow-run="\w+"/, ' data-workflow-run="RUN"').gsub(/ data-workflow-(mark|at)="[^"]*"/, "").gsub(/>\n/, ">")
   end
 
   it "renders the partial of what is awaited in an element that is stamped with the run and its version" do
@@ -42,6 +42,55 @@ RSpec.describe "Workflow::Helper" do
     expect(plain(rendered("", **own))).to include("sending running")
     expect(plain(rendered("", **own, "app/views/signups/workflow/_running_send_link.html.erb" => "sent"))).to include("sent")
     expect(rendered("signup.now(:send_link); signup.submit(:activate)")).to include("welcome")
+  end
+
+  it "has the partials of the class that a record is a kind of, under both names, and one id for both" do
+    application("app/models/vip_signup.rb" => "class VipSignup < Signup; end\n", "app/views/vip_signups/workflow/_running.html.erb" => "<%= vip_signup.equal?(signup) %>")
+    said = in_application(<<~'RUBY')
+      signup = VipSignup.start(email: "a@b.c")
+      page = -> { ActionController::Base.render(inline: "<%= workflow_for signup %>", locals: { signup: signup }) }
+      puts page.call[/id="(\w+)"/, 1], page.call.include?("true")
+      signup.now(:send_link)
+      puts page.call.include?("activate a@b.c waiting")
+    RUBY
+
+    expect(said).to eq "workflow_signup_1\ntrue\ntrue\n"
+  end
+
+  it "has an id of its own for each region, whatever is shown twice" do
+    application("app/models/admin/signup.rb" => "module Admin\n  class Signup < ::ActiveRecord::Base\n    include Workflow\n    workflow { later :check }\n    def check; end\n  end\nend\n")
+    said = in_application(<<~'RUBY')
+      signup, admin = Signup.start(email: "a@b.c"), Admin::Signup.create!(email: "b").tap(&:start)
+      html = ActionController::Base.render(inline: "<%= workflow_for signup %><%= workflow_for admin %><%= workflow_for(signup) { 1 } %><%= workflow_for(signup) { 2 } %><%= workflow_for(signup) { 3 } %>",
+        locals: { signup: signup, admin: admin })
+      puts html.scan(/<div class="workflow" id="(\w+)"/).flatten.map { |id| id.sub(signup.workflow.id.to_s, "RUN") }, html.scan(/data-workflow-base="(\w+)"/).flatten
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq %w[workflow_signup_1 workflow_admin_signup_2 workflow_signup_1_part workflow_signup_1_part_RUN workflow_signup_1_part_RUN_2
+      workflow_signup_1_part workflow_signup_1_part]
+  end
+
+  it "offers what is awaited while others run beside it" do
+    application("app/models/order.rb" => <<~RUBY, "app/views/orders/workflow/_waiting_for_confirm.html.erb" => "confirm it", "app/views/orders/workflow/_retrying_mail.html.erb" => "sent again soon")
+      class Order
+        include Workflow
+        attr_reader :number
+        remembers :number
+        workflow { together { later :mail, retries: 3, backoff: 60; await :confirm } }
+        def initialize(number) = @number = number
+        def mail = raise("no mail")
+        def confirm; end
+      end
+    RUBY
+    said = in_application(<<~'RUBY')
+      order = Order.new(1).tap(&:start)
+      page = -> { ActionController::Base.render(inline: "<%= workflow_for order %>", locals: { order: order })[/sent again soon|confirm it/].inspect }
+      puts page.call
+      begin order.now(:mail) rescue RuntimeError end
+      puts order.workflow.state, page.call
+    RUBY
+
+    expect(said).to eq %("confirm it"\nretrying\n"sent again soon"\n)
   end
 
   it "says in which state a run is where the application says nothing, in the words of its locales" do
@@ -73,11 +122,102 @@ RSpec.describe "Workflow::Helper" do
     expect(html).not_to include("activate a@b.c waiting")
   end
 
+  describe "what visitors see of a run that has failed" do
+    let(:model) { <<~RUBY }
+      class Signup < ActiveRecord::Base
+        include Workflow
+        workflow { later :send_link, retries: 1, backoff: 3600; later :welcome }
+        def send_link = raise("smtp.internal refused secret-4711")
+        def welcome; end
+      end
+    RUBY
+
+    def pages(code = "")
+      application("app/models/signup.rb" => model, "config/locales/de.yml" => <<~YAML)
+        de: {workflow: {attempt: "Versuch %{number}", steps: {send_link: Brief schicken}, step_states: {failed: gescheitert, retrying: noch einmal}}}
+      YAML
+      Dir["#{@directory}/app/views/signups/workflow/*"].each { |file| File.delete(file) }
+      in_application(<<~RUBY)
+        signup = Signup.start(email: "a@b.c")
+        page = ->(code) { ActionController::Base.render(inline: "<%= \#{code} %>", locals: { signup: signup }) }
+        #{code}
+      RUBY
+    end
+
+    it "is neither what the exception said nor who ran the step, in no partial of the gem's" do
+      html = pages(<<~'RUBY')
+        2.times do
+          signup.now(:send_link)
+          puts signup.workflow.state, page.("workflow_for signup"), page.("workflow_steps_tag signup")
+        end
+        signup.workflow.retry
+        signup.workflow.skip(:send_link)
+        puts page.("workflow_steps_tag signup")
+      RUBY
+
+      expect(html).to include("retrying\n", "failed\n", "That did not work yet: send link.", "Something went wrong: send link.", "<strong>Send link</strong> <span>failed · attempt 2</span>",
+        "<span>skipped</span>")
+      expect(html).not_to match(/smtp|4711|RuntimeError|ruby:|skipped by|#{Workflow::Role.by[/@.*/]}|workflow-reason/)
+    end
+
+    it "is all of it where the application asks for details, and in the words of its locales" do
+      html = pages(<<~'RUBY')
+        2.times { signup.now(:send_link) }
+        puts page.("workflow_steps_tag signup, details: true"), I18n.with_locale(:de) { page.("workflow_steps_tag signup") }
+      RUBY
+
+      expect(html).to match(%r{<strong>Send link</strong> <span>failed · attempt 2 · RuntimeError: smtp.internal refused secret-4711 · \w+:\d+@\S+</span>})
+      expect(html).to include("<strong>Brief schicken</strong> <span>gescheitert · Versuch 2</span>", "<strong>Welcome</strong> <span>pending</span>")
+    end
+
+    it "is not what is to be done about code that has a step no more" do
+      html = pages("signup.workflow.pause(reason: Workflow::Gap.at(Workflow.engine.find(signup.workflow.id), 'send_link', Signup, nil).to_s); puts page.('workflow_for signup')")
+      expect(html).to include("On hold.")
+      expect(html).not_to include("run.resume")
+    end
+  end
+
   it "renders without a run, and for plain objects" do
     expect(plain(rendered("signup = Signup.new"))).to include(%(<div class="workflow" id="workflow_signup_new" data-workflow-run="" data-version="0" data-state="none">), "Not started.")
     html = rendered("signup = Plain.new.tap(&:start)", "app/models/plain.rb" => "class Plain; include Workflow; workflow { later :go }; def go; end; end")
     expect(html).to include(%(data-state="running"), "Working on it: go.")
     expect(html).to match(/id="workflow_plain_\w{13}"/)
+  end
+
+  it "renders runs whose record or class is gone, by the run's own id" do
+    application
+    said = in_application(<<~'RUBY')
+      class Plain; include Workflow; workflow { later :go }; def go; end; end
+      signup = Signup.start(email: "a@b.c")
+      runs = [ signup.workflow, Plain.new.tap(&:start).workflow ]
+      Signup.delete_all
+      Object.send(:remove_const, :Plain)
+      runs.each do |run|
+        run = Workflow::Run.new(Workflow.engine.find(run.id))
+        html = ActionController::Base.render(inline: "<%= workflow_for run %><%= workflow_steps_tag run %><%= workflow_progress_tag run %>", locals: { run: run })
+        puts html.scan(/<(?:div|ol)[^>]* id="(\w+)"/).flatten.join(" ").gsub(run.id, "RUN"), html[%r{<p.*?</p>}]
+      end
+    RUBY
+
+    ids = "workflow_run_RUN workflow_run_RUN_steps workflow_run_RUN_progress\n"
+    expect(said).to eq %(#{ids}<p class="workflow-state">Working on it: send link.</p>\n#{ids}<p class="workflow-state">Working on it: go.</p>\n)
+  end
+
+  it "is in no fragment that is cached, where it would stay as it was" do
+    application("config/initializers/caching.rb" => "Rails.application.config.cache_store = :memory_store\n")
+    said = in_application(<<~'RUBY')
+      signup = Signup.start(email: "a@b.c")
+      page = ->(code) { ActionController::Base.render(inline: "<% cache signup do %><%= #{code} %><% end %>", locals: { signup: signup })[/data-state="\w+"/].inspect }
+      %w[workflow_for workflow_steps_tag workflow_progress_tag].each do |name|
+        puts page.("#{name} signup")
+      rescue ActionView::Template::Error => error
+        puts error.cause.class
+      end
+      ActionController::Base.perform_caching = false
+      puts page.("workflow_for signup")
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq [ *[ "ActionView::Helpers::CacheHelper::UncacheableFragmentError" ] * 3, '"data-state=\"running\""' ]
   end
 
   it "names its regions by subject, workflow, and what they show; those inside another of the run are plain" do
@@ -103,6 +243,28 @@ RSpec.describe "Workflow::Helper" do
 
     expect(said.lines(chomp: true)).to eq %w[workflow_order_1_fulfilment workflow_order_1_fulfilment_timeline workflow_order_1_fulfilment_progress
       workflow_order_1_fulfilment_part mine workflow_order_1_billing_steps 3 2 true]
+  end
+
+  it "takes runs that have not started for one where they are of one object and workflow" do
+    application("app/models/order.rb" => <<~RUBY)
+      class Order < ActiveRecord::Base
+        self.table_name = "signups"
+        include Workflow
+        workflow(:fulfilment) { later :pack }
+        workflow(:billing) { later :charge }
+        def pack; end
+        def charge; end
+      end
+    RUBY
+    said = in_application(<<~'RUBY')
+      order, other = Array.new(2) { Order.create!(email: "a") }
+      runs = [ order.workflow(:fulfilment), Order.find(order.id).workflow(:fulfilment), order.workflow(:billing), other.workflow(:fulfilment), Order.new.workflow(:billing), Order.new.workflow(:billing) ]
+      html = ActionController::Base.render(inline: "<%= workflow_for(runs.first) { safe_join(runs.map { |run| workflow_steps_tag run }) } %>", locals: { runs: runs })
+      puts html.scan(/<ol class="workflow-steps"(?: id="(\w+)")?/).map { |(id)| id.inspect }
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq %w[nil nil "workflow_order_1_billing_steps" "workflow_order_2_fulfilment_steps" "workflow_order_new_billing_steps"
+      "workflow_order_new_billing_steps_none"]
   end
 
   it "shows how far the step says it is, as a bar with a text" do
@@ -167,6 +329,8 @@ RSpec.describe "Workflow::Helper" do
       puts refresh.call
       signup.now(:send_link)
       puts refresh.call, refresh.(FORM), refresh.(FIELD), refresh.("<textarea>"), refresh.(refresh: 5), refresh.(FIELD, refresh: 5), refresh.(refresh: false)
+      answer = ActionController::Base.renderer.new(method: "post").render(inline: "<%= workflow_for(signup) %>", locals: { signup: signup })
+      puts answer.include?("http-equiv"), answer.include?('data-workflow-answer="true"')
       signup.submit(:activate)
       puts refresh.call
       signup = Signup.new
@@ -177,7 +341,7 @@ RSpec.describe "Workflow::Helper" do
       puts refresh.call
     RUBY
 
-    expect(said.lines(chomp: true)).to eq %w["2" "10" "10" nil nil "5" "5" nil nil nil true "30"]
+    expect(said.lines(chomp: true)).to eq %w["2" "10" "10" nil nil "5" "5" nil false true nil nil true "30"]
   end
 
   it "makes forms for awaits, with Rails' builders, what was typed and what was wrong with it" do
@@ -198,6 +362,7 @@ RSpec.describe "Workflow::Helper" do
         "<%= form.number_field :count, class: 'n' %><%= form.object.errors.full_messages %><% end %>"
       show.(own, payment: payment, submission: payment.submit(:confirm, **input), input: input)
       show.(own, payment: payment, submission: payment.submit(:confirm, code: "2"), input: ActionController::Parameters.new(code: "\xFF", count: { a: 1 }))
+      puts ActionController::Base.render(inline: "<%= workflow_form_for payment, :confirm, url: '/x', namespace: 'first' %>", locals: { payment: Payment.new.tap(&:start) }).scan(/(?:for|id)="[^"]+"/).join(" ")
       begin
         show.("<%= workflow_form_for payment, :ship %>")
       rescue ActionView::Template::Error => error
@@ -213,7 +378,8 @@ RSpec.describe "Workflow::Helper" do
       form % "/x", '<input type="text" value="&lt;2&gt;" name="input[code]" id="input_code" />', '<div class="field_with_errors">',
       '<input class="n" type="number" value="many" name="input[count]" id="input_count" />', "</div>[&quot;Count must be a whole number&quot;]", "</form>",
       form % "/x", %(<input type="text" value="\uFFFD" name="input[code]" id="input_code" />), '<input class="n" type="number" name="input[count]" id="input_count" />[&quot;Not the code.&quot;]',
-      "</form>", "workflow_form_for: ship is no await, so that it takes no input"
+      "</form>", %w[for id].map { |name| %(#{name}="first_input_code") }.join(" ") + " " + %w[for id].map { |name| %(#{name}="first_input_count") }.join(" "),
+      "workflow_form_for: ship is no await, so that it takes no input"
     ]
   end
 end

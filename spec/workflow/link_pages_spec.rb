@@ -122,6 +122,97 @@ RSpec.describe "Workflow::LinkPages" do
     expect(said).to eq "de Tokyo\n"
   end
 
+  it "reads times in the zone that the run was started in, and in the application's where it has none" do
+    said = visit(<<~'RUBY', model: <<~MODEL)
+      at = { input: { at: "2026-07-01T09:30" } }
+      took = ->(signup) { post(link, at).status.to_s + " " + signup.workflow.input(:activate)[:at].utc.iso8601 }
+      tokyo = Time.use_zone("Tokyo") { start }
+      puts took.(tokyo), Time.zone.name
+      puts Time.use_zone("Hawaii") { took.(start) }
+      Time.zone = "Hawaii"
+      puts took.(Time.use_zone(Time.zone_default) { start })
+      gone = Time.use_zone("Tokyo") { start }
+      Time.define_singleton_method(:find_zone) { |name| nil }
+      puts took.(gone), Time.zone.name
+    RUBY
+      class Signup < ActiveRecord::Base
+        include Workflow
+        workflow { now :send_link; await :activate, by: :link, fields: { at: Time, count: [ Integer, nil ] } }
+        def send_link = SignupMailer.activation(self).deliver_now
+        def activate(at:, count:) = nil
+      end
+    MODEL
+
+    expect(said.lines(chomp: true)).to eq [ "303 2026-07-01T00:30:00Z", "UTC", "303 2026-07-01T19:30:00Z", "303 2026-07-01T09:30:00Z", "303 2026-07-01T09:30:00Z", "Hawaii" ]
+  end
+
+  describe "in the locales of the application" do
+    let(:words) { <<~'RUBY' }
+      I18n.available_locales = %i[en de fr]
+      I18n.backend.store_translations(:de, workflow: { links: { open_title: "Bitte bestätigen", used_title: "Bestätigt" } })
+      I18n.backend.store_translations(:fr, workflow: { links: { open_title: "Confirmez", used_title: "Confirmé", unknown_title: "Rien" } })
+      def lang(page) = "#{page.status} #{page.body[/<html lang="(.*?)"/, 1]} #{page.title}"
+      Signup.define_method(:activate) { puts "submitted in #{I18n.locale}" }
+    RUBY
+
+    it "speaks that of the run, in any browser, or that of its address" do
+      said = visit(words + <<~'RUBY')
+        I18n.with_locale(:de) { start }
+        puts lang(get(link)), lang(get("#{link}&locale=fr")), lang(get("#{link}&locale=en"))
+        I18n.with_locale(:fr) { puts lang(get(link)) }
+        puts post("#{link}&locale=fr").status, lang(get(link))
+
+        alone = with_token(Workflow::Link.make(I18n.with_locale(:de) { start }, :activate))
+        page = post("#{alone}&locale=fr")
+        puts page.status, lang(get(page.headers["Location"])), lang(get(alone))
+        start
+        I18n.with_locale(:fr) { puts lang(get(link)), post(link), I18n.locale }
+        puts lang(get(with_token("x"))), lang(get("#{with_token("x")}&locale=fr"))
+      RUBY
+
+      expect(said.lines(chomp: true)).to eq [ "200 de Bitte bestätigen", "200 fr Confirmez", "200 en Please confirm", "200 de Bitte bestätigen",
+        "submitted in fr", "303", "200 de Bestätigt", "submitted in fr", "303", "200 fr Confirmé", "200 de Bestätigt",
+        "submitted in en", "200 en Please confirm", "303 http://app.example/signups/3", "fr", "404 en There is nothing here", "404 fr Rien" ]
+    end
+
+    it "speaks its own, whatever else somebody has put into the address" do
+      said = visit(words + <<~'RUBY')
+        I18n.with_locale(:de) { start }
+        hostile = [ "xx", "", "%FF", "../de", "de%00", "[]=fr", "[a]=fr", "[", "%F0%9F%92%A9", "f" * 10_000 ].map { |text| text.start_with?("[") ? "locale#{text}" : "locale=#{text}" }
+        puts hostile.map { |text| lang(get("#{link}&#{text}")) }.tally, lang(get(link, "HTTP_ACCEPT_LANGUAGE" => "fr"))
+        page = post("#{link.sub("?", "?locale=<b>&")}", { locale: "yy" })
+        puts page, I18n.available_locales.inspect
+        I18n.with_locale(:fr) { start }
+        I18n.available_locales = %i[en de]
+        puts lang(get(link))
+      RUBY
+
+      expect(said.lines(chomp: true)).to eq [ { "200 de Bitte bestätigen" => 10 }.to_s, "200 de Bitte bestätigen", "submitted in de", "303 http://app.example/signups/1",
+        "[:en, :de, :fr]", "200 en Please confirm" ]
+      expect(File.readlines("#{@directory}/log/test.log").grep(/\A[EF], /)).to eq []
+    end
+
+    it "leaves that to a controller of the application's own" do
+      said = visit(words + <<~'RUBY', files: { "config/routes.rb" => <<~ROUTES, "config/initializers/own.rb" => "Workflow.configure { |config| config.link_path = nil }\n", "app/controllers/own_controller.rb" => <<~OWN })
+        I18n.with_locale(:de) { start }
+        puts lang(get("#{link}&locale=de"))
+      RUBY
+        Rails.application.routes.draw do
+          resources :signups, only: :show
+          resource :workflow_link, only: %i[show create], controller: "own"
+        end
+      ROUTES
+        class OwnController < ActionController::Base
+          include Workflow::LinkPages
+          layout "workflow/link"
+          around_action { |_, action| I18n.with_locale(:fr, &action) }
+        end
+      OWN
+
+      expect(said).to eq "200 fr Confirmez\n"
+    end
+  end
+
   it "sends ten new links at most" do
     said = visit(<<~'RUBY')
       signup = start
@@ -156,6 +247,38 @@ RSpec.describe "Workflow::LinkPages" do
 
     expect(said.lines(chomp: true)).to match [ "422 Please confirm", %(<ul class="errors" role="alert"><li>Not &lt;b&gt;you&lt;/b&gt;.</li></ul>), "no-store", "same-origin",
       "noindex, nofollow", /\Adefault-src 'none'; style-src 'sha256-\S+'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\z/, "true", "false" ]
+  end
+
+  # The page of an await with fields, and forms that are posted to it.
+  def with_fields(code)
+    model = LinkApplication::MODEL.sub("by: :link,", "by: :link, fields: { tags: Array, more: Hash, name: String },")
+    visit(<<~'RUBY' + code, model: model.sub("def activate =", "def activate(**input) = (puts input.to_json) ||")).lines(chomp: true)
+      form = ->(text) { post(link, "rack.input" => StringIO.new(text), "CONTENT_TYPE" => "application/x-www-form-urlencoded") }
+      start
+    RUBY
+  end
+
+  it "takes text in lists and names of values as in any field, and bytes that are none in no value" do
+    said = with_fields(<<~'RUBY')
+      page = form.("input[tags][]=%FF&input[more][a]=%FF&input[name]=%FF")
+      puts page, page.errors, get("#{link}&a[b][]=%FF")
+      puts form.("input[tags][]=%C3%A9&input[more][%C3%BC]=%C3%A9&input[name]=%C3%A9")
+    RUBY
+
+    expect(said).to eq [ "422 Please confirm",
+      %(<ul class="errors" role="alert"><li>Tags must be a list</li><li>More must be names and values</li><li>Name must be text</li></ul>),
+      "200 Please confirm", %({"tags":["é"],"more":{"ü":"é"},"name":"é"}), "303 http://app.example/signups/1" ]
+  end
+
+  # From 8.1 on Rails reads nothing of a request with such a name.
+  it "takes names that are no text for names, or the request for none" do
+    said = with_fields(<<~'RUBY')
+      puts form.("input[%FF]=1&%FF=1"), get("#{link}&%FF=1&a[%FF][]=%FF")
+      puts form.("input[tags][]=a&input[more][%FF]=1&input[name]=b")
+    RUBY
+
+    taken = [ "422 Please confirm", "200 Please confirm", %({"tags":["a"],"more":{"\uFFFD":"1"},"name":"b"}), "303 http://app.example/signups/1" ]
+    expect(said).to eq(Gem.loaded_specs.fetch("railties").version < Gem::Version.new("8.1") ? taken : [ "422 Please confirm", "404 There is nothing here", "422 Please confirm" ])
   end
 
   it "shows the button to whom another site has sent" do

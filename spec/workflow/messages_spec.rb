@@ -17,6 +17,7 @@ RSpec.describe Workflow::Messages do
     expect(messages.each.to_a).to eq messages.full_messages
     expect(messages.size).to eq 4
     expect(messages.to_hash).to eq(code: [ "is missing" ], order_id: [ "is odd", "is late" ], base: [ "No." ])
+    expect(messages.attribute_names).to eq %i[code order_id base]
     expect(messages).to be_any
   end
 

@@ -25,6 +25,15 @@ RSpec.describe Workflow::Places do
     expect(read(text).of(signup)).to eq({})
   end
 
+  it "knows an application's environments, and what is merged into them" do
+    FileUtils.mkdir_p("#{@directory}/environments")
+    File.write("#{@directory}/environments/production.rb", "")
+
+    expect(read("default: &all {steps: {Signup: {create: later}}}\nstaging: {<<: *all}\ntest: {<<: *all}\n").of(signup)).to eq(create: :later)
+    expect(read("production: {steps: {}}\nproduction_eu: {steps: {Signup: {create: later}}}\n", environment: "production").of(signup)).to eq({})
+    expect { read("prodution: {steps: {}}") }.to raise_error(Workflow::DefinitionError, /there is no environment prodution. Did you mean production\?/)
+  end
+
   it "holds for subclasses, which may say otherwise" do
     child = define("Child", signup)
     text = "test: {steps: {Child: {create: now}, Signup: {create: later, send: now}}}\n"
@@ -57,6 +66,13 @@ RSpec.describe Workflow::Places do
     "test: {steps: [ 1 ]}" => /places.yml: steps must be a mapping/,
     "test: 5" => /must be a mapping, not 5/,
     "- 1" => /places.yml: expected environments/,
+    "test: {steps: {signup: {create: now}}}" => /places.yml: there is no class signup/,
+    "test: {steps: {Signup: {1: now}}}" => /places.yml: Signup has no step 1/,
+    "test: {steps: {Signup: {create: 1}}}" => /places.yml: Signup: create: must be now or later, not 1/,
+    "steps: {Signup: {create: now}}" => /places.yml: steps must be under an environment: test: \{ steps: … \}/,
+    "tset: {steps: {}}" => /places.yml: there is no environment tset. Did you mean test\?/,
+    "<%= nothing_such %>" => /places.yml: its ERB raises NameError: undefined local variable or method `?'?nothing_such/,
+    "<% if %>" => /places.yml: its ERB raises SyntaxError/,
     "a: [" => /places.yml is not YAML/
   }.each do |text, message|
     it "names the file of: #{text}" do

@@ -32,12 +32,13 @@ module PumaServer
 
   # Boots Puma, and returns when it answers. Another version than the bundle's is that of PUMA_GEMFILE.
   # @param config [String] lines of config/puma.rb
-  def puma(config = "", rackup: RACKUP, **environment)
-    { "code.rb" => CODE, "config.ru" => rackup, "puma.rb" => "#{config}\nplugin :workflow\n" }.each { |name, text| File.write("#{@directory}/#{name}", text) }
+  # @param command [Array<String>] what boots it instead, with its own configuration
+  def puma(config = "", rackup: RACKUP, plugin: true, command: nil, **environment)
+    { "code.rb" => CODE, "config.ru" => rackup, "puma.rb" => "#{config}\n#{"plugin :workflow\n" if plugin}" }.each { |name, text| File.write("#{@directory}/#{name}", text) }
     @port = TCPServer.open("127.0.0.1", 0) { |server| server.addr[1] }
     File.open("#{@directory}/puma.log", "a") do |log|
-      @puma = spawn(variables(environment), "bundle", "exec", "puma",
-        "-C", "puma.rb", "-b", "tcp://127.0.0.1:#{@port}", "-e", "test", chdir: @directory, unsetenv_others: true, out: log, err: log)
+      command ||= [ "bundle", "exec", "puma", "-C", "puma.rb", "-b", "tcp://127.0.0.1:#{@port}", "-e", "test" ]
+      @puma = spawn(variables(environment.merge(PORT: @port.to_s)), *command, chdir: @directory, unsetenv_others: true, out: log, err: log)
     end
     wait_until("Puma answers", within: 60) { answer }
   rescue TimedOut
@@ -55,6 +56,9 @@ module PumaServer
 
   # @return [Array<Integer>] the processes that have said that they run steps, in order
   def at_work = said.scan(/works in this process \(pid (\d+)\)/).flatten.map(&:to_i)
+
+  # @return [Array<Integer>] the workers of a cluster, in the order in which they booted
+  def forked = said.scan(/Worker \d+ \(PID: (\d+)\) booted/).flatten.map(&:to_i)
 
   # A step that a process has begun and goes on with until it is let go.
   # @return [Array(Workflow::Run, Integer)] its run and the process
@@ -84,9 +88,10 @@ module PumaServer
     wait_until("Puma has ended", within: 60) { Process.wait2(@puma, Process::WNOHANG) }.last.tap { @puma = nil }
   end
 
+  # The master first, which would fork others in place of its workers; one that is gone already keeps nobody else alive.
   def end_puma
     return unless @puma
-    Process.kill("KILL", *at_work.uniq.push(@puma)) rescue nil
+    [ @puma, *at_work, *forked ].uniq.each { |pid| Process.kill("KILL", pid) rescue nil }
     ended
   end
 

@@ -77,6 +77,27 @@ RSpec.describe "Workflow::Railtie" do
     expect(said.lines.grep(/IOError/)).to contain_exactly(/^E, .*Signup#go failed IOError/)
   end
 
+  it "answers what a request asks for too late or in vain as such, unless the application says otherwise" do
+    application("config/initializers/responses.rb" => "Rails.application.config.action_dispatch.show_exceptions = :all\n",
+      "config/environment.rb" => RailsApplication::FILES.fetch("config/environment.rb").sub("config.hosts.clear",
+        "config.hosts.clear\nconfig.consider_all_requests_local = false\nconfig.action_dispatch.rescue_responses[\"Workflow::SubjectMissing\"] = :gone if ENV[\"GONE\"]"),
+      "config/routes.rb" => "Rails.application.routes.draw { get \"/:id\", to: \"mistakes#show\" }\n",
+      "app/controllers/mistakes_controller.rb" => <<~RUBY)
+        class MistakesController < ActionController::Base
+          def show = raise(Workflow.const_get(params[:id]), "as in vain")
+        end
+      RUBY
+    answers = <<~'RUBY'
+      class Heard; def report(error, **) = puts("reported #{error.class}"); end
+      Rails.error.subscribe(Heard.new)
+      http = Rack::MockRequest.new(Rails.application)
+      puts %w[NotPending NotWaiting Rejected SubjectMissing StoreError].map { |name| http.get("/#{name}").status }.inspect
+    RUBY
+
+    expect(in_application(answers, RUBYOPT: "-W:deprecated").lines(chomp: true)).to eq [ "reported Workflow::StoreError", "[409, 409, 422, 404, 500]" ]
+    expect(in_application(answers, GONE: "1").lines(chomp: true)).to eq [ "reported Workflow::StoreError", "[409, 409, 422, 410, 500]" ]
+  end
+
   it "refuses to share a database with the application" do
     application
     said = in_application('Workflow.configure { |c| c.store = "sqlite:storage/test.sqlite3" }; begin; Workflow.engine; rescue => e; puts e.class, e.message; end')
@@ -93,6 +114,13 @@ RSpec.describe "Workflow::Railtie" do
     expect(rake("workflow:check")).to match(message)
     File.write("#{@directory}/app/models/wrong.rb", "class Wrong; include Workflow; workflow { now :go }; def go; end; end")
     expect(rake("workflow:check")).to include("workflow: 2 classes checked")
+  end
+
+  it "says in rake workflow:work what is wrong with what it was given" do
+    application
+
+    expect(rake("workflow:work", THREADS: "many")).to include(%(threads must be a number from 1 to 512, not "many"))
+    expect(rake("workflow:work", THREADS: "", HEALTH: "nowhere")).to include("health must be", %(not "nowhere"))
   end
 
   it "says in rake workflow:check which open runs the new code cannot carry on, and exits so" do

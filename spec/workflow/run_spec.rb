@@ -20,7 +20,7 @@ RSpec.describe Workflow::Run do
     expect(run).to have_attributes(state: :none, id: nil, version: 0, events: [], waiting_for: nil, error: nil, tags: {}, started_at: nil)
     expect(run.steps.map { |step| [ step.name, step.state ] }).to eq %i[reserve charge confirm ship].map { |name| [ name, :pending ] }
     expect(run).to be_none
-    expect { run.retry }.to raise_error(Workflow::NotPending, /no run to retry/)
+    expect { run.retry }.to raise_error(Workflow::NotPending, /\AOrder\S*: there is no run to retry\. Start one\.\z/)
     expect(order.new.workflow(:to_s)).to have_attributes(state: :none, name: :".to_s")
     expect { order.new.workflow(:nonsense) }.to raise_error(Workflow::DefinitionError)
   end

@@ -31,6 +31,12 @@ RSpec.describe Workflow::Runtime do
     expect(Array.new(8) { Thread.new { Workflow.engine } }.map(&:value).uniq.size).to eq 1
   end
 
+  it "has one follower for many threads" do
+    allow(Workflow::Follower).to receive(:new).and_wrap_original { |make, *given| sleep(0.05) && make.call(*given) }
+
+    expect(Array.new(8) { Thread.new { Workflow.follower } }.map(&:value).uniq.size).to eq 1
+  end
+
   it "opens anew after it was stopped" do
     run = Child.start.workflow
 

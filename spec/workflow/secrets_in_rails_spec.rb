@@ -48,7 +48,7 @@ RSpec.describe "filter_parameters, CurrentAttributes and the locale in Rails" do
   def words = <<~'RUBY'
     class Pages < ActionController::Base; end
     def page(run) = [
-      Pages.render(inline: "<%= workflow_for run %><%= workflow_steps_tag run %>", locals: { run: run }),
+      Pages.render(inline: "<%= workflow_for run %><%= workflow_steps_tag run, details: true %>", locals: { run: run }),
       [ run, run.steps, run.events, run.to_h ].to_json, run.inspect, run.events.inspect, run.events.map(&:data).inspect
     ].join("\n")
     def work_until

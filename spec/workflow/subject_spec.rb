@@ -94,6 +94,27 @@ RSpec.describe Workflow::Subject do
       expect(described_class.load(subject.class_name, subject.bytes).email).to eq "gone"
     end
 
+    it "reads them in no scope that the caller is in, and by no `find` of the class's own" do
+      record = signup.create!(email: "here")
+      subject = described_class.of(record)
+
+      signup.where(email: "other").scoping { expect(described_class.load("Signup", subject.bytes)).to eq record }
+      signup.define_singleton_method(:find) { |slug| find_by!(email: slug) }
+      expect(described_class.load("Signup", subject.bytes)).to eq record
+    end
+
+    it "asks by a statement that Active Record has prepared, where nothing comes between" do
+      subject = described_class.of(signup.create!)
+      described_class.load("Signup", subject.bytes)
+      before = GC.stat(:total_allocated_objects)
+      10.times { described_class.load("Signup", subject.bytes) }
+      prepared = GC.stat(:total_allocated_objects) - before
+      before = GC.stat(:total_allocated_objects)
+      10.times { signup.unscoped.find(subject.object.id) }
+
+      expect(prepared).to be < (GC.stat(:total_allocated_objects) - before)
+    end
+
     it "says that one is missing" do
       subject = described_class.of(record = signup.create!).tap(&:bytes)
       record.destroy!

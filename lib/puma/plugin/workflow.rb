@@ -41,14 +41,21 @@ Puma::Plugin.create do
       check_pool
     end
 
-    # Requests and steps share the connections of the application's database: too few, and they wait for each other.
+    # Requests and steps share the connections of the application's database: too few, and they wait for each other. Of threads for steps
+    # there may be twice as many while some hang beyond their `timeout:`.
     def check_pool
       return unless defined?(::ActiveRecord::Base) && @requests
       pool = ::ActiveRecord::Base.connection_pool
       size = pool.respond_to?(:max_connections) ? pool.max_connections : pool.size
-      steps = Workflow.configuration.threads
+      steps = Workflow.configuration.threads * 2
       return if size.nil? || size.negative? || size >= @requests + steps
-      say("has #{size} database connections for #{@requests} threads of Puma's and #{steps} for steps: set pool: #{@requests + steps} in config/database.yml.")
+      say("has #{size} database connections for #{@requests} threads of Puma's and up to #{steps} for steps: set #{pool_key(pool)}: #{@requests + steps} in config/database.yml.")
+    end
+
+    # Rails 8.1 has another name for it, and does not boot where both are set and differ.
+    def pool_key(pool)
+      given = pool.db_config.configuration_hash
+      pool.respond_to?(:max_connections) && (given.key?(:max_connections) || !given.key?(:pool)) ? "max_connections" : "pool"
     end
 
     # Beside the requests that are served to their end. A hot restart keeps the process, so that the log is closed before it.

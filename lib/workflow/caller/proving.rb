@@ -20,10 +20,10 @@ module Workflow
         def unproved(breath, run, name)
           return unless by_code?(run, name)
           code = Code.new(run, run.step(name), declarations.workflow(run.name).step(name))
-          return verdict(run, { code: [ Code::TOO_MANY ] }, Rejected) if code.spent?
+          return verdict(run, { code: [ Wording.of(:code_spent) ] }, Rejected) if code.spent?
           return if code.right?(@code)
           snapshot, events, = breath.hand.reject(nil, Code::REJECTION, nil, true, nil)
-          verdict(breath.go_on(snapshot, events, nil), { code: [ Code::WRONG ] }, Rejected)
+          verdict(breath.go_on(snapshot, events, nil), { code: [ Wording.of(:code_wrong) ] }, Rejected)
         end
     end
   end

@@ -64,7 +64,7 @@ module Workflow
 
         def refuse(options)
           name = options.keys.first
-          raise ArgumentError, "start: the option #{name}: is not built yet" if PLANNED.include?(name)
+          raise ArgumentError, "start: the option #{name}: is not built yet. There are place:, key: and tags:." if PLANNED.include?(name)
           raise ArgumentError, "start takes no option #{name}:.#{Suggestion.for(name, [ :place, :key, :tags, *PLANNED ])}"
         end
     end

@@ -36,14 +36,14 @@ module Workflow
 
         def not_pending(run, name)
           raise NotPending, not_yet(run, name) if run.id && !run.paused? && run.step?(name) && run.step(name).pending?
-          raise NotPending, "#{klass}: the step #{name} is not pending: #{standing(run, name)}." \
+          raise NotPending, "#{klass}: the step #{name} is not pending: #{standing(run, name)}#{" (run #{run.id})" if run.id}." \
             "#{" Give it its input with submit." if run.id && run.step?(name) && run.waiting_for?(name)}"
         end
 
         def not_yet(run, name)
           due_at, before = run.step(name).due_at, open_before(run, name)
-          return "#{klass}: the turn of the step #{name} comes at #{due_at}." if due_at
-          "#{klass}: the turn of the step #{name} has not come#{": it comes after #{before.join(", and ")}" if before.any?}."
+          return "#{klass}: the turn of the step #{name} comes at #{due_at} (run #{run.id})." if due_at
+          "#{klass}: the turn of the step #{name} has not come#{": it comes after #{before.join(", and ")}" if before.any?} (run #{run.id})."
         end
 
         # The steps that are to end before it, as the present code has them, and how they stand.

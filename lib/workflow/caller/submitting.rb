@@ -30,7 +30,7 @@ module Workflow
           [ input, (Serializer.dump([ input ], "the input of #{step}") if input.any?), nil ]
         rescue PayloadTooLarge
           raise unless fields
-          [ nil, nil, { base: [ "The input of #{step} is too large" ] } ]
+          [ nil, nil, { base: [ Wording.of(:too_large, step: Wording.step(step)) ] } ]
         end
 
         # What the present code says of the input; nil: anything goes.
@@ -121,26 +121,29 @@ module Workflow
         def refused(run, step, status = nil) = verdict(run, not_waiting(run, step, status), NotWaiting)
 
         def verdict(run, reasons, error)
-          errors = Messages.for(object, reasons)
+          errors = Messages.for(object, reasons.is_a?(Wording) ? reasons.to_s : reasons)
           return Submission.new(run, errors, accepted: false) unless @raising
-          message = Messages.text(reasons.is_a?(Hash) ? errors : reasons)
+          message = reasons.is_a?(Wording) ? reasons.english : Messages.text(reasons.is_a?(Hash) ? errors : reasons)
           raise error == Rejected ? Rejected.new(message, errors: errors) : error.new("#{message} (#{subject.class_name}, run #{run.id || "none"})")
         end
 
+        # @return [Wording]
         def not_waiting(run, name, status)
-          return "#{name} is being submitted elsewhere. Try again." if %i[busy doubtful].include?(status)
-          return "#{name} is not awaited: nothing has started." unless run.id
-          return "#{name} was asked for again meanwhile, and this input was for the time before." if status == :claimed
+          said = ->(error, **values) { Wording.error(error, step: Wording.step(name), **values) }
+          return said.(:submitted_elsewhere) if %i[busy doubtful].include?(status)
+          return said.(:not_started) unless run.id
+          return said.(:asked_again) if status == :claimed
           step = run.step(name) if run.step?(name)
-          return "#{name} is already done." if step&.completed?
-          return "#{name} is not awaited: the workflow is #{end_of(run)}." if run.paused? || run.cancelling?
-          return "#{name} is not awaited any more: its time was over at #{step.due_at}." if step&.waiting? && step.due_at
-          "#{name} is not awaited: the workflow #{run.waiting_for ? "waits for #{run.waiting_for}" : "is #{end_of(run)}"}."
+          return said.(:already_done) if step&.completed?
+          return said.(:not_awaited, state: end_of(run)) if run.paused? || run.cancelling?
+          return said.(:too_late, at: step.due_at) if step&.waiting? && step.due_at
+          run.waiting_for ? said.(:waits_for, awaited: Wording.step(run.waiting_for)) : said.(:not_awaited, state: end_of(run))
         end
 
         def end_of(run)
-          return run.state unless run.cancelled? || run.paused? || run.cancelling?
-          "#{"being " if run.cancelling?}#{run.paused? ? "paused" : "cancelled"}#{": #{run.reason.delete_suffix(".")}" if run.reason}"
+          state = Wording.state(run.cancelling? ? :being_cancelled : run.state)
+          return state unless run.reason && (run.cancelled? || run.paused? || run.cancelling?)
+          Wording.error(:because, state: state, reason: run.reason.delete_suffix("."))
         end
     end
   end

@@ -8,7 +8,7 @@ require_relative "clock"
 
 module Workflow
   class Fields
-    # How a value becomes one of a type: what there is to say when it cannot, and a proc.
+    # How a value becomes one of a type: what there is to say when it cannot (a name of {Wording::TEXTS}, or words), and a proc.
     module Casts
       INTEGER = /\A[+-]?\d{1,40}\z/
       NUMBER = /\A[+-]?(\d{1,40}(\.\d{1,40})?|\.\d{1,40})(e[+-]?\d{1,3})?\z/i
@@ -77,14 +77,11 @@ module Workflow
       end
 
       OF = {
-        String => [ "text", method(:text) ], Symbol => [ "a symbol", method(:symbol) ],
-        Integer => [ "a whole number", method(:integer) ], Float => [ "a number", method(:float) ],
-        Numeric => [ "a number", method(:number) ], BigDecimal => [ "a number", method(:decimal) ],
-        Date => [ "a date, such as 2026-12-31", method(:date) ],
-        Time => [ "a date and time, such as 2026-12-31T18:30", method(:time) ],
-        DateTime => [ "a date and time, such as 2026-12-31T18:30", method(:moment) ],
-        Array => [ "a list", method(:list) ], Hash => [ "names and values", method(:hash) ],
-        boolean: [ "true or false", method(:boolean) ]
+        String => [ :a_text, method(:text) ], Symbol => [ :a_symbol, method(:symbol) ],
+        Integer => [ :an_integer, method(:integer) ], Float => [ :a_number, method(:float) ],
+        Numeric => [ :a_number, method(:number) ], BigDecimal => [ :a_number, method(:decimal) ],
+        Date => [ :a_date, method(:date) ], Time => [ :a_time, method(:time) ], DateTime => [ :a_time, method(:moment) ],
+        Array => [ :a_list, method(:list) ], Hash => [ :a_hash, method(:hash) ], boolean: [ :a_boolean, method(:boolean) ]
       }.freeze
       LITERALS = [ String, Symbol, Integer, Float, BigDecimal, Date, Time, TrueClass, FalseClass ].freeze
       # What others call them.
@@ -94,7 +91,7 @@ module Workflow
         "nilclass" => "[ String, nil ]", "" => "[ String, nil ]"
       }.freeze
 
-      # @return [Array(String, #call), nil] what is wanted and the cast; nil if it is no type
+      # @return [Array(Symbol|String, #call), nil] what is wanted and the cast; nil if it is no type
       def self.of_type(type)
         return OF[type] if OF.key?(type)
         return unless type.is_a?(Class) && ![ TrueClass, FalseClass, NilClass ].include?(type)

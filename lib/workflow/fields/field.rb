@@ -2,6 +2,7 @@
 
 require_relative "../error"
 require_relative "../serializer"
+require_relative "../wording"
 require_relative "casts"
 require_relative "text"
 
@@ -19,19 +20,19 @@ module Workflow
         kinds = literals.map { |one| Casts.of_literal(one) || refuse(one) } + types.map { |one| Casts.of_type(one) || refuse(one) }
         refuse(type) if kinds.empty?
         @casts = kinds.map(&:last)
-        @wanted = "must be #{in_words(kinds.map(&:first).uniq)}"
+        @kinds = kinds.map(&:first).uniq.freeze
         freeze
       end
 
       # @return [Array(Object, String)] the value, or what is wrong
       def read(value)
         return missing if nil.equal?(value)
-        return [ nil, @wanted ] unless Object === value
-        return [ nil, "is too long" ] if String === value && value.bytesize > Serializer::LIMIT
+        return [ nil, wanted ] unless Object === value
+        return [ nil, Wording.of(:too_long) ] if String === value && value.bytesize > Serializer::LIMIT
         text = String === value ? Text.clean(value) : value
         cast = nil.equal?(text) ? REFUSED : cast(text)
         return [ cast, nil ] unless cast.equal?(REFUSED)
-        String === text && text.match?(/\A[[:space:]]*\z/) ? missing : [ nil, @wanted ]
+        String === text && text.match?(/\A[[:space:]]*\z/) ? missing : [ nil, wanted ]
       end
 
       private
@@ -43,9 +44,13 @@ module Workflow
           REFUSED
         end
 
-        def missing = [ nil, @optional ? nil : "is missing" ]
+        def missing = [ nil, @optional ? nil : Wording.of(:missing) ]
 
-        def in_words(words) = [ words[0..-2].join(", "), words.last ].reject(&:empty?).join(" or ")
+        def wanted = Wording.of(:wanted, wanted: in_words(@kinds.map { |kind| kind.is_a?(Symbol) ? Wording.of(kind) : kind }))
+
+        def in_words(words)
+          words.size < 2 ? words.first : Wording.of(:either, others: words[0..-2].join(", "), last: words.last)
+        end
 
         def refuse(type)
           raise DefinitionError, "#{@what} #{type.inspect} is no type.#{Casts.suggestion(type)} Types are " \

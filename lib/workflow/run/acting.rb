@@ -12,7 +12,7 @@ module Workflow
       #   order.workflow.retry if order.workflow.failed?
       def retry(from: nil)
         from = Names.read_any("retry(from:)", from, "a step")
-        raise NotPending, "#{name}: there is no run to retry. Start one." unless id
+        raise NotPending, "#{about}: there is no run to retry. Start one." unless id
         step(from) if from
         status, snapshot, events = Workflow.engine.retry(id, blueprint, from && pinned_name(from).to_s, Role.by)
         replace(snapshot) if snapshot

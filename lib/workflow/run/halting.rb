@@ -70,8 +70,8 @@ module Workflow
 
       private
         def running_id(verb)
-          raise NotPending, "#{name}: there is no run to #{verb}. Start one." unless id
-          raise NotPending, "#{name}: there is nothing to #{verb} yet. The run starts when its transaction commits (run #{id})." if promised?
+          raise NotPending, "#{about}: there is no run to #{verb}. Start one." unless id
+          raise NotPending, "#{about}: there is nothing to #{verb} yet. The run starts when its transaction commits (run #{id})." if promised?
           id
         end
 
@@ -102,7 +102,7 @@ module Workflow
         def halted(verb, answer, name = nil)
           status, snapshot, events = answer
           replace(snapshot) if snapshot
-          raise Error, "The log has no run #{id} any more." unless snapshot
+          raise Error, gone unless snapshot
           Instrumentation.publish_all(events, self)
           raise NotPending, "#{snapshot[:key]}: cannot #{verb}#{" #{name}" if name}: #{hindrance(status, name)} (run #{id})." unless status == :ok
           self

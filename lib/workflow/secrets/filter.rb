@@ -28,6 +28,7 @@ module Workflow
 
       # @param values [Array] without names of their own
       # @yieldparam value [Object] one that matches
+      # @yieldparam name [Symbol, String] of it
       # @yieldreturn [Object] what stands in its place
       # @return [Array] the same where nothing matches
       def apply(values, &)
@@ -60,19 +61,19 @@ module Workflow
           end
         end
 
-        def replace(value, filtered, &)
-          return yield(value) if MASK.equal?(filtered)
+        def replace(value, filtered, name = nil, &)
+          return yield(value, name) if MASK.equal?(filtered)
           case value
           when Hash then replace_in(value, filtered, &)
-          when Array then value.each_with_index.map { |part, index| replace(part, filtered[index], &) }
-          when String then value == filtered ? value : yield(value)
+          when Array then value.each_with_index.map { |part, index| replace(part, filtered[index], name, &) }
+          when String then value == filtered ? value : yield(value, name)
           else params?(value) ? replace_in(value.to_h, filtered, &) : value
           end
         end
 
         def replace_in(hash, filtered, &)
           changed = hash.each_with_object({}) do |(key, part), found|
-            new = replace(part, filtered[key], &)
+            new = replace(part, filtered[key], key, &)
             found[key] = new unless new.equal?(part)
           end
           return hash if changed.empty?

@@ -37,7 +37,7 @@ module Workflow
 
       private
         def opened(bytes)
-          Secrets.found_in(Serializer.parsed(bytes))
+          Secrets.found_in(Serializer.parse(bytes))
         rescue KeyMissing
           [] # then the step had none of them
         end

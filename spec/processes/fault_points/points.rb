@@ -6,6 +6,7 @@ class Points
   POINT, TRACE = "WORKFLOW_FAULT_POINT", "WORKFLOW_FAULT_TRACE"
   TABLE = /\b(?:FROM|INTO|UPDATE)\s+"?(\w+)/i
   VERBS = /\A\s*(ROLLBACK TO|SET LOCAL|\w+)/i
+  SETTING = /\ASET LOCAL [^;]*;\s*/ # sent with the statement that it is for
 
   class << self
     # From here on: all that are passed are written down, and the one that is meant is the last.
@@ -21,8 +22,8 @@ class Points
     # @return [String, nil] nil: not of a transaction's or the application's making
     def name_of(payload)
       return if payload[:name] == "SCHEMA" || payload[:cached]
-      verb = payload[:sql][VERBS, 1].upcase
-      [ verb, payload[:sql][TABLE, 1] ].compact.join(" ")
+      sql = payload[:sql].sub(SETTING, "")
+      [ sql[VERBS, 1].upcase, sql[TABLE, 1] ].compact.join(" ")
     end
 
     # @return [Hash{String=>Integer}] how often each was passed

@@ -34,8 +34,8 @@ RSpec.describe Workflow::Caller::Stepping do
     expect { order.new.now(:pack) }.to raise_error(Workflow::NotPending, /pack is not pending: no run of it has started/)
     order.start
     expect { order.new.now(:ship) }
-      .to raise_error(Workflow::NotPending, "Order: the turn of the step ship has not come: it comes after confirm, which is pending.")
-    expect { order.new.later(:label) }.to raise_error(Workflow::NotPending, /the step label has not come: it comes after pack, which is ready\./)
+      .to raise_error(Workflow::NotPending, /\AOrder: the turn of the step ship has not come: it comes after confirm, which is pending \(run \w+\)\.\z/)
+    expect { order.new.later(:label) }.to raise_error(Workflow::NotPending, /the step label has not come: it comes after pack, which is ready \(run/)
     order.new.now(:pack)
     expect { order.new.now(:pack) }.to raise_error(Workflow::NotPending, /pack is not pending: it is completed \(the run is waiting\)/)
     expect { order.new.later(:confirm) }.to raise_error(Workflow::NotPending, /confirm.*it is waiting.*submit/)
@@ -46,11 +46,11 @@ RSpec.describe Workflow::Caller::Stepping do
     Parcel.start
 
     expect { Parcel.new.now(:d) }
-      .to raise_error(Workflow::NotPending, "Parcel: the turn of the step d has not come: it comes after a, which is ready, and b, which is waiting.")
+      .to raise_error(Workflow::NotPending, /\AParcel: the turn of the step d has not come: it comes after a, which is ready, and b, which is waiting \(run \w+\)\.\z/)
     Parcel.new.now(:a)
     Parcel.new.submit(:b)
     expect { Parcel.new.later(:e) }.to raise_error(Workflow::NotPending, /the turn of the step e has not come: it comes after d, which is pending/)
-    expect { Parcel.new.now(:d) }.to raise_error(Workflow::NotPending, "Parcel: the turn of the step d comes at #{Parcel.new.workflow.step(:d).due_at}.")
+    expect { Parcel.new.now(:d) }.to raise_error(Workflow::NotPending, "Parcel: the turn of the step d comes at #{Parcel.new.workflow.step(:d).due_at} (run #{Parcel.new.workflow.id}).")
   end
 
   [ nil, 3, [ :pack ], Object ].each do |name|

@@ -90,6 +90,7 @@ RSpec.describe Workflow::Caller::Submitting do
 
     expect(submission).not_to be_accepted
     expect(submission.errors.full_messages).to eq [ "Not the code." ]
+    expect(submission.inspect).to start_with("#<Workflow::Submission not accepted (base) #<Workflow::Run ")
     expect(submission.errors[:base]).to eq [ "Not the code." ]
     expect(submission.errors.any?).to be true
     expect(submission.run).to be_waiting_for(:activate)
