@@ -10,6 +10,7 @@
 #define WF_SLOT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "arena.h"
 #include "scheduler.h"
@@ -22,7 +23,8 @@ struct wf_claim {
     bool await;   /* an await's submit, not a step */
     bool pledged; /* it does not lapse: whoever loses it leaves it in doubt */
     bool alone;
-    bool met;   /* the step's conditions were asked, and are met */
+    /* The step's conditions were asked, and are met. May be read by the committer meanwhile. */
+    _Atomic bool met;
     bool keeps; /* this slot also holds `now` steps of the run that come next */
     enum wf_mode mode;
     uint32_t attempt, round;
