@@ -39,7 +39,7 @@ require_relative "workflow/subject"           # the object of a run: bytes, key,
 require_relative "workflow/memory"            # how plain objects are rebuilt
 require_relative "workflow/run"               # one execution, as a reader sees it
 require_relative "workflow/runs"              # many
-require_relative "workflow/preset"            # the run that a record was given beforehand
+require_relative "workflow/loaded_runs"       # the run that a record was given beforehand
 require_relative "workflow/preloading"        # how a relation gives them
 require_relative "workflow/step"              # a step of a run
 require_relative "workflow/event"             # a fact
@@ -52,7 +52,7 @@ require_relative "workflow/inner_words"       # the words inside a step: reject,
 require_relative "workflow/names"             # the names that these are given
 require_relative "workflow/inclusion"         # how they get into a class
 require_relative "workflow/caller"            # start, submit, now, later, for one object
-require_relative "workflow/breath"            # the `now` steps that follow from one call
+require_relative "workflow/inline"            # the `now` steps that follow from one call
 require_relative "workflow/submission"        # what became of a submit
 require_relative "workflow/messages"          # why it was not accepted
 require_relative "workflow/decorator"         # object.later.call

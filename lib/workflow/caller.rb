@@ -28,7 +28,7 @@ module Workflow
     def initialize(object, raising: false, run: nil, round: nil)
       @object, @raising, @run, @round = object, raising, run, round
       @subject = Subject.of(object)
-      Preset.drop(object)
+      LoadedRuns.drop(object)
     end
 
     # Runs a step of the run, or a method, here.

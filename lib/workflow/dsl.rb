@@ -35,7 +35,7 @@ module Workflow
       Definition.new(@name, @steps, options: options, location: @location, renamed: @renamings.checked(@steps))
     end
 
-    # A step that is run in the same breath as what came before.
+    # A step that is run in the same call as what came before.
     # @param options [Hash] as of {#later}
     # @return [void]
     # @raise [DefinitionError]

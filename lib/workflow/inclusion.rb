@@ -23,7 +23,7 @@ module Workflow
       end
 
       # @return [Boolean] whether methods of that module are what `include Workflow` adds
-      def ours?(mod) = [ Words, Preset::Forgetting ].any? { |words| words.equal?(mod) } || mod.instance_variable_defined?(COPY)
+      def ours?(mod) = [ Words, LoadedRuns::Forgetting ].any? { |words| words.equal?(mod) } || mod.instance_variable_defined?(COPY)
 
       # @return [Module, nil] where a record's class keeps the methods of its attributes
       def attributes_of(klass)
@@ -33,7 +33,7 @@ module Workflow
       private
         def include_preloading(base)
           base.extend(Preloading::Word)
-          base.include(Preset::Forgetting)
+          base.include(LoadedRuns::Forgetting)
         end
 
         # A private word in front of a method would hide it, so only those that are free are added.

@@ -41,15 +41,15 @@ module Workflow
       def remove(pledge) = @lock.synchronize { @open.delete?(pledge) }
     end
 
-    # @return [Breath]
-    attr_reader :breath
+    # @return [Inline]
+    attr_reader :inline
     # @return [String, nil] the input
     attr_reader :bytes
     # @return [Integer, nil] of the await, as it was claimed
     attr_reader :round
 
-    def initialize(breath, receipts, run_id, step, bytes)
-      @breath, @receipts, @run_id, @step, @bytes = breath, receipts, run_id, step, bytes
+    def initialize(inline, receipts, run_id, step, bytes)
+      @inline, @receipts, @run_id, @step, @bytes = inline, receipts, run_id, step, bytes
     end
 
     # Claims the await; one that is in doubt is settled first, unless that would be part of the open transaction.
@@ -119,7 +119,7 @@ module Workflow
     def forsake = (hand.doubt if @transaction.over? && Pledge.remove(self))
 
     private
-      def hand = @breath.hand
+      def hand = @inline.hand
       def token = Pledge.token(@run_id, @step, @round, @fence)
 
       def submit(turn_ms)

@@ -30,7 +30,7 @@ module Workflow
         define_method(:load) do |&block|
           awaited = respond_to?(:scheduled?) && scheduled? # load_async
           return super(&block) if loaded? && !awaited
-          super(&block).tap { Preset.fill(records, name) }
+          super(&block).tap { LoadedRuns.fill(records, name) }
         end
       end
     end

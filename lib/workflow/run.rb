@@ -211,7 +211,7 @@ module Workflow
     # It is not going to start.
     # @api private
     def withdraw
-      Preset.drop(subject)
+      LoadedRuns.drop(subject)
       @snapshot, @steps, @id = Run.found(Subject.of(subject), name, nil).snapshot, nil, nil
     end
 

@@ -9,12 +9,12 @@ module Workflow
           definition = method_definition(name, {})
           refuse_within_transaction(name.to_sym, [ definition ])
           bytes = arguments_of(name, arguments, keywords, {})
-          Breath.of(object) do |breath|
-            outcome, snapshot, events, row = begin_method(breath.hand, definition, bytes, :now)
+          Inline.of(object) do |inline|
+            outcome, snapshot, events, row = begin_method(inline.hand, definition, bytes, :now)
             raise NotPending, open_already(name, snapshot) if outcome == :existing
-            breath.go_on(snapshot, events, row)
-            raise breath.error if breath.error
-            breath.value
+            inline.go_on(snapshot, events, row)
+            raise inline.error if inline.error
+            inline.value
           end
         end
 

@@ -18,14 +18,14 @@ module Workflow
 
         # @return [Submission]
         def pledge(receipts, run, step, input, bytes)
-          pledge = Pledge.new(Breath.new(object), receipts, run.id, run.pinned_name(step).to_s, bytes)
+          pledge = Pledge.new(Inline.new(object), receipts, run.id, run.pinned_name(step).to_s, bytes)
           status, snapshot = pledge.claim(Submitting::TURN_MS)
           run = Run.new(snapshot, subject: object) if snapshot && status != :claimed
           return keep_at_commit(receipts, run, step, input, bytes) if status == :not_waiting && early?(run, step)
           return refused(run, step, status) unless status == :claimed && round?(pledge.round)
-          refusal = unproved(pledge.breath, Run.new(snapshot, subject: object), step) and return refusal
+          refusal = unproved(pledge.inline, Run.new(snapshot, subject: object), step) and return refusal
           execution = pledge.execution(snapshot, object, input)
-          pledge.commit(execution) ? accept_pledged(pledge, execution, run, step) : judge_failed(pledge.breath, execution, step)
+          pledge.commit(execution) ? accept_pledged(pledge, execution, run, step) : judge_failed(pledge.inline, execution, step)
         ensure
           pledge&.release
         end
@@ -40,8 +40,8 @@ module Workflow
 
         # In an open transaction its acceptance counts at commit, and what follows runs here then.
         def accept_pledged(pledge, execution, run, step)
-          return pledge.tell { accept(pledge.breath, execution, step, pledge.bytes) } unless pledge.promised?
-          pledge.at_commit { accept(pledge.breath, execution, step, pledge.bytes) }
+          return pledge.tell { accept(pledge.inline, execution, step, pledge.bytes) } unless pledge.promised?
+          pledge.at_commit { accept(pledge.inline, execution, step, pledge.bytes) }
           Submission.new(run, Messages.none(object), accepted: true)
         end
     end

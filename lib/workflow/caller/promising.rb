@@ -62,18 +62,18 @@ module Workflow
 
         def promise_run(receipts, definition, intent)
           run = Run.new(intent.snapshot(definition), subject: object)
-          Preset.give(subject, definition.name, run)
+          LoadedRuns.give(subject, definition.name, run)
           @commitment = Commitment.make(receipts, intent, run) { |tell| begin_promised(run, intent, tell) }
           run
         end
 
         # Committed: the leading `now` steps run here.
         def begin_promised(run, intent, tell)
-          Preset.drop(object)
-          Breath.of(object) do |breath|
-            _, snapshot, events, row = tell.call(breath.hand)
-            run.become(breath.go_on(snapshot, events, row, existing: snapshot[:id] != intent.run_id))
-            @fault = breath.error
+          LoadedRuns.drop(object)
+          Inline.of(object) do |inline|
+            _, snapshot, events, row = tell.call(inline.hand)
+            run.become(inline.go_on(snapshot, events, row, existing: snapshot[:id] != intent.run_id))
+            @fault = inline.error
           end
         end
     end

@@ -17,13 +17,13 @@ module Workflow
 
         # @param run [Run] as it is since it was claimed
         # @return [Submission, nil] nil: it is right, or none is wanted
-        def unproved(breath, run, name)
+        def unproved(inline, run, name)
           return unless by_code?(run, name)
           code = Code.new(run, run.step(name), declarations.workflow(run.name).step(name))
           return verdict(run, { code: [ Wording.of(:code_spent) ] }, Rejected) if code.spent?
           return if code.right?(@code)
-          snapshot, events, = breath.hand.reject(nil, Code::REJECTION, nil, true, nil)
-          verdict(breath.go_on(snapshot, events, nil), { code: [ Wording.of(:code_wrong) ] }, Rejected)
+          snapshot, events, = inline.hand.reject(nil, Code::REJECTION, nil, true, nil)
+          verdict(inline.go_on(snapshot, events, nil), { code: [ Wording.of(:code_wrong) ] }, Rejected)
         end
     end
   end

@@ -21,16 +21,16 @@ module Workflow
         receipts = promised_in(key)
         return promise(receipts, definition, key: key, args: args, place: place) { saved_with_tags(definition, tags) } if receipts
         tags = saved_with_tags(definition, tags) or return false
-        Breath.of(object) { |breath| begin_run(breath, definition, blueprint, args, place, tags, key) }
+        Inline.of(object) { |inline| begin_run(inline, definition, blueprint, args, place, tags, key) }
       end
 
       private
-        def begin_run(breath, definition, blueprint, args, place, tags, key)
-          outcome, snapshot, events, row = Workflow.engine.start(breath.hand, blueprint, subject.bytes,
+        def begin_run(inline, definition, blueprint, args, place, tags, key)
+          outcome, snapshot, events, row = Workflow.engine.start(inline.hand, blueprint, subject.bytes,
             subject.key(definition.name), args, place, Role.by, tags, nil, key)
           return Run.new(snapshot, existing: true) if key && outcome == :existing
-          run = breath.go_on(snapshot, events, row, existing: outcome == :existing)
-          raise breath.error if @raising && breath.error
+          run = inline.go_on(snapshot, events, row, existing: outcome == :existing)
+          raise inline.error if @raising && inline.error
           run
         end
 

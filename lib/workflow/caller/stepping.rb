@@ -9,11 +9,11 @@ module Workflow
           run = run_for(name)
           return not_pending(run, name) unless run.id
           refuse_within_transaction(name)
-          Breath.of(object) do |breath|
-            status, snapshot, row = breath.hand.now(run.id, run.pinned_name(name).to_s, Role.by)
+          Inline.of(object) do |inline|
+            status, snapshot, row = inline.hand.now(run.id, run.pinned_name(name).to_s, Role.by)
             next not_pending(changed(run, snapshot), name) unless %i[claimed busy].include?(status)
-            run = breath.go_on(snapshot || run.snapshot, [], row)
-            raise breath.error if @raising && breath.error
+            run = inline.go_on(snapshot || run.snapshot, [], row)
+            raise inline.error if @raising && inline.error
             run
           end
         end

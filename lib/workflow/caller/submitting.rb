@@ -45,15 +45,15 @@ module Workflow
         def claim(run, step, input, bytes)
           receipts = pledged_in(run, step)
           return pledge(receipts, run, step, input, bytes) if receipts
-          Breath.of(object) do |breath|
+          Inline.of(object) do |inline|
             pinned = run.pinned_name(step).to_s
-            status, snapshot, round, fence = breath.hand.submit(run.id, pinned, Role.by, TURN_MS)
+            status, snapshot, round, fence = inline.hand.submit(run.id, pinned, Role.by, TURN_MS)
             run = Run.new(snapshot, subject: object) if snapshot && status != :claimed
             next keep(run, step, input, bytes) if status == :not_waiting && early?(run, step)
             next refused(run, step, status) unless status == :claimed && round?(round)
-            refusal = unproved(breath, Run.new(snapshot, subject: object), step) and next refusal
+            refusal = unproved(inline, Run.new(snapshot, subject: object), step) and next refusal
             work = Work.new(snapshot[:id], snapshot[:class_name], snapshot[:name].to_s, snapshot[:subject], pinned, pinned, nil, round, fence)
-            judge(breath, Execution.new(breath.hand, work, object, input: input), step, bytes)
+            judge(inline, Execution.new(inline.hand, work, object, input: input), step, bytes)
           end
         end
 
@@ -77,43 +77,43 @@ module Workflow
           Submission.new(run, Messages.none(object), accepted: true, kept: true)
         end
 
-        def judge(breath, execution, step, bytes)
+        def judge(inline, execution, step, bytes)
           execution.attempt
-          execution.well? ? accept(breath, execution, step, bytes) : judge_failed(breath, execution, step)
+          execution.well? ? accept(inline, execution, step, bytes) : judge_failed(inline, execution, step)
         end
 
-        def judge_failed(breath, execution, step)
+        def judge_failed(inline, execution, step)
           failed = execution.error
-          raise failed || Interrupted.new("#{execution.work} was given back: what it waited for was interrupted.") unless breath.hand.held?
-          return vanished(breath, execution) if execution.vanished?
-          return over(breath, execution, step) if execution.over
-          reject(breath, execution)
+          raise failed || Interrupted.new("#{execution.work} was given back: what it waited for was interrupted.") unless inline.hand.held?
+          return vanished(inline, execution) if execution.vanished?
+          return over(inline, execution, step) if execution.over
+          reject(inline, execution)
         end
 
         # The present code has no such await: that pauses the run, and nobody judges the input.
-        def vanished(breath, execution)
+        def vanished(inline, execution)
           snapshot, events, = execution.pause(true)
-          verdict(breath.go_on(snapshot, events, nil), execution.error.message, NotWaiting)
+          verdict(inline.go_on(snapshot, events, nil), execution.error.message, NotWaiting)
         end
 
         # The workflow's `while:` is not met any more: that ends the run, and nobody judges the input.
-        def over(breath, execution, step)
+        def over(inline, execution, step)
           snapshot, events, = execution.stop(true)
-          refused(breath.go_on(snapshot, events, nil), step)
+          refused(inline.go_on(snapshot, events, nil), step)
         end
 
-        def accept(breath, execution, step, bytes)
-          snapshot, events, row = breath.hand.accept(execution.blueprint, bytes)
-          run = breath.go_on(snapshot, events, row)
+        def accept(inline, execution, step, bytes)
+          snapshot, events, row = inline.hand.accept(execution.blueprint, bytes)
+          run = inline.go_on(snapshot, events, row)
           return refused(run, step) unless events.any? { |event| event[3] == :input_accepted }
-          raise breath.error if @raising && breath.error
+          raise inline.error if @raising && inline.error
           Submission.new(run, Messages.none(object), accepted: true)
         end
 
-        def reject(breath, execution)
+        def reject(inline, execution)
           said = Verdict.new(execution)
-          snapshot, events, = breath.hand.reject(said.error_class, said.text, nil, true, said.where)
-          run = breath.go_on(snapshot, events, nil)
+          snapshot, events, = inline.hand.reject(said.error_class, said.text, nil, true, said.where)
+          run = inline.go_on(snapshot, events, nil)
           raise execution.error if said.fault?
           verdict(run, said.reasons, Rejected)
         end

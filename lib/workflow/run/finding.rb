@@ -13,7 +13,7 @@ module Workflow
         return execution.run if execution&.object.equal?(object) && (name.nil? || execution.named?(name))
         subject = Subject.of(object)
         name = key_name(subject.klass, name)
-        Preset.of(object, name) || current(subject, name)
+        LoadedRuns.of(object, name) || current(subject, name)
       end
 
       # @api private

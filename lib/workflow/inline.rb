@@ -3,14 +3,14 @@
 module Workflow
   # What one call of a caller runs: the `now` steps that became ready by it, one after another, on the caller's own
   # object, until there is none. Holds the hand, and gives back what is in it however the call ends.
-  class Breath
-    # @yieldparam breath [Breath]
+  class Inline
+    # @yieldparam inline [Inline]
     def self.of(object)
-      breath = new(object)
-      yield breath
+      inline = new(object)
+      yield inline
     ensure
-      breath&.hand&.give_back
-      breath&.mirror
+      inline&.hand&.give_back
+      inline&.mirror
     end
 
     # @return [Native::Hand]

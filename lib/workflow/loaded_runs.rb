@@ -3,14 +3,14 @@
 module Workflow
   # The runs that a record was given beforehand, by {Preloading} or by a transaction that is not over: what
   # `record.workflow` answers without a look at the log. Kept on that one record, and no longer than until it is reloaded, or anything is done to its run by its words.
-  class Preset
-    IVAR = :@workflow_preset
+  class LoadedRuns
+    IVAR = :@workflow_loaded_runs
     CHUNK = 1000
 
     # Forgets the runs with the rest of what was read. Included in the classes of records.
     module Forgetting
       def reload(...)
-        Preset.drop(self)
+        LoadedRuns.drop(self)
         super
       end
     end
@@ -32,7 +32,7 @@ module Workflow
       end
 
       # What a record is to answer until its transaction has committed.
-      def give(subject, name, run) = (preset_of(subject.object).add(name, run) if subject.record?)
+      def give(subject, name, run) = (loaded_by(subject.object).add(name, run) if subject.record?)
 
       def drop(object)
         object.remove_instance_variable(IVAR) if object.instance_variable_defined?(IVAR)
@@ -46,12 +46,12 @@ module Workflow
         end
 
         def keep(subject, name, snapshot)
-          preset_of(subject.object).add(name, Run.found(subject, name, snapshot))
+          loaded_by(subject.object).add(name, Run.found(subject, name, snapshot))
         end
 
-        def preset_of(object)
-          preset = object.instance_variable_get(IVAR) if object.instance_variable_defined?(IVAR)
-          preset&.of?(object) ? preset : object.instance_variable_set(IVAR, new(object))
+        def loaded_by(object)
+          loaded = object.instance_variable_get(IVAR) if object.instance_variable_defined?(IVAR)
+          loaded&.of?(object) ? loaded : object.instance_variable_set(IVAR, new(object))
         end
     end
 
@@ -61,7 +61,7 @@ module Workflow
 
     def add(name, run) = @runs[name] = run
 
-    # A copy of a record has its preset, but is not its owner.
+    # A copy of a record has these, but is not its owner.
     def of?(object) = @owner.equal?(object)
     def run(object, name) = (@runs[name] if of?(object))
 
