@@ -16,6 +16,9 @@ module Workflow
   # An argument, an input or a subject cannot be written to the log.
   class NotSerializable < Error; end
 
+  # What was submitted cannot be written to the log, and the await has no `fields:` that would say what is wrong with it.
+  class BadInput < NotSerializable; end
+
   # An argument, an input or a result is larger than the log takes (1 MiB).
   class PayloadTooLarge < Error; end
 

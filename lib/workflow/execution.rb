@@ -38,15 +38,18 @@ module Workflow
         execution
       end
 
-      # @return [Array<Execution>] of steps, the innermost first, that this thread of control is in; what is run about an await is left out
-      def steps
+      # @return [Array<Execution>] that this thread of control is in, the innermost first
+      def nested
         found, execution = [], current
         while execution
-          found << execution unless execution.work.await?
+          found << execution
           execution = execution.outer
         end
         found
       end
+
+      # @return [Array<Execution>] the same of steps; what is run about an await is left out
+      def steps = nested.reject { |execution| execution.work.await? }
 
       # @raise [Error] outside a step
       def reject(message) = throw(inside("reject"), message)
@@ -133,6 +136,9 @@ module Workflow
 
     # @return [Boolean] whether its method, or what is asked before, is being called
     def inside? = @inside ? true : false
+
+    # @param subject [Subject]
+    def about?(subject) = object.equal?(subject.object) || (subject.identified? && Subject.of(object).prefix == subject.prefix)
 
     def named?(name) = work.name == name.to_s || work.name == ".#{name}"
 

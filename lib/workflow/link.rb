@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "uri"
+require_relative "link/lead"
 require_relative "link/token"
 
 module Workflow
@@ -78,17 +79,17 @@ module Workflow
     # @return [Object, nil] what the run is about; nil: it is gone
     def subject
       @subject ||= run&.subject
-    rescue SubjectMissing, DefinitionError, KeyMissing
+    rescue *Subject::LOST
       nil
     end
 
     # @param klass [Class] of records within whatever scope it is asked in
     # @param name [Symbol] of the await
-    # @return [Object, nil] nil: it is for something else, or cannot be used any more
+    # @return [Object, nil] with a {Lead}; nil: it is for something else, or cannot be used any more
     def subject_of(klass, name)
       return unless subject.is_a?(klass) && await == name && %i[open used soon].include?(state)
-      return subject unless Subject.record?(klass)
-      klass.where(klass.primary_key => [ subject.id ]).first
+      found = Subject.record?(klass) ? klass.where(klass.primary_key => [ subject.id ]).first : subject
+      found if found && lead(found)
     end
 
     # @return [String, nil] the one that the run was started in; nil: the default
@@ -127,7 +128,7 @@ module Workflow
     end
 
     # @return [Boolean] whether a new link can be sent: this one's time is over, and the await's is not
-    def renewable? = !declared&.renew.nil? && expired? && step.waiting? && !run.paused? && !overdue?
+    def renewable? = !declared&.renew.nil? && expired? && step.waiting? && !run.paused? && !step.overdue?
 
     # Has a new link sent by a worker, unless that was asked for a moment ago.
     # @return [Boolean]
@@ -143,9 +144,15 @@ module Workflow
     private
       def step = @step ||= (run.steps.find { |step| step.pinned_name.name == @pinned } if run)
       def declared = subject && step && Proof.declared(run, step.name)
-      def over? = Workflow.engine.now_ms >= @until_ms || overdue?
-      # Also before a worker has looked at the clock.
-      def overdue? = step.waiting? && !step.due_at.nil? && step.due_at.to_f * 1000 <= Workflow.engine.now_ms
+      def over? = Workflow.engine.now_ms >= @until_ms || step.overdue?
+
+      # A frozen object keeps nothing: it is found where what is submitted on it goes to this run anyway.
+      def lead(object)
+        return Proof.of(object, await, "find_by_workflow_token").run.id == run_id if object.frozen?
+        Lead.give(object, self)
+        true
+      end
+
       def pending = run.ended? || run.failed? || run.cancelling? ? :closed : :soon
 
       def standing

@@ -17,7 +17,12 @@ module Workflow
     REFUSED = { open: :unprocessable_entity, soon: :conflict, expired: :gone, closed: :gone, unknown: :not_found }.freeze
 
     PARAMETERS = %w[query_parameters request_parameters].freeze
-    private_constant :PARAMETERS
+    # What Rack and Rails raise of what is no request, as far as these have it.
+    UNREADABLE = %w[
+      ActionController::BadRequest ActionDispatch::Http::Parameters::ParseError Mime::Type::InvalidMimeType EOFError Rack::BadRequest
+      Rack::Multipart::MultipartPartLimitError Rack::Multipart::MultipartTotalPartLimitError
+    ].filter_map { |name| Object.const_get(name) if Object.const_defined?(name) }.freeze
+    private_constant :PARAMETERS, :UNREADABLE
 
     included do
       skip_forgery_protection if respond_to?(:skip_forgery_protection)
@@ -51,14 +56,23 @@ module Workflow
       def process_action(*)
         PARAMETERS.each { |name| request.set_header("action_dispatch.request.#{name}", readable(name)) }
         request.delete_header("action_dispatch.request.parameters") # the two together, of before
+        readable_type("content_type", Mime[:url_encoded_form], &:content_mime_type)
+        readable_type("formats", [ Mime[:html] ], &:formats)
         super
       end
 
       # What cannot even be read as a request is an unknown token too.
       def readable(name)
         as_text(request.public_send(name)).with_indifferent_access
-      rescue ActionController::BadRequest, ActionDispatch::Http::Parameters::ParseError
+      rescue *UNREADABLE
         {}.with_indifferent_access
+      end
+
+      # What kind of page is wanted, and of what kind is what was sent: where that is nonsense, as if nothing was said.
+      def readable_type(name, otherwise)
+        yield request
+      rescue Mime::Type::InvalidMimeType
+        request.set_header("action_dispatch.request.#{name}", otherwise)
       end
 
       # Names are looked through by Rails' filters, and so made valid; values are judged by the fields.

@@ -6,7 +6,7 @@ module Workflow
     NEEDED = { link: [ "links", "signs the links" ], code: [ "codes", "makes the codes" ] }.freeze
 
     class << self
-      # The run that has the await: of several workflows the open one. In a step of another run it is not that one.
+      # The run that has the await: the one of whose step this is said, or that a new one is sent for; else of several workflows the open one.
       # @param subject_or_run [Object, Run]
       # @param await [Symbol]
       # @param word [String] that was called, for errors
@@ -17,7 +17,8 @@ module Workflow
         await = Names.read(word, await, "an await")
         run = subject_or_run if subject_or_run.is_a?(Run)
         return new(run, await) if run&.id && !run.method_run? && run.step?(await)
-        new(newest(Subject.of(run ? run.subject : subject_or_run), await), await)
+        subject = Subject.of(run ? run.subject : subject_or_run)
+        new(in_hand(subject, await) || newest(subject, await), await)
       end
 
       # @return [StepDefinition, nil] what the present code says of an await
@@ -35,6 +36,16 @@ module Workflow
       end
 
       private
+        # @return [Run, nil] as the log has it now
+        def in_hand(subject, await)
+          Execution.nested.each do |execution|
+            next unless execution.about?(subject)
+            run = Run.new(Workflow.engine.find(Renewal.renewed_by(execution.work) || execution.work.run_id))
+            return run if !run.method_run? && run.step?(await)
+          end
+          nil
+        end
+
         def newest(subject, await)
           definitions = Declarations.of(subject.klass).with_step(await)
           raise DefinitionError, unknown(subject.klass, await) if definitions.empty?
@@ -77,6 +88,7 @@ module Workflow
     def renew
       raise DefinitionError, "#{declared&.location}: #{declared} does not say how to send a new one. Write renew: and the name of a method." unless declared&.renew
       raise NotWaiting, "#{step.name} is not awaited: it is #{step.state} (run #{run.id})." unless step.waiting? && !run.paused?
+      raise NotWaiting, "#{step.name} is over since #{step.due_at}: a new one could not be used (run #{run.id})." if step.overdue?
       Renewal.new(run, step, declared).start
     end
   end

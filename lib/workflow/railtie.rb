@@ -8,9 +8,14 @@ module Workflow
   # in its log for each transition, the view helpers, the page behind links, the script of live pages, the tasks, and the
   # check of all methods after eager loading.
   class Railtie < ::Rails::Railtie
-    # A number, since Rack 3.1 calls 422 by another name than those before it.
-    RESPONSES = { "Workflow::NotPending" => :conflict, "Workflow::NotWaiting" => :conflict, "Workflow::Rejected" => 422, "Workflow::SubjectMissing" => :not_found }.freeze
-    private_constant :RESPONSES
+    # Numbers where Rack 3.1 has another name than those before it.
+    RESPONSES = {
+      "Workflow::NotPending" => :conflict, "Workflow::NotWaiting" => :conflict, "Workflow::Rejected" => 422, "Workflow::SubjectMissing" => :not_found,
+      "Workflow::BadInput" => :bad_request, "Workflow::PayloadTooLarge" => 413
+    }.freeze
+    # What a link or a form carries.
+    FILTERED = [ :workflow_token, "input.code" ].freeze
+    private_constant :RESPONSES, :FILTERED
 
     initializer "workflow.constant", after: :set_autoload_paths do
       Railtie.refuse_clash(ActiveSupport::Dependencies.autoload_paths)
@@ -43,9 +48,12 @@ module Workflow
       app.executor.to_complete { Region.end }
     end
 
-    # Before the application's own, which may end with one for whatever is left. What a link or a form carries is in no log.
+    # Before those that read it; and after the application's own, which may have begun a new list.
+    initializer("workflow.filter") { |app| app.config.filter_parameters |= FILTERED }
+    initializer("workflow.filter_again", after: :load_config_initializers) { |app| app.config.filter_parameters |= FILTERED }
+
+    # Before the application's own, which may end with one for whatever is left.
     initializer "workflow.links" do |app|
-      app.config.filter_parameters.push(:workflow_token, "input.code")
       app.routes.prepend do
         path = Workflow.configuration.link_path
         resource :workflow_link, only: %i[show create], path: path, controller: "workflow/links" if path

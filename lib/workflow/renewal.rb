@@ -11,6 +11,17 @@ module Workflow
     # Between one and the next.
     PAUSE_MS = 60_000
     RETRIES = 5
+    # Behind the arguments of its run, beside what travels: the run of the await.
+    KEY = "renews"
+    MARK = "\"#{KEY}\":"
+
+    # @param work [Work]
+    # @return [String, nil] the run that it sends a new one for, if it does
+    def self.renewed_by(work)
+      return unless work.method_run? && work.args&.include?(MARK)
+      besides = Serializer.written_at(Travel::PLACE, work.args)
+      besides[KEY] if besides.is_a?(Hash)
+    end
 
     # @param run [Run] of the await
     # @param step [Step] the await
@@ -41,7 +52,8 @@ module Workflow
 
       def queue(token)
         definition = Definition.of_method(@declared.renew, options: { retries: RETRIES })
-        arguments = Serializer.dump([ [], {}, { retries: RETRIES } ], "the arguments of #{@declared.renew}", Travel.written_in(@run.snapshot[:args])) { |call| call }
+        besides = { **(Travel.written_in(@run.snapshot[:args]) || {}), KEY => @run.id }
+        arguments = Serializer.dump([ [], {}, { retries: RETRIES } ], "the arguments of #{@declared.renew}", besides) { |call| call }
         outcome, snapshot, events, = Workflow.engine.start(nil, definition.blueprint(subject.klass), subject.bytes, subject.key(definition.name),
           arguments, :later, Role.by, nil, nil, token)
         Instrumentation.publish_all(events, Run.new(snapshot, subject: subject.object))

@@ -42,6 +42,13 @@ module Workflow
       raise unwritten(what, error)
     end
 
+    # The same, with what is not to be read in it encrypted.
+    def self.write_sealed(value, what)
+      written = write(Secrets.seal([ value ]).first, what)
+      refuse_reserved([ value ]) if Secrets.in?(JSON.generate(written))
+      written
+    end
+
     # @param written [Object] what {write} returned, read from JSON again
     # @return [Object]
     # @raise [KeyMissing]

@@ -65,6 +65,10 @@ module Workflow
     # @api private
     def ahead? = pending? || ((ready? || running?) && %i[ask judge].include?(@facts[:mode]))
 
+    # @return [Boolean] whether it waits though its time is over, since no worker has looked at the clock yet
+    # @api private
+    def overdue? = waiting? && !due_at.nil? && due_at.to_f * 1000 <= Workflow.engine.now_ms
+
     # @return [Integer, nil] the version of the event that holds the input
     # @api private
     def input_version = @facts[:input_version]

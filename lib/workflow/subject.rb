@@ -12,6 +12,12 @@ module Workflow
     # What stands between the columns of a primary key. Within the text of one it has a backslash in front of it.
     SEPARATORS = /[,\\]/
 
+    # A record is asked for on another shard than workers look on.
+    class OtherShard < Error; end
+
+    # Why there is no object for a run that is there.
+    LOST = [ SubjectMissing, DefinitionError, KeyMissing, OtherShard ].freeze
+
     class << self
       # @param object [Object] of a class that includes Workflow
       # @return [Subject]
@@ -40,10 +46,10 @@ module Workflow
       def sharded?(klass) = klass.current_shard != klass.default_shard
 
       # @param klass [Class] of Active Record
-      # @raise [Error] on another shard than the class's default one, where a worker would look
+      # @raise [OtherShard] than the class's default one, where a worker would look
       def refuse_shard(klass)
         return unless sharded?(klass)
-        raise Error, "#{klass} is on the shard #{klass.current_shard.inspect} here, and runs are about records of the default one " \
+        raise OtherShard, "#{klass} is on the shard #{klass.current_shard.inspect} here, and runs are about records of the default one " \
           "(#{klass.default_shard.inspect}) only: workers look there, and would take another record for this one. Use workflows outside of " \
           "connected_to(shard: #{klass.current_shard.inspect}), for records of the default shard."
       end
@@ -52,11 +58,11 @@ module Workflow
       # @param class_name [String]
       # @param bytes [String] what {#bytes} returned
       # @return [Object]
-      # @raise [SubjectMissing, DefinitionError, KeyMissing]
+      # @raise [SubjectMissing, DefinitionError, KeyMissing, OtherShard]
       def load(class_name, bytes)
         klass = constant(class_name)
-        memory = Serializer.open(bytes)
-        record?(klass) ? find(klass, memory.first) : Memory.of(klass).rebuild(memory.first || {})
+        memory = remembered(klass, bytes)
+        record?(klass) ? find(klass, memory.first) : rebuild(klass, memory.first || {})
       end
 
       # `new` for `Klass.start`, in the scope that the caller is in.
@@ -70,13 +76,31 @@ module Workflow
 
       private
         def constant(name)
-          Object.const_get(name)
+          klass = Object.const_get(name)
+          return klass if klass.is_a?(Class)
+          raise DefinitionError, "A run is about #{name}, which is no class any more but #{klass.class.name.downcase} #{klass.inspect}. Bring the class back, or cancel the run."
         rescue NameError => error
           raise DefinitionError, "A run is about #{name}, which this process does not know (#{error.message.lines.first.chomp}). " \
             "Load it, or name the file that does: bin/workflow work -r FILE."
         end
 
+        # A record among what a plain object remembers may be gone.
+        def remembered(klass, bytes)
+          Serializer.open(bytes)
+        rescue StandardError => error
+          raise unless defined?(::ActiveRecord::RecordNotFound) && error.cause.is_a?(::ActiveRecord::RecordNotFound)
+          raise SubjectMissing, "What #{klass} remembers is not in the database any more: #{error.cause.message}. Bring it back, then retry its run; " \
+            "or leave the run as it is."
+        end
+
+        def rebuild(klass, memory)
+          Memory.of(klass).rebuild(memory)
+        rescue NotSerializable => error # its `new` takes more than it did when the run began
+          raise DefinitionError, error.message
+        end
+
         def find(klass, id)
+          refuse_shard(klass)
           (plain?(klass) ? klass : klass.unscoped).find(id)
         rescue ::ActiveRecord::RecordNotFound
           raise SubjectMissing, "#{klass} #{id} is not in the database any more. Bring it back, then retry its run; or leave the run as it is."

@@ -468,7 +468,7 @@ RSpec.describe "the application's databases" do
             ActiveRecord::Schema.define { create_table(:orders) { |t| t.string :name; t.integer :paid, default: 0, null: false } }
             there = Order.create!(name: "there")
             [ -> { Order.start(name: "y") }, -> { there.start }, -> { there.submit(:confirm) }, -> { there.workflow }, -> { there.workflows.first }, -> { there.now(:pay) }, -> { there.later(:pay) },
-              -> { there.later.pay },
+              -> { there.later.pay }, -> { Workflow::Run.new(Workflow.engine.find(run.id)).subject }, -> { Order.workflows.first.subject },
               -> { Order.transaction { there.submit(:confirm) } } ].each do |call|
               expect(&call).to raise_error Workflow::Error, /\AOrder is on the shard :one here, and .* default one \(:default\) only.* outside of connected_to\(shard: :one\)/
             end

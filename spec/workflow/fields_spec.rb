@@ -164,12 +164,21 @@ RSpec.describe Workflow::Fields do
       deep = 200.times.inject([]) { |list, _| [ list ] }
       round = [].tap { |list| list << list }
 
-      [ [ "\xff" ], [ Object.new ], [ Float::NAN ], deep, round, [ "x" * (1 << 20) ] ].each do |value|
+      [ [ "\xff" ], [ "a\0" ], [ { "a" => [ "\0" ] } ], [ { "a\0" => 1 } ], [ Object.new ], [ Float::NAN ], deep, round, [ "x" * (1 << 20) ] ].each do |value|
         expect(cast(Array, value)).to eq [ "must be a list" ]
       end
       [ { "_aj_globalid" => "gid://x/Y/1" }, { 1 => 2 }, { "a" => "\xff" } ].each do |value|
         expect(cast(Hash, value)).to eq [ "must be names and values" ]
       end
+    end
+
+    it "takes lists as deep as the log does, beside other fields" do
+      nested = ->(depth) { depth.times.inject([]) { |list, _| [ list ] } }
+      taken = (90..105).select { |depth| cast(Array, nested.(depth)) == nested.(depth) }
+
+      expect(taken).not_to be_empty
+      expect { Workflow::Serializer.dump([ { tags: nested.(taken.last) } ], "it") }.not_to raise_error
+      expect { Workflow::Serializer.dump([ { tags: nested.(taken.last + 1) } ], "it") }.to raise_error(Workflow::NotSerializable)
     end
 
     it "makes no symbol of what comes" do

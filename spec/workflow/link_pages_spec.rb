@@ -23,6 +23,16 @@ RSpec.describe "Workflow::LinkPages" do
       *[ "200 Please confirm" ] * 2, "true", "303 http://app.example/signups/1", "true", "1" ]
   end
 
+  it "has its token in no log, though an initializer begins a list of filters anew, or the list is frozen" do
+    code = "start; puts get(link)"
+    environment = LinkApplication::FILES.fetch("config/environment.rb").sub("config.hosts.clear", "config.hosts.clear\nconfig.filter_parameters = %i[passw].freeze")
+    [ { "config/initializers/filter.rb" => "Rails.application.config.filter_parameters = [ :passw ]\n" }, { "config/environment.rb" => environment } ].each do |files|
+      expect(visit(code, files: files)).to eq "200 Please confirm\n"
+      log = File.read("#{@directory}/log/test.log")
+      expect(log.scan(/workflow_token=(.*?)[" ]/).flatten.uniq).to eq [ "[FILTERED]" ]
+    end
+  end
+
   it "takes one click, without a session, and tells the next kindly" do
     said = visit(<<~'RUBY')
       signup = start
@@ -268,6 +278,23 @@ RSpec.describe "Workflow::LinkPages" do
     expect(said).to eq [ "422 Please confirm",
       %(<ul class="errors" role="alert"><li>Tags must be a list</li><li>More must be names and values</li><li>Name must be text</li></ul>),
       "200 Please confirm", %({"tags":["é"],"more":{"ü":"é"},"name":"é"}), "303 http://app.example/signups/1" ]
+  end
+
+  it "takes what is no request for one that says nothing" do
+    said = visit(<<~'RUBY', API_ONLY: "1")
+      start
+      parts = ->(count, more = "") { Array.new(count) { |index| "--y\r\nContent-Disposition: form-data; name=\"a#{index}\"#{more}\r\n\r\nhi\r\n" }.join + "--y--\r\n" }
+      multipart = ->(body, boundary = "y") { { input: body, "CONTENT_TYPE" => "multipart/form-data; boundary=#{boundary}" } }
+      [ link, with_token("nope") ].each do |address|
+        puts get(address, "HTTP_ACCEPT" => "a/b{{,../..")
+        [ parts.(5000), parts.(200, '; filename="x"') ].each { |body| puts ask("POST", "#{address}&renew=1", multipart.(body)) }
+        puts ask("POST", "#{address}&renew=1", multipart.("--y--", "y" * 100))
+        puts ask("POST", "#{address}&renew=1", { input: "renew=1", "CONTENT_TYPE" => "x" })
+      end
+    RUBY
+
+    expect(said.lines(chomp: true)).to eq [ "200 Please confirm", *[ "422 Please confirm" ] * 4, *[ "404 There is nothing here" ] * 5 ]
+    expect(File.readlines("#{@directory}/log/test.log").grep(/\A[EF], /)).to eq []
   end
 
   # From 8.1 on Rails reads nothing of a request with such a name.

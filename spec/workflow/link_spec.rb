@@ -86,6 +86,157 @@ RSpec.describe "Workflow::Link" do
     ]
   end
 
+  describe "by which an object was found" do
+    it "takes no used link of an earlier run for a later one" do
+      said = visit(<<~'RUBY')
+        signup = start
+        earlier = token
+        post(link)
+        work_until { signup.workflow.done? }
+        travel 400 * 86_400
+        signup.start
+        found = Signup.find_by_workflow_token(:activate, earlier)
+        submission = found.submit(:activate)
+        puts submission.accepted?, submission.errors.full_messages, signup.workflow.state
+        puts found.clone.submit(:activate).accepted?, Signup.find_by_workflow_token(:activate, token).submit(:activate).accepted?
+      RUBY
+
+      expect(said.lines(chomp: true)).to eq [ "false", "activate is already done.", "waiting", "true", "false" ]
+    end
+
+    it "submits to its own run where there are several, and to no await of that name in another workflow" do
+      said = visit(<<~'RUBY', model: <<~'MODEL')
+        signup = Signup.create!(email: "a@example.org")
+        runs = [ signup.start(:one), signup.start(:one), signup.start(:two) ]
+        tokens = runs.map { |run| Workflow::Link.make(run, :approve) }
+        tokens.each { |text| puts Signup.find_by_workflow_token(:approve, text).submit(:approve).run.id == runs[tokens.index(text)].id }
+        puts Signup.find_by_workflow_token(:approve, tokens.first).submit(:approve).errors.full_messages
+        puts runs.map { |run| run.reload.state }.join(" ")
+      RUBY
+        class Signup < ActiveRecord::Base
+          include Workflow
+          workflow(:one, unique: false) { await :approve, by: :link }
+          workflow(:two) { await :approve, by: :link }
+        end
+      MODEL
+
+      expect(said.lines(chomp: true)).to eq [ "true", "true", "true", "approve is already done.", "done done done" ]
+    end
+
+    it "keeps it out of JSON, caches and the way of frozen objects" do
+      said = visit(<<~'RUBY', files: { "app/models/plain.rb" => <<~'PLAIN', "app/models/still.rb" => <<~'STILL' })
+        made = [ Plain.new("a").tap(&:start), Still.new("a").tap(&:start) ]
+        found = made.map { |one| one.class.find_by_workflow_token(:approve, Workflow::Link.make(one, :approve)) }
+        puts found.first.to_json, Marshal.load(Marshal.dump(found.first)).name, found.map { |one| one.submit(:approve).accepted? }.inspect
+        earlier = Workflow::Link.make(made.last, :approve)
+        made.last.start
+        p Still.find_by_workflow_token(:approve, earlier)
+      RUBY
+        class Plain
+          include Workflow
+          remembers :name
+          attr_reader :name
+          def initialize(name) = (@name = name)
+          workflow { await :approve, by: :link }
+        end
+      PLAIN
+        class Still < Plain
+          def initialize(name) = super && freeze
+        end
+      STILL
+
+      expect(said.lines(chomp: true)).to eq [ '{"name":"a","workflow_lead":null}', "a", "[true, true]", "nil" ]
+    end
+  end
+
+  describe "made in a step" do
+    one_run = <<~'MODEL'
+      class Signup < ActiveRecord::Base
+        include Workflow
+        workflow unique: false do
+          later :send_link
+          await :activate, by: :link, renew: :send_link, remind: { after: 60, with: :send_link }
+        end
+        def send_link = SignupMailer.activation(self).deliver_now
+      end
+    MODEL
+
+    it "is for the run of the step, of several open ones, be it a reminder's or what sends a new one" do
+      said = visit(<<~'RUBY', model: one_run)
+        signup = Signup.create!(email: "a@example.org")
+        runs = [ signup.start, signup.start ]
+        sent = -> { letters.map { |letter| Workflow::Link.find(letter.body.to_s[/workflow_token=(.*)/, 1]).run_id } }
+        work_until { runs.all? { |run| run.reload.waiting? } }
+        puts sent.().sort == runs.map(&:id).sort
+
+        letters.clear
+        short = with_token(Workflow::Link.make(runs.first, :activate, expires_in: 1))
+        travel 2
+        puts get(short), post(short, { renew: "1" })
+        work_until { letters.any? }
+        puts sent.() == [ runs.first.id ]
+
+        letters.clear
+        travel 60
+        work_until { letters.size == 2 }
+        puts sent.().sort == runs.map(&:id).sort
+      RUBY
+
+      expect(said.lines(chomp: true)).to eq [ "true", "410 This link has expired", "202 A new link is on its way", "true", "true" ]
+    end
+
+    it "is for the workflow of the step, of several with an await of that name" do
+      said = visit(<<~'RUBY', model: one_run.sub("workflow unique: false do", "workflow(:one) { await :activate, by: :link }; workflow :two do").sub("later :send_link", "now :send_link"))
+        signup = Signup.create!(email: "a@example.org")
+        runs = [ signup.start(:one), signup.start(:two) ]
+        puts Workflow::Link.find(token).run_id == runs.last.id
+      RUBY
+
+      expect(said).to eq "true\n"
+    end
+
+    it "is not sent anew for an await whose time is over, though no worker has looked at the clock" do
+      said = visit(<<~'RUBY')
+        signup = start
+        travel 4 * 86_400
+        puts signup.workflow.state
+        puts (signup.workflow.renew(:activate) rescue "#{$!.class}: #{$!.message}")
+      RUBY
+
+      expect(said.lines(chomp: true)).to match [ "waiting", /\AWorkflow::NotWaiting: activate is over since .*: a new one could not be used \(run \w+\)\.\z/ ]
+    end
+  end
+
+  it "is signed by a verifier that is url_safe, too" do
+    said = visit(<<~'RUBY', files: { "config/initializers/verifiers.rb" => "Rails.application.message_verifiers.clear_rotations; Rails.application.message_verifiers.rotate(url_safe: true)" })
+      signup = start
+      puts (0..8).map { |length| get(with_token(Workflow::Link.make(signup, :activate, to: "/#{"a" * length}"))).status }.uniq
+    RUBY
+
+    expect(said).to eq "200\n"
+  end
+
+  it "leads to nothing where what a plain object remembers is gone, or cannot make it any more" do
+    said = visit(<<~'RUBY', files: { "app/models/confirm.rb" => "class Confirm; include Workflow; remembers :signup; attr_reader :signup; def initialize(signup) = (@signup = signup); workflow { await :approve, by: :link }; end" })
+      confirm = Confirm.new(Signup.create!(email: "a")).tap(&:start)
+      run = confirm.workflow.id
+      address = with_token(Workflow::Link.make(confirm, :approve))
+      said = -> { [ get(address), post(address), Confirm.find_by_workflow_token(:approve, address[/=(.*)/, 1]).inspect, (Workflow::Run.new(Workflow.engine.find(run)).subject rescue $!.class) ].map(&:to_s) }
+      puts get(address)
+      Signup.delete_all
+      puts said.().inspect
+      class Confirm; def initialize(signup, more) = nil; end
+      puts said.().inspect
+      Object.send(:remove_const, :Confirm)
+      Confirm = Module.new
+      puts [ get(address), post(address) ].map(&:to_s).inspect
+    RUBY
+
+    closed = "410 This link is of no use any more"
+    expect(said.lines(chomp: true)).to eq [ "200 Please confirm", [ closed, closed, "nil", "Workflow::SubjectMissing" ].inspect,
+      [ closed, closed, "nil", "Workflow::SubjectMissing" ].inspect, [ closed, closed ].inspect ]
+  end
+
   it "explains itself without Rails" do
     define("Order") { include Workflow; workflow { await :confirm, by: :link } }
     order = Order.new.tap(&:start)

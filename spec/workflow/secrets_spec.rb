@@ -257,6 +257,23 @@ RSpec.describe "Values that nobody is to see" do
     Workflow.configuration.travels = {}
   end
 
+  it "travel so within an attribute of another name; what looks as if it were encrypted does not" do
+    define("Current", ActiveSupport::CurrentAttributes) { attribute :context }
+    Workflow.configuration.travels = { "Current" => %i[context] }
+    keeper do
+      workflow { later :first }
+      def first = tell(Current.context)
+    end
+    run = Current.set(context: { token: secret, of: [ { "token" => secret } ], plain: 1 }) { Keeper.new.start }
+    work
+
+    expect(next_seen).to eq(token: secret, of: [ { "token" => secret } ], plain: 1)
+    hidden?(run)
+    expect { Current.set(context: { "_workflow_sealed" => "x" }) { Keeper.new.start } }.to raise_error(Workflow::NotSerializable, /_workflow_sealed is reserved/)
+  ensure
+    Workflow.configuration.travels = {}
+  end
+
   it "are not in what is said of a CurrentAttributes' writer that refuses them" do
     define("Current", ActiveSupport::CurrentAttributes) { attribute :token }
     Workflow.configuration.travels = { "Current" => %i[token] }

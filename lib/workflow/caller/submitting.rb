@@ -11,6 +11,7 @@ module Workflow
       # @return [Submission]
       def submit(step, **input)
         step = Names.read("submit", step, "an await")
+        follow_link(step) unless @run
         run = run_for(step)
         Messages.clear(object)
         return refused(run, step) unless run.id
@@ -19,6 +20,11 @@ module Workflow
       end
 
       private
+        def follow_link(step)
+          lead = Link::Lead.of(object, step) or return
+          @run, @round = lead.run, lead.round
+        end
+
         # Before anything is claimed: an input that does not fit leaves no trace.
         # @return [Array(Hash, String, Hash)] the cast input, its bytes, and what is wrong with it, if anything is
         def read(run, step, input)
@@ -31,6 +37,8 @@ module Workflow
         rescue PayloadTooLarge
           raise unless fields
           [ nil, nil, { base: [ Wording.of(:too_large, step: Wording.step(step)) ] } ]
+        rescue NotSerializable => error
+          raise BadInput, error.message
         end
 
         # What the present code says of the input; nil: anything goes.

@@ -5,6 +5,7 @@ require "date"
 require_relative "../serializer"
 require_relative "../suggestion"
 require_relative "clock"
+require_relative "text"
 
 module Workflow
   class Fields
@@ -68,11 +69,20 @@ module Workflow
             yield text
           end
 
-          # What is inside came from outside as well: the log must be able to take it.
+          # What is inside came from outside as well: the log must be able to take it, where it stands among the fields.
           def writable?(value)
-            Serializer.dump([ value ], "a field") { |values| values } && true
+            Serializer.dump([ { "field" => value } ], "a field") { |values| values } && clean?(value)
           rescue NotSerializable, PayloadTooLarge, SystemStackError
             false
+          end
+
+          def clean?(value)
+            case value
+            when String then !Text.clean(value).nil?
+            when Array then value.all? { |part| clean?(part) }
+            when Hash then value.all? { |key, part| clean?(key) && clean?(part) }
+            else true
+            end
           end
       end
 

@@ -118,11 +118,11 @@ module Workflow
           subject_or_run.is_a?(Run) ? subject_or_run : Run.of(subject_or_run)
         end
 
-        # @return [Object, nil] nil: its record or its class is gone, or what it remembers was encrypted with a key that is not known here, which is
-        #   nothing against the page
+        # @return [Object, nil] nil: its record or its class is gone or on another shard, or what it remembers was encrypted with a key that is not known here, which
+        #   is nothing against the page
         def workflow_subject(run)
           run.subject
-        rescue SubjectMissing, DefinitionError, KeyMissing
+        rescue *Subject::LOST
           nil
         end
 

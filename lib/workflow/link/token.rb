@@ -24,11 +24,17 @@ module Workflow
         # @return [Array, nil]
         def read(text)
           return unless text.instance_of?(String) && text.bytesize <= LEN_MAX && text.b.match?(/\A[\w-]+--\h+\z/n)
-          body, _, digest = text.b.force_encoding(Encoding::UTF_8).rpartition("--")
-          verifier.verified("#{body.tr("-_", "+/")}#{"=" * (-body.size % 4)}--#{digest}", purpose: PURPOSE)
+          text = text.b.force_encoding(Encoding::UTF_8)
+          verifier.verified(text, purpose: PURPOSE) || verifier.verified(as_signed(text), purpose: PURPOSE)
         end
 
         private
+          # A verifier that is `url_safe` has signed the text as it is.
+          def as_signed(text)
+            body, _, digest = text.rpartition("--")
+            "#{body.tr("-_", "+/")}#{"=" * (-body.size % 4)}--#{digest}"
+          end
+
           def verifier = Proof.application(:link).message_verifier(SALT)
       end
     end

@@ -77,9 +77,9 @@ module Workflow
         def defaults = klass.new.attributes
         def known = klass.defaults.keys
 
-        def write(name, value) = Secrets.seal_named(name, value) || Serializer.write(value, "#{class_name}.#{name}, which a run takes along,")
+        def write(name, value) = Secrets.seal_named(name, value) || Serializer.write_sealed(value, "#{class_name}.#{name}, which a run takes along,")
 
-        # Whoever has just started the run has the very objects, which need not be found again.
+        # Whoever has just started the run has the very objects, which need not be found again. What is encrypted is another text each time.
         def same?(name, given)
           write(name, instance.attributes[name]) == given
         rescue NotSerializable

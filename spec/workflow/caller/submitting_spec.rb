@@ -145,7 +145,7 @@ RSpec.describe Workflow::Caller::Submitting do
   it "writes nothing when the input cannot be written" do
     version = object.workflow.version
 
-    expect { object.submit(:activate, code: Object.new) }.to raise_error(Workflow::NotSerializable, /the input of activate/)
+    expect { object.submit(:activate, code: Object.new) }.to raise_error(Workflow::BadInput, /the input of activate/)
     expect { object.submit(:activate, code: "x" * (1 << 20)) }.to raise_error(Workflow::PayloadTooLarge, /the input of activate/)
     expect(object.workflow.version).to eq version
   end
