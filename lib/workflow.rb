@@ -53,6 +53,7 @@ require_relative "workflow/names"             # the names that these are given
 require_relative "workflow/inclusion"         # how they get into a class
 require_relative "workflow/caller"            # start, submit, now, later, for one object
 require_relative "workflow/inline"            # the `now` steps that follow from one call
+require_relative "workflow/input"             # what a submit is given
 require_relative "workflow/submission"        # what became of a submit
 require_relative "workflow/messages"          # why it was not accepted
 require_relative "workflow/decorator"         # object.later.call

@@ -7,7 +7,8 @@ require_relative "execution/veiling"
 module Workflow
   # One attempt at a step: calls its method, and tells the core how it ended. Callers and workers share it, so that a
   # step ends the same way wherever it runs. What is no failure of the step (a killed thread, a signal) records
-  # nothing here: whoever owns the hand gives it back.
+  # nothing here: whoever owns the hand gives it back. A worker's thread gets no signals: there whatever is raised is a
+  # failure, a step that says `exit` too, which would end its process, and the next one's.
   class Execution
     include Committing
     include Telling
@@ -15,6 +16,7 @@ module Workflow
 
     CURRENT = :workflow_execution
     FAILURES = [ StandardError, ScriptError, SystemStackError ].freeze
+    FAILURES_OF_WORKERS = [ Exception ].freeze
     MESSAGE_LEN_MAX = 10_000
     # WF_REMINDERS_MAX of the core.
     REMINDERS_MAX = 3
@@ -68,6 +70,8 @@ module Workflow
     attr_reader :error
     # @return [Object, nil] what the method returned
     attr_reader :value
+    # @return [Array<Class>] what may be raised of which the step fails
+    attr_reader :failures
     # @return [Execution, nil] the one that this thread was in before
     attr_reader :outer
     # @return [Condition, Over, nil] of the workflow's `while:`, if it is not met, or that the record is destroyed: then nothing was called
@@ -75,11 +79,13 @@ module Workflow
 
     # @param object [Object, nil] nil: found afresh
     # @param input [Hash] the keywords of an await's method
-    def initialize(hand, work, object = nil, input: NO_INPUT)
-      @hand = hand # four assignments: one of four values, being the method's last, would make an array at each step
+    # @param failures [Array<Class>] what may be raised of which the step fails
+    def initialize(hand, work, object = nil, input: NO_INPUT, failures: FAILURES)
+      @hand = hand # one by one: one assignment of all, being the method's last, would make an array at each step
       @work = work
       @object = object
       @input = input
+      @failures = failures
     end
 
     # Runs the step and records how it ended.
@@ -172,7 +178,7 @@ module Workflow
         @error = @rejection = Rejected.new(message) unless THROUGH.equal?(message)
       rescue SubjectMissing => error
         missing(error)
-      rescue *FAILURES => error
+      rescue *failures => error
         @error = error
       end
 

@@ -22,7 +22,7 @@ module Workflow
         raised = nil
         value = ::ActiveSupport::Notifications.instrument("attempt.workflow", of_work(execution.work)) do |payload|
           yield
-        rescue *Execution::FAILURES => error
+        rescue *execution.failures => error
           payload[:exception], raised = [ error.class.name, execution.veil(error.message.to_s.scrub) ], error
         end
         raised ? raise(raised) : value

@@ -28,16 +28,20 @@ module Workflow
     def start!(...) = defined?(super) ? super : Workflow::Caller.new(self, raising: true).start(...)
 
     # Gives an awaited step its input: runs its method with the input as keywords, then the `now` steps that follow.
-    # @overload submit(step, **input)
+    # @overload submit(step, given = nil, **input)
     # @param step [Symbol] the name of the await
+    # @param given [Hash, ActionController::Parameters, nil] the input, where it does not come as keywords: `params[:input]` as it is, of which the
+    #   await's `fields:` are taken
     # @return [Submission] `accepted?`, `kept?` (it came before its turn), `errors`, `run`
+    # @raise [ArgumentError] of what the await's method cannot be called with
+    # @raise [BadInput, PayloadTooLarge] of what the log cannot take, without `fields:`
     # @raise [StandardError] any error of the method but a rejection or a validation error
     # @example
     #   signup.submit(:activate, code: params[:code]).accepted?
     def submit(...) = defined?(super) ? super : Workflow::Caller.new(self).submit(...)
 
     # {#submit} that raises.
-    # @overload submit!(step, **input)
+    # @overload submit!(step, given = nil, **input)
     # @return [Submission]
     # @raise [Rejected, NotWaiting, StandardError] why it was not accepted, or a following step's own error
     # @example

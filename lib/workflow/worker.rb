@@ -105,7 +105,7 @@ module Workflow
       end
 
       def perform(hand, row)
-        @runtime.configuration.wrap { Execution.new(hand, Work.of(row)).perform(wait: false) }
+        @runtime.configuration.wrap { Execution.new(hand, Work.of(row), failures: Execution::FAILURES_OF_WORKERS).perform(wait: false) }
       ensure
         hand.give_back
       end

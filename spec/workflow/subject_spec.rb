@@ -32,6 +32,39 @@ RSpec.describe Workflow::Subject do
     expect(described_class.of(nightly.new).key(:go)).to eq "Nightly/[]#go"
   end
 
+  it "remembers the members of a Struct" do
+    plain = define("Pair", Struct.new(:one, :two)) { include Workflow }
+    keyed = define("Keyed", Struct.new(:one, :two, keyword_init: true)) { include Workflow }
+    [ plain.new(1, "b"), plain.new(1), keyed.new(one: 1, two: "b") ].each { |object| expect(again(object)).to eq object }
+
+    expect(described_class.of(plain.new(1, "b")).key(:go)).to eq 'Pair/[1,"b"]#go'
+  end
+
+  it "remembers the attributes of an Active Model, or those that it is told to; one that only has accessors has to tell" do
+    require "active_model"
+    attributed = define("Attributed") { include ActiveModel::Model; include ActiveModel::Attributes; include Workflow; attribute :email, :string; attribute :on, :date }
+    told = define("Told") { include ActiveModel::Model; include Workflow; remembers :email; attr_accessor :email, :more }
+    silent = define("Silent") { include ActiveModel::API; include Workflow; attr_accessor :email }
+    own = define("Own") { include ActiveModel::Model; include ActiveModel::Attributes; include Workflow; attribute :email; remembers :name; attr_reader :name; def initialize(name) = (@name = name) && super() }
+
+    expect(again(attributed.new(email: "ann@x", on: "2026-11-23"))).to have_attributes(email: "ann@x", on: Date.new(2026, 11, 23))
+    expect([ "ann@x", "bob@x" ].map { |email| described_class.of(attributed.new(email: email)).prefix }.uniq.size).to eq 2
+    expect(again(told.new(email: "ann@x"))).to have_attributes(email: "ann@x", more: nil)
+    expect(again(own.new("ann"))).to have_attributes(name: "ann")
+    expect { described_class.of(silent.new(email: "ann@x")).bytes }.to raise_error(Workflow::NotSerializable, /Silent.new takes attributes, .*remembers :email/)
+  end
+
+  it "refuses what takes whatever it is given, unless it says what it remembers" do
+    open = define("Open") { include Workflow; def initialize(*all, **more) = nil }
+    nameless = define("Nameless", open) { def initialize(...) = super }
+    closed = define("Closed", open) { def initialize = super }
+
+    [ [ open, /Open.new takes \*all, \*\*more \(Open\)/ ], [ nameless, /Nameless.new takes \*/ ] ].each do |klass, said|
+      expect { described_class.of(klass.new(1)).bytes }.to raise_error(Workflow::NotSerializable, said)
+    end
+    expect(again(closed.new)).to be_a closed
+  end
+
   it "asks for remembers where it does" do
     needy = define("Needy") { include Workflow; def initialize(name, size:) = nil }
 

@@ -8,14 +8,15 @@ module Workflow
       # How long to wait for the verdict on another's submission.
       TURN_MS = 10_000
 
+      # @param given [Hash, ActionController::Parameters, nil] the input, where it does not come as keywords
       # @return [Submission]
-      def submit(step, **input)
+      def submit(step, given = nil, **input)
         step = Names.read("submit", step, "an await")
         follow_link(step) unless @run
         run = run_for(step)
         Messages.clear(object)
         return refused(run, step) unless run.id
-        input, bytes, errors = read(run, step, input)
+        input, bytes, errors = read(run, step, Input.read(step, given, input, names_of(run, step)))
         errors ? unfit(run, step, errors) : claim(run, step, input, bytes)
       end
 
@@ -31,6 +32,7 @@ module Workflow
           input, unfit = take_code(input) if by_code?(run, step)
           fields = fields_of(run, step)
           input, errors = fields.read(input) if fields
+          Input.check(object, step, input) if !fields && judged?(run, step)
           errors = (errors || {}).merge(unfit) if unfit
           return [ nil, nil, errors ] if errors&.any?
           [ input, (Serializer.dump([ input ], "the input of #{step}") if input.any?), nil ]
@@ -41,13 +43,21 @@ module Workflow
           raise BadInput, error.message
         end
 
+        # What it takes of what comes with a request; nil: anything goes.
+        def names_of(run, step)
+          fields = fields_of(run, step)&.names
+          by_code?(run, step) ? [ :code, *fields ] : fields
+        end
+
         # What the present code says of the input; nil: anything goes.
         def fields_of(run, step) = declarations.workflow(run.name)&.step(step)&.fields
 
+        # Whether its method is to be called with it, as far as the run is known.
+        def judged?(run, step) = !run.paused? && (run.step?(step) && run.waiting_for?(step) || early?(run, step))
+
         def unfit(run, step, errors)
           run.reload if run.equal?(@run) # a copy of who knows when
-          awaited = run.step?(step) && run.waiting_for?(step)
-          !run.paused? && (awaited || early?(run, step)) ? verdict(run, errors, Rejected) : refused(run, step)
+          judged?(run, step) ? verdict(run, errors, Rejected) : refused(run, step)
         end
 
         def claim(run, step, input, bytes)

@@ -76,7 +76,7 @@ module Workflow
           else
             @error = error
           end
-        rescue *FAILURES => unknown
+        rescue *failures => unknown
           @error = unknown
         end
 
