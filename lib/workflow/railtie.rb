@@ -76,6 +76,16 @@ module Workflow
       ActiveSupport::ForkTracker.after_fork { Workflow.runtime.await_probes_of_worker }
     end
 
+    # What is done in a sandbox is undone at its end: the log, which is no part of the database's transaction, is another one.
+    console do |app|
+      if app.sandbox?
+        require_relative "test_helper"
+        TestHelper.enter
+        at_exit { TestHelper.leave }
+        puts "workflow: this sandbox has a log of its own, without runs, which is gone at its end"
+      end
+    end
+
     rake_tasks { load File.expand_path("tasks.rake", __dir__) }
 
     # @raise [DefinitionError] when the application has a file that defines a Workflow of its own

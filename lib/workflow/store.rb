@@ -40,6 +40,23 @@ module Workflow
     end
     private_class_method :new_core, :sqlite_api, :no_extensions
 
+    # The log itself, what SQLite keeps beside it, and how processes find each other.
+    FILES = [ "", "-wal", "-shm", "-shared" ].freeze
+
+    # Begins the log anew: all runs are gone. A process that has it open is told so when it next writes, and has to be started again.
+    # @param out [IO] where it says what it did
+    # @return [void]
+    # @raise [StoreError] in production, unless DISABLE_DATABASE_ENVIRONMENT_CHECK says that this is meant
+    def self.reset(out)
+      configuration = Workflow.configuration
+      if configuration.environment == "production" && !ENV["DISABLE_DATABASE_ENVIRONMENT_CHECK"]
+        raise StoreError, "The log #{configuration.path} is production's: all its runs would be gone. If that is meant, set DISABLE_DATABASE_ENVIRONMENT_CHECK=1."
+      end
+      Workflow.runtime.stop
+      removed = FILES.map { |suffix| "#{configuration.path}#{suffix}" }.select { |file| File.exist?(file) }.each { |file| File.delete(file) }
+      out.puts removed.any? ? "workflow: removed the log #{configuration.path}, with all runs. Start processes that use it again." : "workflow: there is no log at #{configuration.path}."
+    end
+
     def initialize(configuration)
       @configuration = configuration
     end

@@ -22,11 +22,25 @@ namespace :workflow do
     Workflow::Mirror.rebuild($stdout)
   end
 
+  desc "Begin the log anew: all runs are gone (not in production)"
+  task reset: :environment do
+    Workflow::Store.reset($stdout)
+  end
+
   desc "Check that all steps have their methods, that config/workflow.yml fits them, and that all open runs can go on with this code"
   task check: :environment do
     Rails.application.eager_load!
     puts "workflow: #{Workflow.verify} classes checked, all methods are there."
     puts check = Workflow::Check.new
     exit 1 unless check.good?
+  end
+end
+
+# The records that runs are about are gone then, and others get their ids.
+if defined?(ActiveRecord::Railtie)
+  %w[db:drop db:truncate_all].each do |name|
+    task name do
+      Workflow::Store.reset($stdout) unless Rails.env.production?
+    end
   end
 end

@@ -121,6 +121,26 @@ TEST(a_full_disk_loses_the_transaction_and_says_so)
     does->close(store);
 }
 
+/* Else it would be acknowledged, and gone with the last descriptor. */
+TEST(a_file_that_has_lost_its_name_takes_nothing)
+{
+    char path[400], elsewhere[420];
+    struct wf_store *store = open_ok(new_path(path, "store"), false);
+
+    append_and_commit(store, 1);
+    snprintf(elsewhere, sizeof(elsewhere), "%s-elsewhere", path);
+    CHECK(rename(path, elsewhere) == 0);
+    CHECK(does->begin(store, &error) == WF_STORE_UNAVAILABLE);
+    CHECK(strstr(error.message, path) && strstr(error.message, "removed, renamed or replaced"));
+    CHECK(sqlite3_get_autocommit(db_of(store)));
+    CHECK(append(store, 2, 1, WF_BYTES("would commit alone")) == WF_STORE_ERROR);
+    CHECK(rename(elsewhere, path) == 0);
+    append_and_commit(store, 2);
+    CHECK(unlink(path) == 0);
+    CHECK(does->begin(store, &error) == WF_STORE_UNAVAILABLE);
+    does->close(store);
+}
+
 TEST(an_error_of_the_disk_at_commit_is_unknown)
 {
     char path[400];

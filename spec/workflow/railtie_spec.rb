@@ -98,6 +98,38 @@ RSpec.describe "Workflow::Railtie" do
     expect(in_application(answers, GONE: "1").lines(chomp: true)).to eq [ "reported Workflow::StoreError", "[409, 409, 422, 410, 500, 400, 413]" ]
   end
 
+  it "begins the log anew with the database; where only that is new, no record takes over the run of another" do
+    application
+    started = in_application("2.times { Signup.start(email: 'a') }; puts Signup.last.workflow.id")
+    File.delete("#{@directory}/storage/test.sqlite3")
+    said = in_application(<<~'RUBY')
+      signup = Signup.new(email: "b")
+      [ -> { Signup.start(email: "b") }, -> { signup.start! } ].each { |start| start.call && puts("started") rescue puts("#{$!.class}: #{$!.message}") }
+      p Signup.count, Signup.start(id: 2, email: "of an id that I know").workflow.id
+    RUBY
+    expect(said.lines(chomp: true)).to match [ /\AWorkflow::StoreError: Signup 1 has just been made, .*bin.rails workflow:reset\), .*Workflow::Run.find\("\w+"\).cancel.\z/, /Signup 1 has just/, "0", started.strip.inspect ]
+
+    expect(rake("db:drop")).to match(/workflow: removed the log .*storage\/test_workflow.sqlite3, with all runs/)
+    expect(Dir.children("#{@directory}/storage").grep(/workflow/)).to eq []
+    expect(in_application("p Signup.start(email: 'b').workflow.state, Signup.workflows.count")).to eq ":running\n1\n"
+    expect(rake("workflow:reset", "workflow:reset")).to match(/removed the log/)
+    expect(rake("workflow:reset")).to match(/there is no log at/)
+    expect(rake("workflow:reset", RAILS_ENV: "production", DATABASE_URL: "sqlite3:storage/test.sqlite3")).to match(/production's: all its runs would be gone.*DISABLE_DATABASE_ENVIRONMENT_CHECK=1/)
+  end
+
+  it "has a log of its own in a console's sandbox" do
+    application
+    in_application("Signup.start(email: 'a')")
+    said = in_application(<<~'RUBY')
+      Rails.application.sandbox = true
+      Rails.application.load_console
+      p Signup.first.workflow.state, Signup.start(email: "b").workflow.state, Workflow.events.count.positive?
+    RUBY
+
+    expect(said.lines(chomp: true).grep(/\A(workflow: |:|true)/)).to eq [ "workflow: this sandbox has a log of its own, without runs, which is gone at its end", ":none", ":running", "true" ]
+    expect(in_application("p Workflow.events.map(&:run_id).uniq.size, Signup.first.workflow.state")).to eq "1\n:running\n"
+  end
+
   it "refuses to share a database with the application" do
     application
     said = in_application('Workflow.configure { |c| c.store = "sqlite:storage/test.sqlite3" }; begin; Workflow.engine; rescue => e; puts e.class, e.message; end')

@@ -52,9 +52,18 @@ static enum wf_status sqlite_begin(struct wf_store *handle, struct wf_error *err
 {
     struct wf_sqlite *store = sqlite_of(handle);
     int code = step_once(store, WF_SQLITE_BEGIN);
+    int moved = 0;
 
     if (code != SQLITE_OK) {
         return wf_sqlite_fail(store, code, error);
+    }
+    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved) { /* a file without a name would take all that it is told, and be gone with us */
+        step_once(store, WF_SQLITE_ROLLBACK);
+        return wf_fail(error, WF_STORE_UNAVAILABLE,
+                       "%s: the file was removed, renamed or replaced while this process has it "
+                       "open: start all its processes anew",
+                       store->path);
     }
     store->begun = true;
     store->lost = SQLITE_OK;

@@ -19,8 +19,8 @@ module Workflow
         run_of_key(key)&.then { |started| return started }
         args = Travel.arguments(nil, "what a run takes along")
         receipts = promised_in(key)
-        return promise(receipts, definition, key: key, args: args, place: place) { saved_with_tags(definition, tags) } if receipts
-        tags = saved_with_tags(definition, tags) or return false
+        return promise(receipts, definition, key: key, args: args, place: place) { saved(definition, tags) } if receipts
+        tags = (subject.record? && object.new_record? ? klass.transaction(requires_new: true) { saved(definition, tags) } : saved(definition, tags)) or return false
         Inline.of(object) { |inline| begin_run(inline, definition, blueprint, args, place, tags, key) }
       end
 
@@ -46,6 +46,21 @@ module Workflow
         def run_of_key(key)
           snapshot = key && Workflow.engine.keyed(subject.class_name, key)
           Run.new(snapshot, existing: true) if snapshot
+        end
+
+        # @return [Array<String>, nil] its tags; nil: the record is invalid
+        # @raise [StoreError] when the log has an open run of a record of before, to which the database had given this id
+        def saved(definition, tags)
+          unknown = subject.record? && object.new_record? && [ object.id ].flatten.any?(&:nil?)
+          tags = saved_with_tags(definition, tags)
+          earlier = open_run(definition) if unknown && tags
+          earlier ? raise(StoreError, older(earlier)) : tags
+        end
+
+        def older(run)
+          "#{subject.class_name} #{object.id} has just been made, and the log has an open run of one already, #{run.id} since #{run.started_at}: that was another record, of a " \
+            "database that was made anew or restored since. Begin the log anew, with all runs gone (bin/rails workflow:reset), or end that run: " \
+            "Workflow::Run.find(#{run.id.inspect}).cancel."
         end
 
         # The workflow's tags: are asked of the saved object. Where they cannot be kept, a new record is not either.
