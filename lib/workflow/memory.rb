@@ -2,11 +2,13 @@
 
 module Workflow
   # What the plain objects of a class remember, by the readers named in `remembers`, and how `new` makes one again:
-  # each value goes to the parameter of its name, positional or keyword. A Struct remembers its members, and an Active Model with
+  # each value goes to the parameter of its name, positional or keyword. A Struct or a Data remembers its members, and an Active Model with
   # ActiveModel::Attributes its attributes, without a word; both, and an Active Model with `remembers`, get them as their own `new` takes them.
   class Memory
     POSITIONAL = %i[req opt].freeze
     KEYWORD = %i[keyreq key].freeze
+    # Data is there from Ruby 3.2 on.
+    STRUCTS = [ Struct, *(::Data if defined?(::Data) && ::Data.respond_to?(:define)) ].freeze
     REST = { rest: "*", keyrest: "**" }.freeze
 
     # @return [Memory] the one of a class, made once
@@ -53,13 +55,13 @@ module Workflow
       end
 
       # With the `new` that all of them have.
-      def struct? = @klass < Struct && @initialize.owner == Struct
+      def struct? = STRUCTS.any? { |kind| @klass < kind && @initialize.owner == kind }
 
       # Whether `new` takes a hash of attributes and assigns them: Active Model's own.
       def assigned? = @klass.method_defined?(:assign_attributes) && @initialize.owner.name.to_s.start_with?("ActiveModel::")
 
       def of_members(memory)
-        return @klass.new(**memory.transform_keys(&:to_sym)) if @klass.keyword_init?
+        return @klass.new(**memory.transform_keys(&:to_sym)) unless @klass < Struct && !@klass.keyword_init?
         @klass.new(*@klass.members.map { |name| memory[name.name] })
       end
 

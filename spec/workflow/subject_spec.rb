@@ -40,6 +40,12 @@ RSpec.describe Workflow::Subject do
     expect(described_class.of(plain.new(1, "b")).key(:go)).to eq 'Pair/[1,"b"]#go'
   end
 
+  it "remembers the members of a Data", if: RUBY_VERSION >= "3.2" do
+    point = define("Point", Data.define(:x, :y)) { include Workflow }
+
+    expect(again(point.new(1, "b"))).to eq point.new(1, "b")
+  end
+
   it "remembers the attributes of an Active Model, or those that it is told to; one that only has accessors has to tell" do
     require "active_model"
     attributed = define("Attributed") { include ActiveModel::Model; include ActiveModel::Attributes; include Workflow; attribute :email, :string; attribute :on, :date }
