@@ -74,7 +74,7 @@ RSpec.describe "Workflow::Railtie" do
     RUBY
 
     expect(said.scan(/^W, .*workflow: Workflow::ReceiptsInvalid: The table workflow_receipts of primary .* has no column/).size).to eq 1
-    expect(said.lines.grep(/IOError/)).to contain_exactly(/^E, .*Signup#go failed IOError/)
+    expect(said.lines.grep(/IOError/)).to contain_exactly(/^E, .*Signup#go failed: IOError: /)
   end
 
   it "answers what a request asks for too late or in vain as such, unless the application says otherwise" do
