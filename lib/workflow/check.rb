@@ -20,7 +20,7 @@ module Workflow
       attr_reader :step
       # @return [String]
       attr_reader :why
-      # @return [String] what to do
+      # @return [String] what to do, with the first of the runs
       attr_reader :remedy
       # @return [Integer] how many runs are paused there already
       attr_reader :paused
@@ -109,12 +109,12 @@ module Workflow
       def look_at_method(snapshot, klass)
         method = snapshot[:name].to_s.delete_prefix(".")
         return if klass.method_defined?(method)
-        found(snapshot, method.to_sym, "#{klass} has no public method #{method} any more.", "Bring it back; or end the run: run.cancel.")
+        found(snapshot, method.to_sym, "#{klass} has no public method #{method} any more.", "Bring it back; or end the run: #{Gap.run(snapshot)}.cancel.")
       end
 
       def unknown(snapshot)
         name = snapshot[:class_name]
-        [ "There is no class #{name} that includes Workflow.", "Bring it back, under that name; or end the run: run.cancel." ]
+        [ "There is no class #{name} that includes Workflow.", "Bring it back, under that name; or end the run: #{Gap.run(snapshot)}.cancel." ]
       end
 
       # Of a record that may be of a subclass with a workflow of its own, the record has to be asked.
