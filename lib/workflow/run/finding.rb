@@ -29,7 +29,7 @@ module Workflow
       def of(object, name = nil)
         name = Names.read_any("workflow", name, "a workflow or a method")
         execution = Execution.current
-        return execution.run if execution&.object.equal?(object) && (name.nil? || execution.named?(name))
+        return execution.run if execution && execution.object.equal?(object) && (name.nil? || execution.named?(name))
         subject = Subject.of(object)
         name = key_name(subject.klass, name)
         LoadedRuns.of(object, name) || current(subject, name)
