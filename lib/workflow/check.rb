@@ -57,6 +57,10 @@ module Workflow
       end
     end
 
+    # @return [String] "1 class", "2 classes"
+    # @api private
+    def self.count(number, word) = "#{number} #{word}#{(word.end_with?("s") ? "es" : "s") unless number == 1}"
+
     # @return [Integer] how many runs are open
     attr_reader :open
     # @return [Array<Finding>] none when all can go on
@@ -77,7 +81,7 @@ module Workflow
 
     # @return [String] for whoever deploys
     def to_s
-      runs = "workflow: #{open} open run#{"s" unless open == 1}"
+      runs = "workflow: #{Check.count(open, "open run")}"
       none = " There is no log at #{@path} yet: if there should be one, look at the store's address." unless @there
       return "#{runs}, all can go on with this code.#{none}" if good?
       "#{runs}; this code cannot carry on:\n\n#{findings.join("\n\n")}\n\n" \

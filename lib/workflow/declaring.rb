@@ -25,8 +25,9 @@ module Workflow
     #     later :charge, timeout: 30.seconds, retries: 3
     #   end
     def workflow(name = nil, *more, **options, &block)
-      return Declarations.of(self).workflow!(Names.read_any("workflow", name, "a workflow")) unless block
+      return Declarations.of(self).workflow!(Names.read_any("workflow", name, "a workflow")) unless block || options.any?
       location = Dsl.location
+      raise DefinitionError, "#{location}: workflow with options takes a block of steps, and there is none. Write do … end behind it." unless block
       name = Options.checked_name("workflow", name.nil? ? :workflow : name, location, more, wanted: Declarations::WANTED_NAME)
       definition = Dsl.read(name, options, location, &block)
       Declarations.of(self).declare(definition)
