@@ -20,7 +20,7 @@ module Workflow
       attr_reader :step
       # @return [String]
       attr_reader :why
-      # @return [String] what to do
+      # @return [String] what to do, with the first of the runs
       attr_reader :remedy
       # @return [Integer] how many runs are paused there already
       attr_reader :paused
@@ -57,6 +57,10 @@ module Workflow
       end
     end
 
+    # @return [String] "1 class", "2 classes"
+    # @api private
+    def self.count(number, word) = "#{number} #{word}#{(word.end_with?("s") ? "es" : "s") unless number == 1}"
+
     # @return [Integer] how many runs are open
     attr_reader :open
     # @return [Array<Finding>] none when all can go on
@@ -77,7 +81,7 @@ module Workflow
 
     # @return [String] for whoever deploys
     def to_s
-      runs = "workflow: #{open} open run#{"s" unless open == 1}"
+      runs = "workflow: #{Check.count(open, "open run")}"
       none = " There is no log at #{@path} yet: if there should be one, look at the store's address." unless @there
       return "#{runs}, all can go on with this code.#{none}" if good?
       "#{runs}; this code cannot carry on:\n\n#{findings.join("\n\n")}\n\n" \
@@ -109,12 +113,12 @@ module Workflow
       def look_at_method(snapshot, klass)
         method = snapshot[:name].to_s.delete_prefix(".")
         return if klass.method_defined?(method)
-        found(snapshot, method.to_sym, "#{klass} has no public method #{method} any more.", "Bring it back; or end the run: run.cancel.")
+        found(snapshot, method.to_sym, "#{klass} has no public method #{method} any more.", "Bring it back; or end the run: #{Gap.run(snapshot)}.cancel.")
       end
 
       def unknown(snapshot)
         name = snapshot[:class_name]
-        [ "There is no class #{name} that includes Workflow.", "Bring it back, under that name; or end the run: run.cancel." ]
+        [ "There is no class #{name} that includes Workflow.", "Bring it back, under that name; or end the run: #{Gap.run(snapshot)}.cancel." ]
       end
 
       # Of a record that may be of a subclass with a workflow of its own, the record has to be asked.

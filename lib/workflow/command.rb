@@ -48,7 +48,7 @@ module Workflow
 
       def check
         require_all
-        @out.puts "workflow: #{Workflow.verify} classes checked, all methods are there."
+        @out.puts "workflow: #{Check.count(Workflow.verify, "class")} checked, all methods are there."
         @out.puts check = Check.new
         check.good? ? 0 : 1
       end

@@ -212,7 +212,20 @@ module Workflow
     # @return [String] the path of the store
     def path = File.expand_path(store.delete_prefix("sqlite:"), root)
 
+    # Short, and without secrets: it gets into messages and consoles.
+    def inspect = "#<#{self.class} store=#{store.inspect} threads=#{threads} lease=#{lease} environment=#{environment.inspect}>"
+
     private
+      # Ruby's own error would show the whole configuration.
+      def method_missing(name, *)
+        settings = public_methods.filter_map { |method| method[/\A[a-z]\w*(?==\z)/] }
+        setting = name.to_s.delete_suffix("=")
+        raise DefinitionError, "there is no setting #{setting}.#{Suggestion.for(setting, settings)} There are #{settings.sort.join(", ")}."
+      end
+
+      # As if there were none: whoever asks first, as flatten and puts do, gets no error.
+      def respond_to_missing?(...) = false
+
       def checked_path(name, path)
         return path if path.nil? || path.is_a?(String) && path.match?(%r{\A(/[\w-]+)+\z})
         raise DefinitionError, "#{name} must be a path such as \"#{public_send(name) || "/workflow"}\", or nil, not #{path.inspect}."

@@ -25,8 +25,9 @@ module Workflow
     #     later :charge, timeout: 30.seconds, retries: 3
     #   end
     def workflow(name = nil, *more, **options, &block)
-      return Declarations.of(self).workflow!(Names.read_any("workflow", name, "a workflow")) unless block
+      return Declarations.of(self).workflow!(Names.read_any("workflow", name, "a workflow")) unless block || options.any?
       location = Dsl.location
+      raise DefinitionError, "#{location}: workflow with options takes a block of steps, and there is none. Write do … end behind it." unless block
       name = Options.checked_name("workflow", name.nil? ? :workflow : name, location, more, wanted: Declarations::WANTED_NAME)
       definition = Dsl.read(name, options, location, &block)
       Declarations.of(self).declare(definition)
@@ -77,13 +78,16 @@ module Workflow
     # @param await [Symbol] the one with `by: :link`
     # @param token [Object] as it came
     # @return [Object, nil] nil: it is not ours, not for that await, or its time is over
-    # @raise [DefinitionError] without Rails, whose secret signs the links
+    # @raise [DefinitionError] without Rails, whose secret signs the links; of what is no await of the class
     # @example
     #   @signup = Signup.find_by_workflow_token(:activate, params[:workflow_token]) or raise ActiveRecord::RecordNotFound
     #   @signup.submit(:activate)
     def find_by_workflow_token(await, token)
       return super if defined?(super)
-      Link.find(token)&.subject_of(self, Names.read("find_by_workflow_token", await, "an await"))
+      await = Names.read("find_by_workflow_token", await, "an await")
+      found = Link.find(token)&.subject_of(self, await)
+      Proof.known!(self, await) unless found
+      found
     end
 
     # The runs of all objects of this class, newest first, those of single methods included. On a relation or an

@@ -13,12 +13,14 @@ module Workflow
         klass = object.class
         decorator = klass.instance_variable_get(IVAR) if klass.instance_variable_defined?(IVAR)
         names = own_methods(klass)
-        decorator = klass.instance_variable_set(IVAR, build(names)) unless decorator && decorator.names == names
+        decorator = klass.instance_variable_set(IVAR, build(klass.to_s, names)) unless decorator && decorator.names == names
         decorator.new(caller, options)
       end
 
       # @return [Array<Symbol>] the methods that are queued
       attr_accessor :names
+      # @return [String] the name of the decorated class
+      attr_accessor :of
 
       private
         def own_methods(klass)
@@ -27,9 +29,9 @@ module Workflow
           klass.public_instance_methods - top.public_instance_methods - Words.public_instance_methods - attributes.to_a
         end
 
-        def build(names)
+        def build(of, names)
           Class.new(self) do
-            self.names = names
+            self.names, self.of = names, of
             names.each do |name|
               define_method(name) do |*arguments, **keywords|
                 @caller.later(name, *arguments, with: keywords, **@options)
@@ -43,5 +45,8 @@ module Workflow
     def initialize(caller, options)
       @caller, @options = caller, options
     end
+
+    # Without the object, and what it contains.
+    def inspect = "#<#{Decorator} of #{self.class.of}, which queues #{self.class.names.empty? ? "nothing" : self.class.names.sort.join(", ")}>"
   end
 end

@@ -7,6 +7,9 @@ module Workflow
   # A declared workflow: a frozen graph of steps with what each depends on. A single method that is run under the
   # log is one too, of one step, with a dot in front of its name. It never runs anything.
   class Definition
+    # Of its steps, as `inspect` has them.
+    SHOWN = 10
+
     # @return [Symbol] :workflow, or the name it was declared under; ".call" for a single method
     attr_reader :name
     # @return [Array<StepDefinition>] in the order written
@@ -97,6 +100,12 @@ module Workflow
       steps.each { |step| verify_input(klass, step) if step.fields }
       conditions.filter_map(&:method_name).each { |method| verify_method(klass, location, "while:", method) }
       Mirror::Columns.new(klass, self).verify if mirror?
+    end
+
+    def inspect
+      shown = steps.first(SHOWN).map { |step| "#{step.kind} #{step.name}" }
+      shown << "…" if steps.size > SHOWN
+      "#<#{self.class} #{name}: #{shown.join(", ")} (#{Gap.short(location)})>"
     end
 
     # The definition as the core takes it, with the places of the present configuration.

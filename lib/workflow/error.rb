@@ -40,6 +40,9 @@ module Workflow
     end
   end
 
+  # There is no run of that id in the log. The message says where it was looked for.
+  class RunMissing < Error; end
+
   # The record that a run is about is gone.
   class SubjectMissing < Error; end
 

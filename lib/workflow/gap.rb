@@ -16,6 +16,11 @@ module Workflow
     # @api private
     def self.short(location) = location.delete_prefix("#{Workflow.configuration.root}/")
 
+    # @param snapshot [Hash]
+    # @return [String] how to come by the run, as a remedy has it
+    # @api private
+    def self.run(snapshot) = "Workflow::Run.find(#{snapshot[:id].inspect})"
+
     # @return [Symbol] the step, as the run calls it
     attr_reader :step
     # @return [String] what is wrong, without a word of the single run
@@ -51,7 +56,7 @@ module Workflow
 
     # @param facts [Hash] of the step
     def initialize(snapshot, facts, klass, definition)
-      @steps, @klass, @definition = snapshot[:steps], klass, definition
+      @steps, @klass, @definition, @run = snapshot[:steps], klass, definition, Gap.run(snapshot)
       @step, @kind, @name = facts[:name], facts[:kind], snapshot[:name].to_sym
       @why, @remedy = explain
     end
@@ -71,19 +76,21 @@ module Workflow
       end
 
       def gone
-        [ "#{@klass} has no workflow #{@name} any more.", "Declare it again, #{RESUME}; or end the run: run.cancel." ]
+        [ "#{@klass} has no workflow #{@name} any more.", "Declare it again, #{RESUME}; or end the run: run.cancel, #{with_run}." ]
       end
 
       def vanished
         [ "#{place} has no step #{step} any more.",
-          "Bring it back, or say `renamed :#{step}, to: #{successor}`, or skip it: run.skip(:#{step}); #{RESUME}." ]
+          "Bring it back, or say `renamed :#{step}, to: #{successor}`, or skip it: run.skip(:#{step}); #{RESUME}, #{with_run}." ]
       end
 
       def another(present)
         was, is = [ @kind, present.kind ].map { |kind| kind == :await ? "an await" : "a step that is run (#{kind})" }
         [ "#{place} has #{present.name} as #{is}, and the run began with #{step} as #{was}.",
-          "Make it #{was} again, and what is new a step of another name; or skip it: run.skip(:#{step}); #{RESUME}." ]
+          "Make it #{was} again, and what is new a step of another name; or skip it: run.skip(:#{step}); #{RESUME}, #{with_run}." ]
       end
+
+      def with_run = "with run = #{@run}"
 
       def place
         "#{@klass}'s workflow#{" #{@name}" unless @name == :workflow} (#{Gap.short(@definition.location)})"

@@ -19,14 +19,14 @@ module Workflow
     # @param options [Hash] of `form_with`
     # @yieldparam form [ActionView::Helpers::FormBuilder]
     # @return [ActiveSupport::SafeBuffer]
-    # @raise [ArgumentError] of a name that the run has no await of
+    # @raise [ArgumentError] of a name that the run has no await of; of nil, and of what is neither an object of a class that includes Workflow nor a run
     # @example
     #   <%= workflow_form_for @order, :confirm, submission: @submission, input: params[:input], url: confirmation_path(@order) do |form| %>
     #     <%= form.label :code %> <%= form.text_field :code %>
     #     <%= form.submit "Confirm" %>
     #   <% end %>
     def workflow_form_for(subject_or_run, await, submission: nil, input: nil, button: nil, **options, &block)
-      run = workflow_run(subject_or_run)
+      run = workflow_run(subject_or_run, "workflow_form_for")
       step = run.step(await)
       raise ArgumentError, "workflow_form_for: #{step.name} is no await, so that it takes no input" unless step.kind == :await
       input = input.to_unsafe_h if input.respond_to?(:to_unsafe_h)

@@ -43,7 +43,8 @@ module Workflow
         return if rows.nil? || rows.empty?
         Mirror.follow(run) if mirror
         return if Role.worker? || !listening?
-        rows.each { |row| publish(Event.new(row), run.snapshot[:class_name], run.snapshot[:name]) }
+        about = about(run.snapshot)
+        rows.each { |row| publish(Event.new(row), about) }
       end
 
       # Publishes what the worker threads of this process record, from now on, if anybody listens.
@@ -53,7 +54,7 @@ module Workflow
         subjects = {}
         by = Role.worker
         runtime.announcer.listen do |event|
-          publish(event, *subject_of(event.run_id, runtime, subjects)) if event.by == by && NAMES.key?(event.kind)
+          publish(event, about_run(event.run_id, runtime, subjects)) if event.by == by && NAMES.key?(event.kind)
         end
       end
 
@@ -61,21 +62,33 @@ module Workflow
         def listening? = EVENTS.any? { |name| heard?(name) }
         def heard?(name) = defined?(::ActiveSupport::Notifications) && ::ActiveSupport::Notifications.notifier.listening?(name)
 
-        def publish(event, class_name, name)
+        def publish(event, about)
           return unless (what = NAMES[event.kind])
-          ::ActiveSupport::Notifications.instrument("#{what}.workflow", payload(event, class_name, name)) { }
+          ::ActiveSupport::Notifications.instrument("#{what}.workflow", payload(event, about)) { }
         end
 
-        def payload(event, class_name, name)
-          { run_id: event.run_id, subject_class: class_name, workflow: name.to_s, version: event.version,
+        def payload(event, about)
+          { run_id: event.run_id, **about, version: event.version,
             kind: event.kind, step: event.step, attempt: event.attempt, by: event.by, due_at: event.due_at,
             reason: (event.reason unless event.kind == :input_rejected), error: event.error&.class_name,
             accepted: (event.kind == :input_accepted if NAMES[event.kind] == "submit") }.compact
         end
 
-        def subject_of(run_id, runtime, subjects)
+        def about_run(run_id, runtime, subjects)
           subjects.shift if subjects.size > SUBJECTS_MAX
-          subjects[run_id] ||= (runtime.engine.find(run_id) || {}).values_at(:class_name, :name)
+          subjects[run_id] ||= about(runtime.engine.find(run_id) || {})
+        end
+
+        def about(snapshot)
+          { subject_class: snapshot[:class_name], workflow: snapshot[:name].to_s, subject: record_of(snapshot) }
+        end
+
+        # The key of any other object has what it remembers in it.
+        # @return [String, nil] "Signup/1"
+        def record_of(snapshot)
+          klass = Declarations.class_of(snapshot[:class_name])
+          return unless klass && Subject.record?(klass) && snapshot[:key]
+          snapshot[:key].rpartition("#").first unless Secrets.filter && Array(klass.primary_key).any? { |name| Secrets.match?(name) }
         end
     end
   end

@@ -147,11 +147,13 @@ module Workflow
         end
 
         def refuse(kind, name, what)
-          raise DefinitionError, "#{what}: the option #{name}: is not built yet. Leave it out: docs/steps.md has those that there are." if PLANNED[kind].include?(name)
-          known = BUILT[kind].keys + PLANNED[kind]
-          raise DefinitionError, "#{what} takes no option #{name}:.#{Suggestion.for(name, known)} " \
-            "It takes #{BUILT[kind].keys.map { |key| "#{key}:" }.join(", ")}."
+          takes = "It takes #{BUILT[kind].keys.map { |key| "#{key}:" }.join(", ")}.#{with_of(name, what) if kind == :method}"
+          raise DefinitionError, "#{what}: the option #{name}: is not built yet. Leave it out. #{takes}" if PLANNED[kind].include?(name)
+          raise DefinitionError, "#{what} takes no option #{name}:.#{Suggestion.for(name, BUILT[kind].keys + PLANNED[kind])} #{takes}"
         end
+
+        # Of a call, what was meant may be the method's own.
+        def with_of(name, what) = (" Keywords of the method go into with: { #{name}: … }." if what.start_with?("later("))
 
         def exclude(given, what)
           if given[:once] && given[:transaction]

@@ -13,11 +13,12 @@ module Workflow
       # @return [Proof]
       # @raise [DefinitionError] of what is no await
       # @raise [NotWaiting] when nothing has started
+      # @raise [ArgumentError] of nil, and of what is neither an object of a class that includes Workflow nor a run
       def of(subject_or_run, await, word)
         await = Names.read(word, await, "an await")
         run = subject_or_run if subject_or_run.is_a?(Run)
         return new(run, await) if run&.id && !run.method_run? && run.step?(await)
-        subject = Subject.of(run ? run.subject : subject_or_run)
+        subject = Subject.of(run ? run.subject : Subject.checked(word, subject_or_run))
         new(in_hand(subject, await) || newest(subject, await), await)
       end
 
@@ -33,6 +34,14 @@ module Workflow
         found = ::Rails.application if defined?(::Rails) && ::Rails.respond_to?(:application)
         found or raise DefinitionError, "by: :#{by} needs a Rails application: its secret #{NEEDED.fetch(by).last}. Without Rails leave out by:, make a " \
           "secret of your own, and let the await's method check it."
+      end
+
+      # @param klass [Class] one of its subclasses may have the await
+      # @param await [Symbol]
+      # @return [void]
+      # @raise [DefinitionError] of what is no await of any of its workflows
+      def known!(klass, await)
+        raise DefinitionError, unknown(klass, await) unless known?(klass, await)
       end
 
       private
@@ -52,6 +61,10 @@ module Workflow
           runs = definitions.map { |definition| Run.current(subject, definition.name) }.select(&:id)
           runs.find { |run| !run.ended? } || runs.first or
             raise NotWaiting, "#{subject.klass}: no run with the await #{await} has started, so that there is nothing to send. Start it first."
+        end
+
+        def known?(klass, await)
+          Declarations.of(klass).with_step(await).any? { |definition| definition.step(await).await? } || klass.subclasses.any? { |child| known?(child, await) }
         end
 
         def unknown(klass, await)

@@ -13,11 +13,18 @@ module Workflow
       rails = ::Rails.error if defined?(::Rails) && ::Rails.respond_to?(:error)
       rails&.report(error, handled: handled, severity: handled ? :warning : :error, context: context, source: "workflow")
       return if rails && subscribed
-      Workflow.configuration.logger&.public_send(handled ? :warn : :error) { "workflow: #{veil ? veil.call(text(error)) : text(error)}#{" #{context}" if context.any?}" }
+      Workflow.configuration.logger&.public_send(handled ? :warn : :error) do
+        "workflow: #{veil ? veil.call(text(error)) : text(error)}#{" (#{where(error)})" if where(error)}#{" #{context}" if context.any?}"
+      end
     end
 
     # @return [String] class and message in one line
-    def self.text(error) = "#{error.class}: #{error.message.to_s.scrub.strip.gsub(/\s*\n\s*/, " ")}"
+    def self.text(error) = "#{error.class}: #{line(error.message.to_s)}"
+
+    # What anybody wrote, as part of one line of a log: nothing in it begins a line of its own, or tells a terminal what to do.
+    # @param text [String]
+    # @return [String]
+    def self.line(text) = text.scrub.strip.gsub(/\s*[\n\r\v\f\u0085\u2028\u2029]\s*/, " ").gsub(/[[:cntrl:]]/) { |found| found.dump[1..-2] }
 
     # @return [String, nil] "app/models/signup.rb:12", the first line of the backtrace that is the application's
     def self.where(error)

@@ -187,7 +187,7 @@ module Workflow
 
     # @api private
     def snapshot
-      @snapshot ||= Workflow.engine.find(id) or raise Error, gone
+      @snapshot ||= Workflow.engine.find(id) or raise RunMissing, gone
     end
 
     # @api private

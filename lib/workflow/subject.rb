@@ -23,6 +23,16 @@ module Workflow
       # @return [Subject]
       def of(object) = new(object)
 
+      # @param word [String] that was called, for the error: "workflow_for"
+      # @param object [Object] as it was given
+      # @return [Object] the same
+      # @raise [ArgumentError] of what no run can be about
+      def checked(word, object)
+        return object if object.class.is_a?(Declaring)
+        got = nil.equal?(object) ? "nil: is the instance variable set in the controller?" : "#{object.is_a?(Module) ? "the class #{object} itself" : "a #{object.class}"}."
+        raise ArgumentError, "#{word} got #{got} It takes a record or another object of a class that includes Workflow, or a run."
+      end
+
       def record?(klass) = defined?(::ActiveRecord::Base) && klass <= ::ActiveRecord::Base
 
       # @return [String] the name that the log has for the class

@@ -25,9 +25,19 @@ module Workflow
     #   payment.submit(:confirm, code: "1").kept?  # accepted? too
     def kept? = @kept
 
-    # Not what the errors say: that may be made of the input, and this ends up in logs.
+    # What the gem itself says against the input, word for word. What the application says may be made of the input, and this ends
+    # up in logs: of that the field alone, and where to read it.
     def inspect
-      "#<#{self.class} #{kept? ? "kept" : accepted? ? "accepted" : "not accepted (#{errors.attribute_names.join(", ")})"} #{run.inspect}>"
+      "#<#{self.class} #{kept? ? "kept" : accepted? ? "accepted" : "not accepted (#{reasons.join("; ")})"} #{run.inspect}>"
     end
+
+    private
+      def reasons
+        hidden, steps = "see errors.full_messages", run.steps.map(&:name)
+        errors.attribute_names.map do |field|
+          texts = errors[field].map { |text| Wording.ours?(text, steps) ? text : hidden }.uniq
+          "#{field}: #{texts.join(", ")}"
+        end
+      end
   end
 end

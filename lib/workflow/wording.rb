@@ -18,7 +18,23 @@ module Workflow
       because: "%{state}: %{reason}"
     }.freeze
 
+    # Those that have nothing in them of what was sent, and say enough not to be met by chance.
+    WITHOUT_INPUT = %i[
+      missing too_long too_large code_digits code_wrong code_spent submitted_elsewhere not_started asked_again already_done too_late waits_for not_awaited
+    ].freeze
+    # The other values of these.
+    ANYTHING = %i[state awaited at digits].to_h { |value| [ value, "\0" ] }.freeze
+    private_constant :WITHOUT_INPUT, :ANYTHING
+
     class << self
+      # @param text [String] an error of an input
+      # @param steps [Array<Symbol>] that it can be about
+      # @return [Boolean] whether it is one of the gem's own sentences, in the present locale, with nothing in it of what was sent
+      # @api private
+      def ours?(text, steps)
+        WITHOUT_INPUT.any? { |name| steps.any? { |step| pattern(name, step).match?(text) } }
+      end
+
       # @param name [Symbol] of {TEXTS}
       # @param values [Hash{Symbol=>Object}] that are in it; other wordings too
       # @return [Wording]
@@ -32,6 +48,12 @@ module Workflow
 
       # @return [Wording] `workflow.run_states.<name>`, or its words
       def state(name) = new("run_states.#{name}", name.to_s.tr("_", " "))
+
+      private
+        def pattern(name, step)
+          sentence = of(name, step: self.step(step), **ANYTHING)
+          Regexp.new("\\A#{sentence.split("\0", -1).map { |part| Regexp.escape(part) }.join(".*")}\\z", Regexp::MULTILINE)
+        end
     end
 
     def initialize(key, default, values = {})

@@ -40,7 +40,7 @@ RSpec.describe Workflow::Check do
     expect(finding).to have_attributes(class_name: "Order", workflow: :workflow, step: :send_link, count: 5, paused: 0, coming: 5)
     expect(finding.first).to eq([ 4, 3, 2 ].map { |number| [ runs[number].id, "Order/[#{number}]" ] })
     expect(check.to_s).to include("Order, step send_link: 5 will stop when they come to it", "has no step send_link any more",
-      "`renamed :send_link, to: :mail_link`", "run.skip(:send_link)", runs.last.id, ", …")
+      "`renamed :send_link, to: :mail_link`", "run.skip(:send_link); then run.resume, with run = Workflow::Run.find(\"#{runs.last.id}\").\n", ", …")
   end
 
   it "looks at the steps that are still to come only, and at open runs only" do
@@ -80,6 +80,8 @@ RSpec.describe Workflow::Check do
       [ "Gone", :workflow, nil ] => "There is no class Gone that includes Workflow.",
       [ "Called", :".call", :call ] => "Called has no public method call any more."
     )
+    expect(check.findings.map(&:remedy)).to all(match(/end the run: /)).and all(match(/Workflow::Run\.find\("\w{13}"\)/))
+    expect(check.findings.map { |finding| finding.remedy[/"(\w+)"/, 1] }).to eq(check.findings.map { |finding| finding.first.first.first })
   end
 
   it "reads the log in pages" do

@@ -34,6 +34,18 @@ RSpec.describe Workflow::Configuration do
     expect { configuration.store = "" }.to raise_error(Workflow::StoreError, /address/)
   end
 
+  it "says that there is no such setting, and which is near, without the secrets that it has" do
+    configuration.secret_key = "sooper-secret-" * 3
+    configuration.store = "sqlite:x.sqlite3"
+
+    expect { configuration.stoer = 1 }.to raise_error(Workflow::DefinitionError, /\Athere is no setting stoer\. Did you mean store\? There are file, filter_parameters, health, /)
+    expect { configuration.thraeds }.to raise_error(Workflow::DefinitionError, /\Athere is no setting thraeds\. Did you mean threads\?/) { |error| expect(error.message).not_to include "sooper" }
+    expect { configuration.zzz(1) { } }.to raise_error(Workflow::DefinitionError, /\Athere is no setting zzz\. There are /)
+    expect(configuration.inspect).to eq %(#<Workflow::Configuration store="sqlite:x.sqlite3" threads=5 lease=15 environment="#{configuration.environment}">)
+    expect(configuration).not_to respond_to(:stoer=)
+    expect([ [ configuration ] ].flatten).to eq [ configuration ]
+  end
+
   it "has live pages' settings, and refuses bad ones" do
     expect(configuration).to have_attributes(live_path: "/workflow/live", live_script: true, stream_expires_in: 86_400, streams_per_connection: 100, viewer: nil)
     [ "live", "/live.js", 1 ].each { |path| expect { configuration.live_path = path }.to raise_error(Workflow::DefinitionError, /live_path must be a path such as "\/workflow\/live"/) }

@@ -29,6 +29,9 @@ RSpec.describe Workflow::Declarations do
     expect(one.workflow.name).to eq :shipping
     expect { two.workflow }.to raise_error(Workflow::DefinitionError, /several workflows: say which of :a, :b/)
     expect { define("None") { include Workflow }.workflow }.to raise_error(Workflow::DefinitionError, /None declares no workflow/)
+    line = __LINE__ + 1
+    expect { define("None") { include Workflow; workflow mirror: true } }
+      .to raise_error(Workflow::DefinitionError, "#{__FILE__}:#{line}: workflow with options takes a block of steps, and there is none. Write do … end behind it.")
   end
 
   it "gives a subclass its parent's workflows, which it may replace" do

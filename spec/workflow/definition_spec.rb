@@ -17,6 +17,12 @@ RSpec.describe Workflow::Definition do
       .to start_with(here(-1)).and include("later :charge: after: there is no step :reserv.", "Did you mean reserve?")
   end
 
+  it "shows its steps and where it is declared, and not more of them than a line has" do
+    definition = workflow { now :reserve; later :charge, after: [] }
+    expect(definition.inspect).to eq "#<Workflow::Definition workflow: now reserve, later charge (#{Workflow::Gap.short(definition.location)})>"
+    expect(workflow { 50.times { |number| now :"step_#{number}" } }.inspect).to include("now step_9, … (").and satisfy { |text| !text.include?("step_10") }
+  end
+
   it "refuses a step after itself" do
     expect(message { later :charge, after: :charge }).to start_with(here).and include("after: names the step itself")
   end

@@ -42,7 +42,7 @@ RSpec.describe "A Rails application" do
 
     expect(errand(EAGER: "1")).to eq "[:completed, :completed]\n"
     expect(in_application("p defined?(ActiveRecord)")).to eq "nil\n"
-    expect(rake("workflow:check")).to include("1 classes checked")
+    expect(rake("workflow:check")).to include("1 class checked")
   end
 
   it "does without controllers and views" do

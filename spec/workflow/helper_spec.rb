@@ -29,6 +29,23 @@ RSpec.describe "Workflow::Helper" do
     expect(html).to match(/ data-workflow-notice="[^"]+" data-workflow-show="Show what is new"/)
   end
 
+  it "says that it got nil, or what no run can be about, and what it takes" do
+    application
+    said = in_application(<<~'RUBY')
+      words = { "workflow_for" => "", "workflow_steps_tag" => "", "workflow_progress_tag" => "", "workflow_form_for" => ", :activate", "workflow_url_for" => ", :activate", "workflow_code_for" => ", :activate" }
+      [ nil, "x", Signup, Object.new, Signup.all ].product(words.to_a) do |object, (word, more)|
+        ActionController::Base.render(inline: "<%= #{word} given#{more} %>", locals: { given: object })
+      rescue ActionView::Template::Error => error
+        puts "#{error.cause.class}: #{error.cause.message}"
+      end
+    RUBY
+
+    takes = "It takes a record or another object of a class that includes Workflow, or a run."
+    got = [ "nil: is the instance variable set in the controller?", "a String.", "the class Signup itself.", "a Object.", "a Signup::ActiveRecord_Relation." ]
+    words = %w[workflow_for workflow_steps_tag workflow_progress_tag workflow_form_for workflow_url_for workflow_code_for]
+    expect(said.lines(chomp: true)).to eq(got.flat_map { |what| words.map { |word| "ArgumentError: #{word} got #{what} #{takes}" } })
+  end
+
   it "brings one stream for a run and one script, however many regions there are" do
     html = rendered("signup.now(:send_link)")
 

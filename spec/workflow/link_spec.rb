@@ -10,7 +10,7 @@ RSpec.describe "Workflow::Link" do
       class Special < Signup; end
       signup = start
       find = ->(among = Signup, await = :activate, text = token) { among.find_by_workflow_token(await, text)&.email.inspect }
-      puts find.(), find.(Signup.where(email: "a@example.org")), find.(Signup.where(email: "b")), find.(Other), find.(Special), find.(Signup, :onboard), find.(Signup, "activate")
+      puts find.(), find.(Signup.where(email: "a@example.org")), find.(Signup.where(email: "b")), find.(Other), find.(Special), find.(Signup, "activate")
       puts [ nil, "", "x", 5, [], {}, token.next, "\xFF", "\0" ].map { |text| find.(Signup, :activate, text) }.uniq
       puts signup.submit(:activate).accepted?, find.()
       signup.workflow.retry(from: :activate)
@@ -23,11 +23,19 @@ RSpec.describe "Workflow::Link" do
       rescue ArgumentError => error
         puts error.message
       end
+      [ [ Signup, :activat, token ], [ Signup.all, :activat, nil ], [ Signup, :onboard, token ], [ Class.new(Signup), :activat, "x" ] ].each do |among, await, text|
+        among.find_by_workflow_token(await, text)
+      rescue Workflow::DefinitionError => error
+        puts error.message[/(?<= has no await ).*/]
+      end
+      other = Class.new(Signup) { workflow(:other) { await :sign; await :approve, by: :link } }
+      p Signup.find_by_workflow_token(:approve, "x"), other.find_by_workflow_token(:sign, "x")
     RUBY
 
     mine = '"a@example.org"'
-    expect(said.lines(chomp: true)).to eq [ mine, mine, "nil", "nil", "nil", "nil", mine, "nil", "true", mine, "nil", mine, "nil",
-      "find_by_workflow_token takes the name of an await, as a symbol, not 5" ]
+    expect(said.lines(chomp: true)).to eq [ mine, mine, "nil", "nil", "nil", mine, "nil", "true", mine, "nil", mine, "nil",
+      "find_by_workflow_token takes the name of an await, as a symbol, not 5",
+      *[ ":activat in a workflow. Did you mean activate?" ] * 2, ":onboard in a workflow.", ":activat in a workflow. Did you mean activate?", "nil", "nil" ]
   end
 
   it "leads nowhere but into the application" do

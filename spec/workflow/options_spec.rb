@@ -29,7 +29,8 @@ RSpec.describe Workflow::Options do
   it "takes result: for steps and single methods" do
     expect([ check(:step, result: true), check(:method, result: false) ]).to eq [ { result: true }, { result: false } ]
     expect { check(:step, result: :yes) }.to raise_error(Workflow::DefinitionError, /result: must be true or false, not :yes/)
-    expect { check(:await, result: true) }.to raise_error(Workflow::DefinitionError, /not built yet/)
+    expect { check(:await, result: true) }
+      .to raise_error(Workflow::DefinitionError, /the option result: is not built yet\. Leave it out\. It takes expires_in:, otherwise:, after:, .*, by:, renew:\.\z/)
   end
 
   it "takes by: and renew: for awaits only, and says what is good" do

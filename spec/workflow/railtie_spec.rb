@@ -74,7 +74,7 @@ RSpec.describe "Workflow::Railtie" do
     RUBY
 
     expect(said.scan(/^W, .*workflow: Workflow::ReceiptsInvalid: The table workflow_receipts of primary .* has no column/).size).to eq 1
-    expect(said.lines.grep(/IOError/)).to contain_exactly(/^E, .*Signup#go failed IOError/)
+    expect(said.lines.grep(/IOError/)).to contain_exactly(/^E, .*Signup#go failed: IOError: /)
   end
 
   it "answers what a request asks for too late or in vain as such, unless the application says otherwise" do
@@ -189,7 +189,7 @@ RSpec.describe "Workflow::Railtie" do
     application("config/application.rb" => "# there\n")
     in_application('Signup.start(email: "a")')
 
-    expect(command("check")).to eq "workflow: 1 classes checked, all methods are there.\nworkflow: 1 open run, all can go on with this code.\n"
+    expect(command("check")).to eq "workflow: 1 class checked, all methods are there.\nworkflow: 1 open run, all can go on with this code.\n"
     expect(command("settle")).to include("the log was told of 0")
     expect(worked_by("workflow", "work")).to match(%r{\A0\ntrue\nworkflow .* works on sqlite:storage/test_workflow.sqlite3 .* stops: waits}m)
   end

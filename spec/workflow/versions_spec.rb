@@ -324,8 +324,8 @@ RSpec.describe "Code that changes under open runs" do
       until_state(run, :paused)
 
       expect(run.reason).to eq "Order's workflow (#{Workflow::Gap.short(Order.workflow.location)}) has no step send_link any more. Bring it back, or say " \
-        "`renamed :send_link, to: :mail_link`, or skip it: run.skip(:send_link); then run.resume. The run began with now create, " \
-        "later send_link, await activate, …; the code has now create, later mail_link, await activate, …."
+        "`renamed :send_link, to: :mail_link`, or skip it: run.skip(:send_link); then run.resume, with run = Workflow::Run.find(\"#{run.id}\"). " \
+        "The run began with now create, later send_link, await activate, …; the code has now create, later mail_link, await activate, …."
       expect(run.events.map(&:kind).last(2)).to eq %i[step_scheduled run_paused]
       expect(run.step(:send_link)).to have_attributes(state: :ready, reason: nil, error: nil)
       expect(done).to eq [ :create ]

@@ -22,6 +22,14 @@ RSpec.describe Workflow::Wording do
     I18n.reload!
   end
 
+  it "knows its own sentences, in the locale, from what an application may have made of an input" do
+    ours = [ "confirm is already done.", "confirm is not awaited: the workflow waits for a, b.", "is missing", "must be 6 digits" ]
+    theirs = [ "1234 is already done.", "confirm is already done. 1234", "1234 is missing", "Not 1234.", "must be 1234", "" ]
+
+    expect((ours + theirs).select { |text| described_class.ours?(text, %i[ask confirm]) }).to eq ours
+    expect(I18n.with_locale(:de) { [ "Die Bestätigung ist schon da.", "fehlt", "confirm ist schon da." ].map { |text| described_class.ours?(text, [ :confirm ]) } }).to eq [ true, true, false ]
+  end
+
   let(:order) do
     define("Order") do
       include Workflow

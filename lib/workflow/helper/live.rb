@@ -22,12 +22,13 @@ module Workflow
       #   a script puts into a page
       # @yieldparam workflow [Run] instead of a partial
       # @return [ActiveSupport::SafeBuffer]
+      # @raise [ArgumentError] of nil, and of what is neither an object of a class that includes Workflow nor a run
       # @example
       #   <%= workflow_for @signup %>
       #   <%= workflow_for @signup, partial: "signups/timeline" %>
       #   <%= workflow_for(@signup, id: "badge") { |workflow| workflow.state.to_s } %>
       def workflow_for(subject_or_run, partial: nil, id: nil, refresh: nil, src: nil, &block)
-        run = workflow_run(subject_or_run)
+        run = workflow_run(subject_or_run, "workflow_for")
         suffix = partial ? File.basename(partial).delete_prefix("_") : ("part" if block)
         workflow_region(run, :div, class: "workflow", id: id || workflow_dom_id(run, suffix), refresh: refresh, src: src) do
           next capture(run, &block) if block
@@ -42,11 +43,12 @@ module Workflow
       # @param refresh [Numeric, false, nil] as of {#workflow_for}
       # @param src [String, nil] as of {#workflow_for}
       # @return [ActiveSupport::SafeBuffer]
+      # @raise [ArgumentError] as {#workflow_for}
       # @example
       #   <%= workflow_steps_tag @signup %>
       #   <%= workflow_steps_tag @signup, details: current_user.admin? %>
       def workflow_steps_tag(subject_or_run, id: nil, details: false, refresh: nil, src: nil)
-        run = workflow_run(subject_or_run)
+        run = workflow_run(subject_or_run, "workflow_steps_tag")
         workflow_region(run, :ol, wrap: :li, class: "workflow-steps", id: id || workflow_dom_id(run, "steps"), refresh: refresh, src: src) do
           safe_join(run.steps.map { |step| workflow_step_tag(step, details) })
         end
@@ -59,10 +61,11 @@ module Workflow
       # @param refresh [Numeric, false, nil] as of {#workflow_for}
       # @param src [String, nil] as of {#workflow_for}
       # @return [ActiveSupport::SafeBuffer]
+      # @raise [ArgumentError] as {#workflow_for}
       # @example
       #   <%= workflow_progress_tag @import %>
       def workflow_progress_tag(subject_or_run, id: nil, refresh: nil, src: nil)
-        run = workflow_run(subject_or_run)
+        run = workflow_run(subject_or_run, "workflow_progress_tag")
         workflow_region(run, :div, class: "workflow-progress", id: id || workflow_dom_id(run, "progress"), refresh: refresh, src: src) { workflow_bar(run) }
       end
 
@@ -114,8 +117,8 @@ module Workflow
           @workflow_shown.pop
         end
 
-        def workflow_run(subject_or_run)
-          subject_or_run.is_a?(Run) ? subject_or_run : Run.of(subject_or_run)
+        def workflow_run(subject_or_run, word)
+          subject_or_run.is_a?(Run) ? subject_or_run : Run.of(Subject.checked(word, subject_or_run))
         end
 
         # @return [Object, nil] nil: its record or its class is gone or on another shard, or what it remembers was encrypted with a key that is not known here, which

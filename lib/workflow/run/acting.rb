@@ -90,7 +90,7 @@ module Workflow
           end
           open = Run.current(Subject.of(subject), name)
           raise NotPending, "#{snapshot[:key]} has another run that is open, #{open.id} (#{open.state}), and run #{id} is over. " \
-            "Go on with that one, or cancel it first."
+            "Go on with that one, or cancel it first: Workflow::Run.find(#{open.id.inspect}).cancel."
         end
 
         def refuse_retry(from)

@@ -102,7 +102,7 @@ module Workflow
         def halted(verb, answer, name = nil)
           status, snapshot, events = answer
           replace(snapshot) if snapshot
-          raise Error, gone unless snapshot
+          raise RunMissing, gone unless snapshot
           Instrumentation.publish_all(events, self)
           raise NotPending, "#{snapshot[:key]}: cannot #{verb}#{" #{name}" if name}: #{hindrance(status, name)} (run #{id})." unless status == :ok
           self

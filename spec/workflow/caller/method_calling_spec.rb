@@ -76,6 +76,14 @@ RSpec.describe Workflow::Caller::MethodCalling do
     expect(Workflow.events).to eq []
   end
 
+  it "says where keywords of the method go, to whoever writes them among the options" do
+    %i[force priority].each do |name|
+      expect { index.new.later(:call, "a", name => true) }
+        .to raise_error(ArgumentError, /\Alater\(:call\): later :call.*\b#{name}:.* It takes retries:, .*\. Keywords of the method go into with: \{ #{name}: … \}\.\z/)
+    end
+    expect { index.step(:call, force: true) }.to raise_error(Workflow::DefinitionError) { |error| expect(error.message).not_to include "with:" }
+  end
+
   describe "the decorator" do
     it "queues the object's own public methods, and returns itself" do
       later = index.new.later
@@ -84,6 +92,7 @@ RSpec.describe Workflow::Caller::MethodCalling do
       expect(index.new.workflows.map(&:name)).to eq [ :".call", :".call" ]
       expect(later).not_to respond_to(:hidden)
       expect { later.nonsense }.to raise_error(NoMethodError)
+      expect(later.inspect).to match(/\A#<Workflow::Decorator of Index, which queues .*\bcall\b.*>\z/)
     end
 
     it "passes options on, and knows methods that were added meanwhile" do

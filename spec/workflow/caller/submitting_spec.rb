@@ -90,7 +90,7 @@ RSpec.describe Workflow::Caller::Submitting do
 
     expect(submission).not_to be_accepted
     expect(submission.errors.full_messages).to eq [ "Not the code." ]
-    expect(submission.inspect).to start_with("#<Workflow::Submission not accepted (base) #<Workflow::Run ")
+    expect(submission.inspect).to start_with("#<Workflow::Submission not accepted (base: see errors.full_messages) #<Workflow::Run ")
     expect(submission.errors[:base]).to eq [ "Not the code." ]
     expect(submission.errors.any?).to be true
     expect(submission.run).to be_waiting_for(:activate)
@@ -126,6 +126,7 @@ RSpec.describe Workflow::Caller::Submitting do
     expect(object.submit(:done).errors.full_messages).to eq [ "done is not awaited: the workflow waits for activate." ]
     object.submit(:activate, code: 1)
     expect(object.submit(:activate, code: 1).errors.full_messages).to eq [ "activate is already done." ]
+    expect(object.submit(:activate, code: 1).inspect).to start_with("#<Workflow::Submission not accepted (base: activate is already done.) #<Workflow::Run ")
     expect(signup.new("Grace").submit(:activate, code: 1).errors.full_messages).to eq [ "activate is not awaited: nothing has started." ]
   end
 
