@@ -6,11 +6,11 @@ require_relative "rails_application"
 RSpec.describe "rails generate workflow:views" do
   include RailsApplication
 
-  def generate(*arguments)
+  def generate(*arguments, behavior: :invoke)
     in_application(<<~RUBY)
       require "rails/generators"
       require "generators/workflow/views/views_generator"
-      Workflow::Generators::ViewsGenerator.start(#{arguments.inspect}, destination_root: Dir.pwd)
+      Workflow::Generators::ViewsGenerator.start(#{arguments.inspect}, destination_root: Dir.pwd, behavior: #{behavior.inspect})
     RUBY
   end
 
@@ -37,6 +37,16 @@ RSpec.describe "rails generate workflow:views" do
     expect(File.read(file)).to eq "ours"
     expect(generate("signup", "--force")).to match(%r{force\s+app/views/signups/workflow/_failed.html.erb})
     expect(File.read(file)).to include("workflow_state_text")
+  end
+
+  it "takes back what it has made and nobody has changed" do
+    application
+    generate("signup")
+    File.write("#{@directory}/app/views/signups/workflow/_failed.html.erb", "ours")
+    said = generate("signup", behavior: :revoke)
+
+    expect(said).to match(%r{kept\s+app/views/signups/workflow/_failed\.html\.erb: it was changed}).and match(%r{remove\s+app/views/signups/workflow/_running\.html\.erb})
+    expect(Dir.children("#{@directory}/app/views/signups/workflow")).to contain_exactly("_waiting_for_activate.html.erb", "_done.html.erb", "_failed.html.erb")
   end
 
   it "knows modules" do

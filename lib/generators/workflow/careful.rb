@@ -5,7 +5,20 @@ module Workflow
     # What the gem's generators have in common: a file that is there is never overwritten, a line that is there is not added
     # again, and each says so. Taken back (`rails destroy`), only what nobody has changed is removed.
     module Careful
+      # An option that there is not is refused, rather than left out in silence.
+      def self.included(generator) = generator.check_unknown_options!
+
       private
+        def refuse(message) = raise(::Thor::Error, "workflow: #{message}\nNothing was written.")
+
+        # Rails itself takes the first database for one that it does not know.
+        def refuse_database
+          return unless options[:database] && defined?(::ActiveRecord::Base)
+          known = ::ActiveRecord::Base.configurations.configs_for(env_name: ::Rails.env).map(&:name)
+          return if known.include?(options[:database])
+          refuse("there is no database #{options[:database]}.#{Suggestion.for(options[:database], known)} config/database.yml has, for #{::Rails.env}: #{known.join(", ")}.")
+        end
+
         # @param source [String] a template
         # @param path [String] where it belongs
         # @return [void]
@@ -49,9 +62,10 @@ module Workflow
           File.write(target, File.read(target).sub(lines, "")) unless options[:pretend]
         end
 
-        def take_back(target, path, text)
+        # @param texts [Array<String>] any of which may have been made
+        def take_back(target, path, *texts)
           return unless File.exist?(target)
-          return say_status(:kept, "#{path}: it was changed", :yellow) unless File.read(target) == text
+          return say_status(:kept, "#{path}: it was changed", :yellow) unless texts.include?(File.read(target))
           say_status :remove, path
           File.delete(target) unless options[:pretend]
         end
