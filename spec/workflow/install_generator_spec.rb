@@ -89,6 +89,15 @@ RSpec.describe "rails generate workflow:install" do
     expect(migrations).to be_empty
   end
 
+  it "refuses a database that there is not, and names those that there are" do
+    said = generate("--database", "animls") do
+      ActiveRecord::Base.configurations = { Rails.env => { primary: { adapter: "sqlite3", database: "a.sqlite3" }, animals: { adapter: "sqlite3", database: "b.sqlite3" } } }
+    end
+
+    expect(said).to match(/\Aworkflow: there is no database animls\. Did you mean animals\? config\/database\.yml has, for \w+: primary, animals\.\nNothing was written\.\n\z/)
+    expect(files).to be_empty
+  end
+
   it "makes none for a table that the schema has without it" do
     FileUtils.mkdir("#{@directory}/db")
     File.write("#{@directory}/db/schema.rb", 'create_table "workflow_receipts"')
@@ -113,12 +122,18 @@ RSpec.describe "rails generate workflow:install" do
     File.write("#{@directory}/Procfile.dev", "web: bin/rails server") # without an end of line
     File.write("#{@directory}/.gitignore", "/tmp/*\n")
 
-    expect(generate).to include("bin/rails db:migrate", "bin/dev")
+    expect(generate).to include("bin/rails db:migrate", "foreman start -f Procfile.dev     # Procfile.dev has a worker now")
     expect(files.keys).to contain_exactly("config/workflow.yml", "config/initializers/workflow.rb", "bin/workflow", "Procfile.dev", ".gitignore", "storage/.keep",
       "db/migrate/_create_workflow_receipts.rb")
     expect(files["Procfile.dev"]).to eq "web: bin/rails server\nworkflow: bin/workflow work\n"
     expect(files[".gitignore"]).to eq "/tmp/*\n\n# The log of the gem workflow.\n/storage/*_workflow.sqlite3*\n"
     expect(File.stat("#{@directory}/bin/workflow")).to be_executable
+  end
+
+  it "names bin/dev where it is there" do
+    %w[bin/dev Procfile.dev].each { |path| FileUtils.mkdir_p(File.dirname("#{@directory}/#{path}")) && File.write("#{@directory}/#{path}", "") }
+
+    expect(generate).to include("  bin/dev                           # Procfile.dev has a worker now").and satisfy { |said| !said.include?("foreman") }
   end
 
   it "gives tests a log of their own, in a line that is taken back" do
@@ -210,12 +225,27 @@ RSpec.describe "rails generate workflow:install" do
     expect(files["config/puma.rb"]).to match(/\Athreads 3, 3\n\n# .*\nplugin :workflow\n\z/)
   end
 
+  it "has either Puma or Procfile.dev run steps, not both, and says so" do
+    FileUtils.mkdir("#{@directory}/config")
+    File.write("#{@directory}/config/puma.rb", "threads 3, 3\n")
+    File.write("#{@directory}/Procfile.dev", "web: bin/rails server\n")
+    expect(generate("--puma")).to match(/skip\s+Procfile\.dev: steps run in Puma, which needs no worker beside it/).and include("bin/rails server                  # runs steps too")
+    FileUtils.rm("#{@directory}/bin/workflow")
+    expect(generate).to include("bin/rails server                  # runs steps too").and satisfy { |said| !said.include?("plugin :workflow") }
+    expect(files["Procfile.dev"]).to eq "web: bin/rails server\n"
+
+    File.write("#{@directory}/Procfile.dev", "workflow: bin/workflow work\n")
+    expect(generate).to match(/kept\s+Procfile\.dev: its worker runs beside the steps in Puma\. Take one of the two out/)
+  end
+
   it "sees a plugin and a process that are there in other words, and that a comment is none" do
     FileUtils.mkdir("#{@directory}/config")
     File.write("#{@directory}/config/puma.rb", %(plugin "workflow"\n))
     File.write("#{@directory}/Procfile.dev", "# worker: bin/workflow work\n")
     generate("--puma")
     expect(files["config/puma.rb"]).to eq %(plugin "workflow"\n)
+    File.write("#{@directory}/config/puma.rb", %(# plugin "workflow"\n))
+    generate
     expect(files["Procfile.dev"]).to eq "# worker: bin/workflow work\nworkflow: bin/workflow work\n"
 
     File.write("#{@directory}/Procfile.dev", "steps: env RAILS_ENV=development bin/rails workflow:work\n")

@@ -29,6 +29,8 @@ module Workflow
         class_option :"skip_#{name}", type: :boolean, default: false, desc: "Leave out #{what}"
       end
 
+      def check_database = refuse_database
+
       def create_config
         once "workflow.yml.erb", "config/workflow.yml" unless options[:skip_config]
       end
@@ -45,7 +47,8 @@ module Workflow
         return if options[:skip_procfile]
         return say_no_procfile unless there?("Procfile.dev")
         return take_out("Procfile.dev", "#{PROCESS}\n") if behavior == :revoke
-        return say_status(:identical, "Procfile.dev", :blue) if read("Procfile.dev").match?(/^workflow:|^[^#\n]*(workflow work|workflow:work)/)
+        return say_process if process?
+        return say_status(:skip, "Procfile.dev: steps run in Puma, which needs no worker beside it", :blue) if puma?
         append_line "Procfile.dev", PROCESS
       end
 
@@ -53,7 +56,7 @@ module Workflow
         return unless options[:puma]
         return say_status(:skip, "config/puma.rb is not there", :yellow) unless there?("config/puma.rb")
         return take_out("config/puma.rb", "#{PLUGIN}\n") if behavior == :revoke
-        return say_status(:identical, "config/puma.rb", :blue) if read("config/puma.rb").match?(/^\s*plugin[ (]+[:"']workflow\b/)
+        return say_status(:identical, "config/puma.rb", :blue) if plugin?
         append_line "config/puma.rb", PLUGIN
       end
 
@@ -93,9 +96,22 @@ module Workflow
           append_line path, line
         end
 
+        # @return [Boolean] whether Puma runs steps, or is to
+        def puma? = there?("config/puma.rb") && (options[:puma] || plugin?)
+        def plugin? = read("config/puma.rb").match?(/^\s*plugin[ (]+[:"']workflow\b/)
+        def process? = there?("Procfile.dev") && read("Procfile.dev").match?(/^workflow:|^[^#\n]*(workflow work|workflow:work)/)
+
+        # What starts all of Procfile.dev.
+        def development = there?("bin/dev") ? "bin/dev" : "foreman start -f Procfile.dev"
+
+        def say_process
+          return say_status(:identical, "Procfile.dev", :blue) unless puma?
+          say_status(:kept, "Procfile.dev: its worker runs beside the steps in Puma. Take one of the two out", :yellow)
+        end
+
         def say_no_procfile
           return if behavior == :revoke
-          instead = options[:puma] && there?("config/puma.rb") ? "steps run in Puma" : "bin/workflow work is a process of its own"
+          instead = puma? ? "steps run in Puma" : "bin/workflow work is a process of its own"
           say_status(:skip, "no Procfile.dev: #{instead}", :blue)
         end
 
