@@ -63,11 +63,30 @@ RSpec.describe "rails generate workflow:mirror" do
   it "names them after a workflow that has a name" do
     application("app/models/signup.rb" => MIRRORING)
     in_application(GENERATE, ARGUMENTS: "signup")
-    in_application(GENERATE, ARGUMENTS: "signup --workflow renewal")
+    in_application(GENERATE, ARGUMENTS: "signup --workflow renewal", NAMED: "1")
 
     expect(migrations).to match [ /_add_workflow_mirror_to_signups\.rb/, /_add_renewal_mirror_to_signups\.rb/ ]
     expect(in_application(MIGRATE)).to include "renewal_run_id renewal_state renewal_step renewal_version workflow_run_id"
     expect(in_application("puts Signup.create!.tap { |signup| signup.start(:renewal) }.renewal_step", NAMED: "1")).to eq "confirm\n"
+  end
+
+  it "refuses what is no class, no record or none of its workflows, and says so in a line" do
+    application("app/models/signup.rb" => MIRRORING, "app/models/reindex.rb" => "class Reindex\nend\n", "app/models/torn.rb" => "class Torn < NoSuchRecord\nend\n")
+    said = { "nonsense" => /there is no class Nonsense/, "reindex" => /Reindex is no record/, "torn" => /Torn does not load: uninitialized constant NoSuchRecord \(NameError\)/,
+      "signup --workflow renewl" => /Signup has no workflow renewl\. Did you mean renewal\? It has workflow, renewal: --workflow/, "signup --workflow Foo-Bar" => /"Foo-Bar" is no name of a workflow/,
+      "signup --database animls" => /there is no database animls/, "signup --workflw renewal" => /Unknown switches "--workflw"/ }
+
+    said.each { |arguments, message| expect(in_application(GENERATE, ARGUMENTS: arguments, NAMED: "1")).to match(message).and satisfy { |text| text.lines.size <= 3 } }
+    expect(File).not_to exist("#{@directory}/db/migrate")
+  end
+
+  it "is put where the migrations of the class's own database are, and says what is next" do
+    database = "test:\n  primary: {adapter: sqlite3, database: storage/test.sqlite3}\n  animals: {adapter: sqlite3, database: storage/animals.sqlite3, migrations_paths: db/animals_migrate}\n"
+    application("config/database.yml" => database, "app/models/dog.rb" => "class Dog < AnimalsRecord\nend\n",
+      "app/models/animals_record.rb" => "class AnimalsRecord < ActiveRecord::Base\n  self.abstract_class = true\n  connects_to database: { writing: :animals }\nend\n")
+
+    expect(in_application(GENERATE, ARGUMENTS: "dog")).to match(%r{create\s+db/animals_migrate/\d+_add_workflow_mirror_to_dogs\.rb\n.*bin/rails db:migrate\n\s+workflow mirror: true do}m)
+    expect(File).not_to exist("#{@directory}/db/migrate")
   end
 
   it "is joined by a task that makes all columns true" do
