@@ -135,7 +135,7 @@ RSpec.describe "rails generate workflow" do
     expect(files.except("db/schema.rb")).to eq before.except("db/schema.rb")
   end
 
-  it "puts the workflow of a model that is there above what is private, and leaves the rest as it was" do
+  it "puts the workflow above the methods of a model that is there, its methods above what is private, and leaves the rest as it was" do
     model = <<~RUBY
       # frozen_string_literal: true
 
@@ -147,8 +147,11 @@ RSpec.describe "rails generate workflow" do
             end
           TEXT
 
+          validates :email, presence: true
+          # Sends it.
           def send_link = nil
 
+          # Nobody's business.
           private
             def secret = 1
         end
@@ -157,7 +160,7 @@ RSpec.describe "rails generate workflow" do
     app("app/models/admin/signup.rb" => model)
     generate("admin/signup", "send_link:later", "activate:await:fields=code+note")
 
-    added = <<~RUBY.gsub(/^(?=.)/, "    ")
+    head, foot = <<~RUBY.gsub(/^(?=.)/, "    ").split("-----\n").map { |text| text.delete_suffix("    ") }
       include Workflow
 
       workflow do
@@ -165,12 +168,13 @@ RSpec.describe "rails generate workflow" do
         await :activate, fields: { code: String, note: String }
       end
 
+      -----
       # Takes what a person submits. `reject "why"` goes on waiting.
       def activate(code:, note:)
       end
 
     RUBY
-    expect(read("app/models/admin/signup.rb")).to eq model.sub("    private\n", "#{added}    private\n")
+    expect(read("app/models/admin/signup.rb")).to eq model.sub("    # Sends it.\n", "\n#{head}    # Sends it.\n").sub("    # Nobody", "#{foot}    # Nobody")
     expect(files).to include("app/views/admin/signups/workflow/_waiting_for_activate.html.erb" => /workflow_form_for signup, :activate/)
   end
 
@@ -204,6 +208,92 @@ RSpec.describe "rails generate workflow" do
     %w[order signup].each do |name|
       expect(run_in_application({}, RbConfig.ruby, "-Itest", "test/models/#{name}_workflow_test.rb")).to match(/1 runs, \d+ assertions, 0 failures, 0 errors/)
     end
+  end
+
+  const_set(:ORDERS, "class A < ActiveRecord::Migration[7.0]; def change = create_table(:orders) { |t| t.string :note, null: false }; end")
+  const_set(:ANIMALS, "test:\n  primary: {adapter: sqlite3, database: storage/test.sqlite3}\n  animals: {adapter: sqlite3, database: storage/animals.sqlite3, migrations_paths: db/animals_migrate}\n")
+
+  it "makes the model with the options of rails generate model, and refuses one that there is not" do
+    app("config/database.yml" => self.class::ANIMALS)
+    said = generate_each([ %w[cat name:string feed:now --database animals --primary-key-type=uuid --no-timestamps], %w[vip_cat feed:now --parent=Cat], %w[cat feed:now --db animals],
+      %w[dog feed:now --databse animals], %w[dog feed:now --db animls] ])
+
+    migrations = files.select { |path,| path.start_with?("db/") }
+    expect(migrations.keys).to match [ %r{\Adb/animals_migrate/\d+_create_cats\.rb\z} ]
+    expect(migrations.values.first).to include("create_table :cats, id: :uuid").and satisfy { |text| !text.include?("timestamps") }
+    expect(files).to include("app/models/cat.rb" => /\Aclass Cat < AnimalsRecord\n  include Workflow$/, "app/models/vip_cat.rb" => /\Aclass VipCat < Cat$/)
+    expect(said).to match [ %r{bin/rails db:migrate}, satisfy { |text| !text.include?("db:migrate") }, /skip\s+--database=animals: Cat is there already/,
+      /Unknown switches "--databse"/, /there is no database animls\. Did you mean animals\? config\/database\.yml has, for test: primary, animals\.\nNothing was written/ ]
+    expect(files.keys.grep(/dog/)).to be_empty
+  end
+
+  it "writes a workflow that has a name beside another, with partials and a test that pass" do
+    app(**self.class::TESTS, "app/models/order.rb" => "class Order < ApplicationRecord\n  include Workflow\n\n  workflow do\n    now :pay\n  end\n\n  def pay = nil\nend\n",
+      "db/migrate/20260101000000_a.rb" => self.class::ORDERS)
+    migrate
+    generate_each([ %w[order pack:later --workflow fulfilment], %w[order confirm:await:fields=note --workflow=fulfilment] ])
+    FileUtils.rm("#{@directory}/test/models/order_fulfilment_workflow_test.rb")
+    steps = %w[order pack:later confirm:await:fields=note --workflow fulfilment]
+    said = generate_each([ steps, steps, [ "order", "pack:later", "--workflow", "Foo Bar" ] ])
+
+    expect(read("app/models/order.rb")).to start_with <<~RUBY
+      class Order < ApplicationRecord
+        include Workflow
+
+        workflow do
+          now :pay
+        end
+
+        workflow :fulfilment do
+          later :pack
+          await :confirm, fields: { note: String }
+        end
+
+        def pay = nil
+
+        # A worker runs this.
+        def pack
+        end
+    RUBY
+    expect(said).to match [ /order\.start\(:fulfilment\)/, /nothing was changed/, /"Foo Bar" is no name of a workflow\. Write it as a method's: foo_bar\.\nNothing was written/ ]
+    expect(run_in_application({}, RbConfig.ruby, "-Itest", "test/models/order_fulfilment_workflow_test.rb")).to match(/1 runs, \d+ assertions, 0 failures, 0 errors/)
+    page = in_application(<<~RUBY)
+      order = Order.create!(note: "a").tap { |made| made.start(:fulfilment).now(:pack) }
+      puts ApplicationController.render(partial: "orders/workflow/waiting_for_confirm", locals: { order: order, workflow: order.workflow(:fulfilment) })
+    RUBY
+    expect(page).to include 'name="input[note]"'
+  end
+
+  it "writes into a class that is no record what rebuilds its objects, and a test that passes" do
+    app(**self.class::TESTS, "app/models/reindex.rb" => "class Reindex\n  def initialize(index_name, of:, force: false)\n    @index_name, @of = index_name, of\n  end\n\n  def of = @of\nend\n")
+    generate("reindex", "rebuild:later")
+    said = generate_each([ %w[reindex rebuild:later], %w[reindex name:string rebuild:later] ])
+
+    expect(read("app/models/reindex.rb")).to start_with <<~RUBY
+      class Reindex
+        include Workflow
+        remembers :index_name, :of
+        attr_reader :index_name
+
+        workflow do
+          later :rebuild
+        end
+
+        def initialize(index_name, of:, force: false)
+    RUBY
+    expect(said).to match [ /nothing was changed/, /Reindex is no record, so that it has no attributes: write name in app\/models\/reindex\.rb/ ]
+    expect(read("test/models/reindex_workflow_test.rb")).to include 'reindex = Reindex.new("index_name", of: "of") # say what it is made of'
+    expect(run_in_application({}, RbConfig.ruby, "-Itest", "test/models/reindex_workflow_test.rb")).to match(/1 runs, \d+ assertions, 0 failures, 0 errors/)
+  end
+
+  it "takes back the test of a model that was there before" do
+    app(**self.class::TESTS, "app/models/order.rb" => "class Order < ApplicationRecord\nend\n", "db/migrate/20260101000000_a.rb" => self.class::ORDERS)
+    migrate
+    generate("order", "pack:later")
+    said = generate("order", "pack:later", BEHAVIOR: "revoke")
+
+    expect(said).to match %r{remove\s+test/models/order_workflow_test\.rb}
+    expect(files.keys.grep(/workflow/)).to be_empty
   end
 
   it "takes back what nobody has changed, and leaves the model to people" do
@@ -315,6 +405,26 @@ RSpec.describe "rails generate workflow" do
     generate("signup", "charge:later:if=paid?", "pack:now:unless=digital?", "weigh:now", "confirm:await:expires_in=3.days,otherwise=destroy")
 
     expect(read("app/models/signup.rb").scan(/def (\S+)/).flatten).to eq %w[confirm digital?]
+  end
+
+  it "refuses a step whose method is there and cannot be called as steps call theirs, and says where it is" do
+    app("app/models/crate.rb" => <<~RUBY)
+      class Crate < ApplicationRecord
+        def ship(to:) = to
+        def confirm(note:) = note
+        def weigh(scale, unit: 1) = scale
+        def open_up(input) = input
+        def chase(who) = who
+      end
+    RUBY
+    before = files
+    calls = [ %w[crate ship:later], %w[crate confirm:await:fields=code], %w[crate weigh:await], %w[crate ask:await:expires_in=3.days,otherwise=chase] ]
+    said = generate_each([ *calls, %w[crate confirm:await:fields=note open_up:await --pretend] ])
+
+    expect(said.map { |text| text[/^workflow: (.*)/, 1] }).to match [
+      %r{\ACrate#ship \(app/models/crate\.rb:2\) cannot be called with the arguments that it requires: a step's method takes no arguments\. Change it, or call the step otherwise: ship_crate, say\.\z},
+      %r{\ACrate#confirm \(app/models/crate\.rb:3\).*an await's method takes its fields as keywords}, /\ACrate#weigh/, /\ACrate#chase.*takes no arguments/, nil ]
+    expect(files).to eq before
   end
 
   it "uses what a new model's attributes answer, and refuses a step of an attribute's name" do

@@ -21,9 +21,32 @@ module Workflow
         found.method_defined?(method) || found.private_method_defined?(method)
       end
 
-      # @return [String, nil] where the class, or the one above, has its workflow from
-      def workflow_from
-        Declarations.of(klass).workflow(:workflow)&.location if klass.respond_to?(:workflow)
+      # @param name [String] of a workflow
+      # @return [String, nil] where the class, or the one above, has it from
+      def workflow_from(name)
+        Declarations.of(klass).workflow(name)&.location if klass.respond_to?(:workflow)
+      end
+
+      # @return [Boolean] whether its objects are rows of a table; of a class that does not load: whether they may be
+      def record? = klass ? Subject.record?(klass) : !!defined?(::ActiveRecord::Base)
+
+      # @param types [Array<Symbol>] :req, :keyreq, …
+      # @return [Array<Symbol>] the parameters of these types that `new` of a plain class takes
+      def parameters(*types)
+        return [] if klass.nil? || record?
+        klass.instance_method(:initialize).parameters.filter_map { |type, name| name if types.include?(type) }
+      end
+
+      # @return [Array<Symbol>] what a worker would have to know to make such an object again, and `remembers` does not say
+      def forgotten = parameters(:req, :keyreq) - (klass.respond_to?(:remembers) ? Declarations.of(klass).remembered : [])
+
+      # @return [Array<Symbol>] of these, what has no reader
+      def unread = forgotten.reject { |name| inherited?(name.name) }
+
+      # @param step [StepDefinition]
+      # @return [UnboundMethod, nil] one that the step would call, and that cannot be called as steps call methods
+      def misfit(step)
+        step.needed_methods.filter_map { |name| method(name) }.find { |found| (types(found) & %i[req keyreq]).any? } || misfit_for_input(step)
       end
 
       # @return [Array<String>]
@@ -50,6 +73,19 @@ module Workflow
       end
 
       private
+        def method(name) = (klass.instance_method(name) if klass && (klass.method_defined?(name) || klass.private_method_defined?(name)))
+
+        def types(method) = method.parameters.map(&:first)
+
+        # One parameter alone is given the input as a hash.
+        def misfit_for_input(step)
+          found = method(step.name) if step.await?
+          return unless found
+          return (found if step.fields.misfit(found.parameters)) if step.fields
+          types = types(found)
+          found if types.count(:req) > 1 || types.include?(:req) && (types & %i[key keyreq keyrest]).any?
+        end
+
         # @return [Class, nil] nil: there is none, or it does not load
         def klass
           return @klass if defined?(@klass)

@@ -15,14 +15,25 @@ module Workflow
 
       # @param plan [Plan]
       # @param variable [String] what the object is called: "signup"
+      # @param model [Model] its class
       # @param old [Boolean] whether the model was there before, with rules that are not known here
-      def initialize(plan, variable, class_name, old)
-        @plan, @variable, @class_name, @old = plan, variable, class_name, old
+      # @param workflow [String, nil] the name of the workflow, where it has one
+      def initialize(plan, variable, class_name, model, old:, workflow: nil)
+        @plan, @variable, @class_name, @model, @old, @workflow = plan, variable, class_name, model, old, workflow
       end
 
-      # @return [String] what makes an object that is saved
+      # @return [String] what begins the workflow
+      def start = "#{@variable}.start#{"(:#{@workflow})" if @workflow}"
+
+      # @return [String] the run
+      def run = "#{@variable}.workflow#{"(:#{@workflow})" if @workflow}"
+
+      # @return [Boolean] whether the object is made of what only people know
+      def made_up? = @model.parameters(:req, :keyreq).any?
+
+      # @return [String] what makes an object, saved if it is a record
       def subject
-        return "#{@class_name}.new" unless defined?(::ActiveRecord)
+        return "#{@class_name}.new#{"(#{parameters.join(", ")})" if made_up?}" unless @model.record?
         return "#{@class_name}.create!#{"(#{samples.join(", ")})" if samples.any?}" unless @old
         "#{@class_name}.new#{"(#{needed.join(", ")})" if needed.any?}.tap { |#{@variable}| #{@variable}.save!(validate: false) }"
       end
@@ -41,14 +52,14 @@ module Workflow
         end
 
         def act(step)
-          return Act.new(code: "#{@variable}.workflow.skip(:#{step.name}) # its time comes #{step.code[:wait]} later") if step.values[:wait]
-          return Act.new(code: "#{@variable}.now(:#{step.name}) # a worker does") if left?(step)
-          Act.new(await: step.name, code: "#{@variable}.submit(:#{step.name}#{input(step)})") if step.kind == :await
+          return Act.new(code: "#{run}.skip(:#{step.name}) # its time comes #{step.code[:wait]} later") if step.values[:wait]
+          return Act.new(code: "#{player}.now(:#{step.name}) # a worker does") if left?(step)
+          Act.new(await: step.name, code: "#{player}.submit(:#{step.name}#{input(step)})") if step.kind == :await
         end
 
         def input(step)
           given = (step.values[:fields] || {}).keys.map { |field| "#{field}: \"something\"" }
-          given.unshift("code: Workflow::Code.make(#{@variable}, :#{step.name})") if step.values[:by] == :code
+          given.unshift("code: Workflow::Code.make(#{player}, :#{step.name})") if step.values[:by] == :code
           given.map { |one| ", #{one}" }.join
         end
 
@@ -59,6 +70,14 @@ module Workflow
         end
 
         def definitions = @definitions ||= @plan.definition.steps.to_h { |step| [ step.name, step ] }
+
+        # Who has its steps run: of a workflow with a name the run, since another workflow may have steps of these names.
+        def player = @workflow ? run : @variable
+
+        # Each parameter's own name as its value, for want of a better one.
+        def parameters
+          @model.parameters(:req).map { |name| name.name.inspect } + @model.parameters(:keyreq).map { |name| "#{name}: #{name.name.inspect}" }
+        end
 
         def samples = @plan.attributes.filter_map { |attribute| sample(*attribute.split(":")[0, 2].map { |part| part[/\A\w+/] }) }
 

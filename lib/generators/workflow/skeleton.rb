@@ -2,17 +2,17 @@
 
 module Workflow
   module Generators
-    # A model's text with the steps of a plan in it: `include Workflow`, the block, and an empty method for each. What is there
-    # already stays as it is, and is not added again.
+    # A model's text with the steps of a plan in it: `include Workflow` and the block above its methods, and an empty method for
+    # each step below them. What is there already stays as it is, and is not added again.
     class Skeleton
       SAID = { now: "Runs here, before whoever starts or submits goes on.", later: "A worker runs this.",
         await: "Takes what a person submits. `reject \"why\"` goes on waiting." }.freeze
 
       # @param source [Source]
       # @param plan [Plan]
-      # @param inherited [#call] whether what is to be a method comes from elsewhere: a concern, a column, Active Record
-      def initialize(source, class_name, plan, inherited)
-        @source, @class_name, @plan, @inherited = source, class_name, plan, inherited
+      # @param model [Model] the class as it is
+      def initialize(source, plan, model)
+        @source, @plan, @model = source, plan, model
       end
 
       # @return [Array<Symbol>] steps of the plan that the class has
@@ -20,27 +20,30 @@ module Workflow
 
       # @return [String]
       def text
-        return @source.text if missing.empty? && methods.empty? && @source.includes?
-        text = @source.text
-        text = @source.with(@source.block_end, missing.map { |step| line(step) }) if @source.workflow?
-        rest = Source.new(text, @class_name)
-        rest.with(rest.place, class_lines, apart: true, inner: rest.at_end?)
+        found = @source
+        found = found.of(found.with(found.block_end, missing.map { |step| line(step) })) if found.workflow? && missing.any?
+        found = found.of(found.with(found.foot, method_lines, apart: true)) if methods.any?
+        head_lines.any? ? found.with(found.head, head_lines, apart: true) : found.text
       end
 
       # @return [String] what was added, in a line
       def told
-        [ ("steps #{missing.map(&:name).join(", ")}" if missing.any?), ("methods #{methods.map(&:first).join(", ")}" if methods.any?) ].compact.join("; ")
+        [ ("remembers #{@model.forgotten.join(", ")}" if @model.forgotten.any?), ("steps #{missing.map(&:name).join(", ")}" if missing.any?), ("methods #{methods.map(&:first).join(", ")}" if methods.any?) ].compact.join("; ")
       end
 
       private
         def missing = @plan.steps.reject { |step| existing.include?(step.name) }
 
-        def class_lines
-          lines = []
-          lines << "include Workflow" << "" unless @source.includes?
-          lines.push("workflow do", *missing.map { |step| "  #{line(step)}" }, "end", "") unless @source.workflow?
-          methods.each { |signature, said, body| lines.push(*("# #{said}" if said), "def #{signature}", *("  #{body}" if body), "end", "") }
-          lines[0..-2]
+        def head_lines
+          words = [ *("include Workflow" unless @source.includes?), *list("remembers", @model.forgotten), *list("attr_reader", @model.unread) ]
+          block = @source.workflow? ? [] : [ @source.opening, *missing.map { |step| "  #{line(step)}" }, "end" ]
+          [ words, block ].reject(&:empty?).inject { |above, below| [ *above, "", *below ] } || []
+        end
+
+        def list(word, names) = names.any? ? [ "#{word} #{names.map(&:inspect).join(", ")}" ] : []
+
+        def method_lines
+          methods.flat_map { |signature, said, body| [ *("# #{said}" if said), "def #{signature}", *("  #{body}" if body), "end", "" ] }[0..-2]
         end
 
         # `now   :create_account`, the names under each other.
@@ -51,7 +54,7 @@ module Workflow
 
         def methods
           @methods ||= (missing.map { |step| [ signature(step), SAID.fetch(step.kind) ] } + @plan.named.map { |name, value| [ name.to_s, nil, value ] })
-            .reject { |signature,| signature[/\A\w+[?!]?/].then { |name| @source.methods.include?(name) || @inherited.call(name) } }
+            .reject { |signature,| signature[/\A\w+[?!]?/].then { |name| @source.methods.include?(name) || @model.inherited?(name) } }
         end
 
         def signature(step)

@@ -18,16 +18,17 @@ module Workflow
           def on_rbrace(brace) = super.tap { @brace = [ lineno, column ] }
       end
 
-      # A class in it: its end, the part of it that is public, whether it includes Workflow, the workflow's block.
-      Found = Struct.new(:body, :end, :block, keyword_init: true)
+      # A class in it: what is written in it, and where it ends.
+      Found = Struct.new(:body, :end, keyword_init: true)
 
       # @return [String]
       attr_reader :text
 
       # @param text [String]
       # @param name [String] of the class: "Admin::Signup"
-      def initialize(text, name)
-        @text, @name = text, name
+      # @param workflow [String] the name of the workflow in it
+      def initialize(text, name, workflow: "workflow")
+        @text, @name, @workflow = text, name, workflow
         tree = Tree.new(text)
         parsed = tree.parse
         @broken = tree.error?
@@ -41,9 +42,15 @@ module Workflow
       def found? = !@class.nil?
 
       # @return [Boolean] whether the class includes Workflow
-      def includes? = calls(@class.body).any? { |word, first| word == "include" && first == "Workflow" }
+      def includes? = @class.body.any? { |node| inclusion?(node) }
 
-      # @return [Boolean] whether it has a workflow without a name
+      # @return [Source] the same of another text
+      def of(text) = Source.new(text, @name, workflow: @workflow)
+
+      # @return [String] how the workflow's block begins
+      def opening = @workflow == "workflow" ? "workflow do" : "workflow :#{@workflow} do"
+
+      # @return [Boolean] whether it has that workflow
       def workflow? = !block.nil?
 
       # @return [Array<String>] the names of its steps, in `together` and `either` too
@@ -52,13 +59,20 @@ module Workflow
       # @return [Array<String>] the names of the methods that are written in the class
       def methods
         @class.body.filter_map do |node|
-          node = node.dig(2, 1, 0) if node[0] == :command && node[2].is_a?(Array) # private def x
-          node[1][1] if node.is_a?(Array) && node[0] == :def
+          node = bare(node)
+          node[1][1] if node[0] == :def
         end
       end
 
+      # @return [Array(Integer, Integer)] line and column of where the class's words end: above its first method, and below `include Workflow`
+      def head
+        below = @class.body.drop((@class.body.index { |node| inclusion?(node) } || -1) + 1)
+        first = below.find { |node| visibility?(node) || method?(node) }
+        first ? above(start(first)) : @class.end
+      end
+
       # @return [Array(Integer, Integer)] line and column of the end of the class's public part
-      def place = (word = visibility) ? word : @class.end
+      def foot = (word = @class.body.find { |node| visibility?(node) }) ? above(start(word)) : @class.end
 
       # @return [Array(Integer, Integer)] line and column of the end of the workflow's block
       def block_end = block.last
@@ -66,14 +80,14 @@ module Workflow
       # @param place [Array(Integer, Integer)]
       # @param lines [Array<String>] without indentation; "" for an empty one
       # @param apart [Boolean] whether empty lines are to be around them
-      # @param inner [Boolean] whether what stands at the place is one level further out
       # @return [String] the text with the lines before that place
-      def with(place, lines, apart: false, inner: true)
+      def with(place, lines, apart: false)
         all = text.lines
         row, column = place
         before, after = all[row - 1].byteslice(0, column), all[row - 1].byteslice(column..)
         margin = before[/\A\s*/]
-        indent = inner ? "#{margin}  " : margin
+        inner = [ @class.end, block&.last ].include?(place) # what stands there is one level further out
+        indent = inner || !before.strip.empty? ? "#{margin}  " : margin
         added = lines.map { |line| line.empty? ? "\n" : "#{indent}#{line}\n" }
         if before.strip.empty?
           added.unshift("\n") if apart && gap_wanted?(all[row - 2])
@@ -84,9 +98,6 @@ module Workflow
         end
         all.join
       end
-
-      # @return [Boolean] whether the class's end stands further out than what is to stand before it
-      def at_end? = visibility.nil?
 
       private
         def find(node, outer)
@@ -132,7 +143,7 @@ module Workflow
           node.drop(1).grep(Array).filter_map { |part| token(part) }.first
         end
 
-        def block = @block ||= calls(@class.body).find { |word, name, block| word == "workflow" && (name.nil? || name == "workflow") && block }&.last
+        def block = @block ||= calls(@class.body).find { |word, name, block| word == "workflow" && (name || "workflow") == @workflow && block }&.last
 
         def nested(block)
           body = block.find { |part| part.is_a?(Array) && part[0] == :bodystmt } || block[2]
@@ -141,10 +152,38 @@ module Workflow
           end.compact
         end
 
-        # The place of a `private` that all below it is.
-        def visibility
-          node = @class.body.find { |part| part[0] == :vcall && %w[private protected].include?(part[1][1]) }
-          node && node[1][2]
+        def inclusion?(node) = call(node)&.first(2) == %w[include Workflow]
+
+        # A `private` that all below it is.
+        def visibility?(node) = node[0] == :vcall && %w[private protected].include?(node[1][1])
+
+        def method?(node) = %i[def defs sclass].include?(bare(node)[0])
+
+        # What stands behind a word: `private def x`.
+        def bare(node)
+          behind = node.dig(2, 1, 0) if node[0] == :command && node[2].is_a?(Array)
+          behind.is_a?(Array) && %i[def defs].include?(behind[0]) ? behind : node
+        end
+
+        # Where a node begins. Ruby's tree has names with their places, and not the word in front of them.
+        def start(node)
+          row, column = *places(node).min
+          return [ row, column ] unless %i[def defs sclass].include?(node[0])
+          [ row, text.lines[row - 1].byteslice(0, column)[/.*(?=\b(def|class)\b)/m]&.bytesize || column ]
+        end
+
+        def places(node)
+          return [ node[2] ] if node[0].to_s.start_with?("@")
+          node.grep(Array).flat_map { |part| places(part) }
+        end
+
+        # A comment belongs to what is below it.
+        def above(place)
+          row, column = place
+          lines = text.lines
+          return place unless lines[row - 1].byteslice(0, column).strip.empty?
+          row -= 1 while row > 1 && lines[row - 2].match?(/\A\s*#/)
+          [ row, lines[row - 1][/\A[ \t]*/].size ]
         end
 
         def gap_wanted?(line) = !line.strip.empty? && !line.match?(/^\s*class\b/)
