@@ -22,6 +22,7 @@ const ANSWERED = "answered", OVERTAKEN = "overtaken", FAILED = "failed" // what 
 const DROPPED = "dropped"     // why a look is ended before its answer has come
 const LAST = 50               // as many copies are kept
 const DEPART_MS = 30000       // a form that the browser sends itself has led to no other page: it brought a file, or nothing
+const THAW_MS = 2000           // so long a visit of Turbo's has to go on, once the page is no longer frozen
 
 const stamps = new WeakMap()  // region -> { run, version, at, again }: what it shows, and since when
 const held = new WeakMap()    // region -> the newer one that somebody's typing keeps out
@@ -799,6 +800,16 @@ function heal() {
   if (regions().length) want()
 }
 
+// Nor may what Turbo had asked for when the page was frozen, whose end it awaits without a limit, with a preview in place of the page:
+// unless the visit goes on by itself, it is begun again.
+function thawed() {
+  heal()
+  const navigator = turbo()?.navigator, stopped = navigator?.currentVisit
+  const stands = () => stopped && navigator.currentVisit === stopped && stopped.state === "started" && stopped.willRender !== false
+  const again = () => turbo().visit(stopped.location.href, { action: stopped.historyChanged || stopped.action === "restore" ? "replace" : stopped.action })
+  if (stands()) setTimeout(() => { if (stands()) again() }, THAW_MS)
+}
+
 function arrived() {
   left = false
   came()
@@ -865,7 +876,7 @@ function begin() {
   listen("turbo:submit-end", submitted)
   listen("submit", departs, window)
   listen("visibilitychange", () => { if (!document.hidden) heal() })
-  listen("resume", heal)
+  listen("resume", thawed)
   listen("online", heal, window)
   listen("pageshow", ({ persisted }) => { if (persisted) { left = false; stayed(); heal() } }, window)
   new MutationObserver(disconnected).observe(document, { subtree: true, attributeFilter: ["connected"] })

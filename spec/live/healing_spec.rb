@@ -50,6 +50,27 @@ RSpec.describe "a live page that missed something" do
     wait_until_true(id)
   end
 
+  # Chromium never reads to its end what a page has asked for that was frozen then; Turbo waits, with a preview in place of the page.
+  it "begins a visit of Turbo's again that does not go on once the page is no longer frozen" do
+    id = waiting_order
+    open_page("/orders/#{id}")
+    script("Turbo.visit('/elsewhere')")
+    browser.wait("it is elsewhere") { script("return document.querySelector('h1')?.textContent") == "Elsewhere" }
+    perform("Door.close")
+    script("Turbo.visit('/orders/#{id}')")
+    wait_until("the visit is on its way") { perform("Door.held") == 1 }
+    browser.wait("a preview is there") { script("return document.documentElement.hasAttribute('data-turbo-preview')") }
+    entries = script("return history.length")
+    perform("Order.find(#{id}).workflow.pause; 1")
+    script("document.dispatchEvent(new Event('resume'))")
+    wait_until("it is asked for again") { perform("Door.held") == 2 }
+    perform("Door.let(2)")
+
+    wait_until_true(id)
+    expect(script("return [ document.documentElement.hasAttribute('data-turbo-preview'), history.length ]")).to eq [ false, entries ]
+    perform("Door.open")
+  end
+
   it "notices that it has no stream though Action Cable has confirmed one, and gets one again" do
     id = waiting_order
     open_page("/orders/#{id}")
