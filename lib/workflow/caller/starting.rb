@@ -60,7 +60,7 @@ module Workflow
         def older(run)
           "#{subject.class_name} #{object.id} has just been made, and the log has an open run of one already, #{run.id} since #{run.started_at}: that was another record, of a " \
             "database that was made anew or restored since. Begin the log anew, with all runs gone (bin/rails workflow:reset), or end that run: " \
-            "Workflow::Run.find(#{run.id.inspect}).cancel."
+            "Workflow::Run.find(#{run.id.inspect}).cancel.#{" Tests want a log each: include Workflow::TestHelper, or require \"workflow/rspec\"." if Workflow.configuration.environment == "test"}"
         end
 
         # The workflow's tags: are asked of the saved object. Where they cannot be kept, a new record is not either.
