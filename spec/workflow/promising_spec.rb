@@ -53,6 +53,22 @@ RSpec.describe "start and cancel with the application's transaction" do
           expect([ runs, ReceiptsTable.tokens ]).to all(be_empty)
         end
 
+        it "makes neither where the log has an open run of a record that had the id before, whatever the caller makes of that" do
+          gone = Order.start(name: "before")
+          Order.delete_all
+          again = -> { Order.connection.execute(kind.to_s == "postgresql" ? "ALTER SEQUENCE orders_id_seq RESTART" : "DELETE FROM sqlite_sequence") }
+          again.call
+          expect { Order.start(name: "x") }.to raise_error(Workflow::StoreError, /\AOrder 1 has just been made, .* #{gone.workflow.id} since/)
+          again.call
+          Order.transaction do
+            Order.start(name: "x")
+          rescue Workflow::StoreError
+            Order.create!(id: 7, name: "the caller's own")
+          end
+
+          expect([ runs.map(&:id), Order.pluck(:name), ReceiptsTable.tokens ]).to eq [ [ gone.workflow.id ], [ "the caller's own" ], [] ]
+        end
+
         it "makes neither when a callback of the record raises" do
           Order.after_create { raise IOError, "no" }
           expect { Order.start(name: "x") }.to raise_error IOError

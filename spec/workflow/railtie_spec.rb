@@ -105,6 +105,7 @@ RSpec.describe "Workflow::Railtie" do
     said = in_application(<<~'RUBY')
       signup = Signup.new(email: "b")
       [ -> { Signup.start(email: "b") }, -> { signup.start! } ].each { |start| start.call && puts("started") rescue puts("#{$!.class}: #{$!.message}") }
+      Signup.transaction { Signup.start(email: "b") rescue nil }
       p Signup.count, Signup.start(id: 2, email: "of an id that I know").workflow.id
     RUBY
     expect(said.lines(chomp: true)).to match [ /\AWorkflow::StoreError: Signup 1 has just been made, .*bin.rails workflow:reset\), .*Workflow::Run.find\("\w+"\).cancel\. Tests want .*\z/, /Signup 1 has just/, "0", started.strip.inspect ]

@@ -19,8 +19,9 @@ module Workflow
         run_of_key(key)&.then { |started| return started }
         args = Travel.arguments(nil, "what a run takes along")
         receipts = promised_in(key)
-        return promise(receipts, definition, key: key, args: args, place: place) { saved(definition, tags) } if receipts
-        tags = (subject.record? && object.new_record? ? klass.transaction(requires_new: true) { saved(definition, tags) } : saved(definition, tags)) or return false
+        within = subject.record? && Receipts.at(klass)&.open?
+        return promise(receipts, definition, key: key, args: args, place: place) { saved(definition, tags, within) } if receipts
+        tags = saved(definition, tags, within) or return false
         Inline.of(object) { |inline| begin_run(inline, definition, blueprint, args, place, tags, key) }
       end
 
@@ -48,27 +49,26 @@ module Workflow
           Run.new(snapshot, existing: true) if snapshot
         end
 
+        # The workflow's tags: are asked of the saved object. Where they cannot be kept, or the log says that it cannot start, a new record is not kept
+        # either, whatever whoever is in a transaction makes of the error.
+        # @param within [Boolean, nil] whether the caller is in a transaction of its own
         # @return [Array<String>, nil] its tags; nil: the record is invalid
         # @raise [StoreError] when the log has an open run of a record of before, to which the database had given this id
-        def saved(definition, tags)
-          unknown = subject.record? && object.new_record? && [ object.id ].flatten.any?(&:nil?)
-          tags = saved_with_tags(definition, tags)
-          earlier = open_run(definition) if unknown && tags
-          earlier ? raise(StoreError, older(earlier)) : tags
+        def saved(definition, tags, within)
+          return (Tags.of(object, definition, tags) if saved?) unless subject.record? && object.new_record?
+          unknown = [ object.id ].flatten.any?(&:nil?)
+          klass.transaction(requires_new: within) do
+            next unless saved?
+            earlier = open_run(definition) if unknown
+            raise StoreError, older(earlier) if earlier
+            Tags.of(object, definition, tags)
+          end
         end
 
         def older(run)
           "#{subject.class_name} #{object.id} has just been made, and the log has an open run of one already, #{run.id} since #{run.started_at}: that was another record, of a " \
             "database that was made anew or restored since. Begin the log anew, with all runs gone (bin/rails workflow:reset), or end that run: " \
             "Workflow::Run.find(#{run.id.inspect}).cancel.#{" Tests want a log each: include Workflow::TestHelper, or require \"workflow/rspec\"." if Workflow.configuration.environment == "test"}"
-        end
-
-        # The workflow's tags: are asked of the saved object. Where they cannot be kept, a new record is not either.
-        # @return [Array<String>, nil] nil: the record is invalid
-        def saved_with_tags(definition, given)
-          together = subject.record? && object.new_record? && (definition.options[:tags] || given.any?)
-          return (Tags.of(object, definition, given) if saved?) unless together
-          klass.transaction(requires_new: true) { Tags.of(object, definition, given) if saved? }
         end
 
         def saved?
