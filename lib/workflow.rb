@@ -23,6 +23,7 @@ require_relative "workflow/own_methods"       # which method a step means
 require_relative "workflow/step_definition"   # one step: retries, what an error means
 require_relative "workflow/options"           # which options there are, and good values
 require_relative "workflow/wording"           # why an input is not accepted, in the application's locale
+require_relative "workflow/keywords"          # whether a method can be called with an input
 require_relative "workflow/fields"            # the fields of an input, and their types
 require_relative "workflow/condition"         # if: and unless: of a step, while: of a workflow
 require_relative "workflow/tags"              # what runs are labelled with

@@ -62,18 +62,15 @@ module Workflow
     # @example
     #   fields.misfit([ [ :keyreq, :cod ] ])  # => "requires cod:, which is no field. Did you mean code?"
     def misfit(parameters)
-      of = ->(*types) { parameters.filter_map { |type, name| name || type if types.include?(type) } }
-      return if of.call(:key, :keyreq, :keyrest, :nokey).empty? && as_hash?(of)
-      return "requires #{of.call(:req).first} without a keyword. Make it one." if of.call(:req).any?
-      unknown, untaken = of.call(:keyreq) - names, of.call(:keyrest).any? ? [] : names - of.call(:key, :keyreq)
-      return "requires #{unknown.first}:, which is no field.#{Suggestion.for(unknown.first, names)}" if unknown.any?
-      "does not take the field #{untaken.first}:. Add it to the method, or **rest." if untaken.any?
+      case Keywords.misfit(parameters, names)
+      in nil then nil
+      in [ :position, name ] then "requires #{name} without a keyword. Make it one."
+      in [ :missing, name ] then "requires #{name}:, which is no field.#{Suggestion.for(name, names)}"
+      in [ :surplus, name ] then "does not take the field #{name}:. Add it to the method, or **rest."
+      end
     end
 
     private
-      # Ruby hands keywords to a method that has none as one hash.
-      def as_hash?(of) = of.call(:req).size <= 1 && of.call(:req, :opt, :rest).any?
-
       def checked(name)
         raise DefinitionError, "#{@what}: fields: #{unusable(name)}" unless name.is_a?(Symbol) && name.match?(NAME)
         reserved = if name == :base then "for errors of no one field"

@@ -12,10 +12,12 @@ module Workflow
       # @return [Hash] of parameters only what the await takes
       # @raise [ArgumentError]
       def read(await, given, keywords, names)
-        return keywords if given.nil?
-        return { **taken(await, given, names), **keywords } if given.respond_to?(:to_unsafe_h)
-        raise ArgumentError, "submit(#{await.inspect}) takes its input as keywords, a hash or parameters, not #{Options.shown(given)}" unless given.is_a?(Hash)
-        { **(names ? given : by_name(await, given)), **keywords }
+        if given.respond_to?(:to_unsafe_h) then given = taken(await, given, names)
+        elsif given && !given.is_a?(Hash)
+          raise ArgumentError, "submit(#{await.inspect}) takes its input as keywords, a hash or parameters, not #{Options.shown(given)}"
+        end
+        input = given ? given.merge(keywords) : keywords
+        names ? input : by_name(await, input)
       end
 
       # @param object [Object] that has the await's method
@@ -31,7 +33,7 @@ module Workflow
       private
         def taken(await, parameters, names)
           return parameters.to_unsafe_h.slice(*names.map(&:name)) if names
-          return by_name(await, parameters.to_h) if parameters.permitted?
+          return parameters.to_h if parameters.permitted?
           raise ArgumentError, "submit(#{await.inspect}) was given parameters that are not permitted, and the await has no fields: that would say what it takes. " \
             "Write await #{await.inspect}, fields: { … }, or permit them."
         end
@@ -45,19 +47,18 @@ module Workflow
 
         # @return [String, nil] nil: it can be called
         def misfit(parameters, names)
-          of = ->(*types) { parameters.filter_map { |type, name| name || type if types.include?(type) } }
-          return misfit_of_hash(of, names) if of.call(:key, :keyreq, :keyrest).empty?
-          return "requires #{of.call(:req).first} without a keyword, and its input comes as keywords: make it one." if of.call(:req).any?
-          missing, untaken = of.call(:keyreq) - names, of.call(:keyrest).any? ? [] : names - of.call(:key, :keyreq)
-          return "requires #{missing.first}:, which was not given." if missing.any?
-          "does not take #{untaken.first}:, which was given.#{Suggestion.for(untaken.first, of.call(:key, :keyreq))}" if untaken.any?
+          case Keywords.misfit(parameters, names)
+          in nil then nil
+          in [ :position, name ] if names.empty? then "requires #{name}, and nothing was given."
+          in [ :position, name ] then "requires #{name} without a keyword, and its input comes as keywords: make it one."
+          in [ :missing, name ] then "requires #{name}:, which was not given."
+          in [ :surplus, name ] then surplus(name, Keywords.taken(parameters))
+          end
         end
 
-        # Ruby hands keywords to a method that has none as one hash.
-        def misfit_of_hash(of, names)
-          return "requires #{of.call(:req).join(", ")}, and nothing was given." if names.empty? && of.call(:req).any?
-          return if names.empty? || of.call(:req).size == 1 || of.call(:req).empty? && of.call(:opt, :rest).any?
-          "takes no input, and #{names.first}: was given. Write def …(#{names.first}:), or leave it out."
+        def surplus(name, taken)
+          return "takes no input, and #{name}: was given. Write def …(#{name}:), or leave it out." if taken.empty?
+          "does not take #{name}:, which was given.#{Suggestion.for(name, taken)}"
         end
     end
   end

@@ -32,17 +32,20 @@ RSpec.describe Workflow::Input do
     expect(object.submit(:confirm, parameters(code: { a: 1 })).errors[:code]).to eq [ "must be text" ]
     expect([ object.submit(:confirm, nil), object.submit(:confirm) ].map { |submission| submission.errors[:code] }.uniq).to eq [ [ "is missing" ] ]
     expect(object.submit(:confirm, { admin: 1, code: "1" }).errors.full_messages).not_to be_empty
+    expect(object.submit(:confirm, { 1 => 2, code: "1" }).errors[:base]).to eq [ "What was given is not a field of confirm" ]
     expect { object.submit(:confirm, "1") }.to raise_error(ArgumentError, /submit\(:confirm\) takes its input as keywords, a hash or parameters, not "1"/)
   end
 
   it "goes as it is to an await without fields, once it is permitted" do
     object = awaiting { |code:| see(code) && reject("again") }
     object.submit(:confirm, { "code" => "1" })
-    object.submit(:confirm, parameters(code: "2").permit(:code))
+    object.submit(:confirm, "code" => "2")
+    object.submit(:confirm, { code: "1" }, "code" => "3")
+    object.submit(:confirm, parameters(code: "4").permit(:code))
 
-    expect(seen).to eq %w[1 2]
+    expect(seen).to eq %w[1 2 3 4]
     expect { object.submit(:confirm, parameters(code: "1")) }.to raise_error(ArgumentError, /parameters that are not permitted.*Write await :confirm, fields: \{ … \}/)
-    expect { object.submit(:confirm, { 1 => 2 }) }.to raise_error(ArgumentError, /was given 1 for a name/)
+    expect { object.submit(:confirm, 1 => 2) }.to raise_error(ArgumentError, /was given 1 for a name/)
     expect { object.submit(:confirm, code: parameters(a: 1)) }.to raise_error(Workflow::BadInput, /the input of confirm/)
   end
 
