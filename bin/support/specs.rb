@@ -5,9 +5,10 @@ require "rspec/core"
 require "tmpdir"
 
 # All specs, as two processes of RSpec at the same time, since they wait for half of their time: those of many processes, the
-# model, the planted faults and the documentation, and all others. Or what the arguments say, as one. RSpec's summary is the last line.
+# model, the planted faults, the documentation and the generators, and all others, which takes about as long. Or what the
+# arguments say, as one. RSpec's summary is the last line.
 class Specs
-  SLOW = "spec/{processes,model,faults,docs}/**/*_spec.rb"
+  SLOW = "spec/{processes,model,faults,docs}/**/*_spec.rb,spec/workflow/*_generator_spec.rb"
   LANES = [ [ "--pattern", SLOW ], [ "--pattern", "spec/**/*_spec.rb", "--exclude-pattern", SLOW ] ].freeze
   # No end of RSpec: it says where it stands and aborts.
   GUARD = %w[timeout --foreground --signal=ABRT --kill-after=30 3000].freeze
