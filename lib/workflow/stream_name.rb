@@ -1,10 +1,11 @@
 # frozen_string_literal: true
 
-require "json"
+require "zlib"
 
 module Workflow
   # The name of a run's live stream as it stands in a page: which run, for whom (`config.viewer`), and until when. Signed, so
-  # that nobody follows a run that was not shown to them. Of one hour the names of a run for a viewer are all the same.
+  # that nobody follows a run that was not shown to them. Of one hour the names of a run for a viewer are all the same; that
+  # hour begins at another second for each, or all pages of all people would ask for new names at once.
   StreamName = Struct.new(:run_id, :viewer, :expires_at) do
     # @param run [Run]
     # @param viewer [String, nil] from {.viewer}
@@ -12,7 +13,9 @@ module Workflow
     # @example
     #   Workflow::StreamName.sign(run, Workflow::StreamName.viewer(controller))
     def self.sign(run, viewer = nil)
-      expires_at = (Time.now.to_i + Workflow.configuration.stream_expires_in).fdiv(self::HOUR).ceil * self::HOUR
+      past_the_hour = Zlib.crc32("#{run.id} #{viewer}") % self::HOUR
+      hours = (Time.now.to_i + Workflow.configuration.stream_expires_in - past_the_hour).fdiv(self::HOUR).ceil
+      expires_at = hours * self::HOUR + past_the_hour
       verifier.generate([ run.id, viewer, expires_at ], purpose: :stream)
     end
 
