@@ -106,11 +106,12 @@ TEST(a_full_disk_loses_the_transaction_and_says_so)
     append_and_commit(store, 1);
     CHECK(does->begin(store, &error) == WF_OK);
     CHECK(append_until_full(store) == WF_STORE_ERROR);
-    CHECK(strstr(error.message, "full"));
+    CHECK(strstr(error.message, "full") && strstr(error.message, "make room"));
     CHECK(sqlite3_get_autocommit(db_of(store)));
     CHECK(append(store, 2, 1, WF_BYTES("would commit alone")) == WF_STORE_ERROR);
     CHECK(does->commit(store, &error) == WF_STORE_ERROR);
-    CHECK(strstr(error.message, "rolled the transaction back") && strstr(error.message, "full"));
+    CHECK(strstr(error.message, "rolled the transaction back") &&
+          strstr(error.message, "full: make room"));
     CHECK(events_in(store) == 1);
     sqlite3_exec(db_of(store), "PRAGMA max_page_count=1000000", NULL, NULL, NULL);
     append_and_commit(store, 2); /* and it goes on */

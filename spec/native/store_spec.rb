@@ -27,7 +27,7 @@ RSpec.describe "A store that cannot be opened" do
   it "because it is not a database says so, and leaves it alone" do
     text = "not a database, " * 1000
     File.write(path, text)
-    expect { open_engine }.to raise_error(Workflow::StoreCorrupt, /#{Regexp.escape(path)}.*not a database/)
+    expect { open_engine }.to raise_error(Workflow::StoreCorrupt, /#{Regexp.escape(path)}.*not a database.*give the store another path/)
     expect(File.read(path)).to eq(text)
   end
 
@@ -46,7 +46,7 @@ RSpec.describe "A store that cannot be opened" do
 
   it "because its schema is not there says so" do
     database { |db| db.execute("PRAGMA application_id = #{application_id}") }
-    expect { open_engine }.to raise_error(Workflow::StoreCorrupt, /#{Regexp.escape(path)}/)
+    expect { open_engine }.to raise_error(Workflow::StoreCorrupt, /#{Regexp.escape(path)}.*schema is not there: put a backup in its place/)
   end
 
   def application_id
@@ -81,12 +81,12 @@ RSpec.describe "A store that cannot be opened" do
   end
 
   it "because the user may not write it says so" do
-    expect(refusal_of_nobody(0o444)).to match(/\AWorkflow::StoreUnavailable: #{Regexp.escape(path)}.*may/)
+    expect(refusal_of_nobody(0o444)).to match(/\AWorkflow::StoreUnavailable: #{Regexp.escape(path)}.*may read the file, and not write it: give it to the user of all its processes/)
   end
 
   it "because the user may not read what processes share beside it says so" do
     shared = "#{path}-shared"
-    expect(refusal_of_nobody(0, of: shared)).to match(/\AWorkflow::StoreUnavailable: .*#{Regexp.escape(shared)}.*denied/)
+    expect(refusal_of_nobody(0, of: shared)).to match(/\AWorkflow::StoreUnavailable: .*#{Regexp.escape(shared)}.*denied: one user must own all files of the store/)
   end
 
   it "under a name that is no path says so" do
@@ -118,12 +118,12 @@ RSpec.describe "A store that cannot be opened" do
 
     it "says so when the file is something else" do
       File.write(shared, "something else entirely, " * 100)
-      expect { open_engine }.to raise_error(store_error, /#{Regexp.escape(shared)}.*not written by workflow/)
+      expect { open_engine }.to raise_error(store_error, /#{Regexp.escape(shared)}.*not written by workflow: move it away/)
     end
 
     it "says so when the file has another format" do
       File.binwrite(shared, [ 999 ].pack("L"), 4)
-      expect { open_engine }.to raise_error(Workflow::StoreTooNew, /#{Regexp.escape(shared)}.*999/)
+      expect { open_engine }.to raise_error(Workflow::StoreTooNew, /#{Regexp.escape(shared)}.*999.*upgrade the gem/)
     end
 
     it "is opened when the file was cut, emptied or deleted" do

@@ -59,11 +59,35 @@ static enum wf_status prepare(struct wf_shared *shared, struct wf_error *error);
 static enum wf_status map_file(struct wf_shared *shared, struct wf_error *error);
 static bool lock(const struct wf_shared *shared, int command, short type, long offset, long len);
 
+/* What whoever reads the message can do; it begins with ": ". */
+static const char *remedy_of(int number)
+{
+    switch (number) {
+    case EACCES:
+    case EPERM:
+        return ": one user must own all files of the store, and run all its processes";
+    case EROFS:
+        return ": the store needs a disk that can be written";
+    case ENOENT:
+    case ENOTDIR:
+        return ": make the directory, or give the store another path";
+    case ENOSPC:
+    case EDQUOT:
+        return ": make room on its disk";
+    case EMFILE:
+    case ENFILE:
+        return ": raise the limit of open files";
+    }
+    return "";
+}
+
 static enum wf_status fail_errno(const struct wf_shared *shared, const char *doing,
                                  struct wf_error *error)
 {
-    return wf_fail(error, WF_STORE_UNAVAILABLE, "cannot %s %s: %s", doing, shared->path,
-                   strerror(errno));
+    int number = errno;
+
+    return wf_fail(error, WF_STORE_UNAVAILABLE, "cannot %s %s: %s%s", doing, shared->path,
+                   strerror(number), remedy_of(number));
 }
 
 enum wf_status wf_shared_open(struct wf_shared *shared, const char *store_path,
@@ -200,8 +224,8 @@ static enum wf_status name_file(struct wf_shared *shared, const char *store_path
 
     shared->path[0] = '\0';
     if (!real && errno != ENAMETOOLONG) {
-        return wf_fail(error, WF_STORE_UNAVAILABLE, "cannot find %s: %s", store_path,
-                       strerror(errno));
+        return wf_fail(error, WF_STORE_UNAVAILABLE, "cannot find %s: %s%s", store_path,
+                       strerror(errno), remedy_of(errno));
     }
     len = real ? snprintf(shared->path, sizeof(shared->path), "%s-shared", real) : -1;
     free(real);
@@ -253,8 +277,8 @@ static enum wf_status refuse_network(const char *path, struct wf_error *error)
     strcpy(directory, path);
     *(strrchr(directory, '/') + 1) = '\0';
     if (statfs(directory, &system) != 0) {
-        return wf_fail(error, WF_STORE_UNAVAILABLE, "cannot ask for the file system of %s: %s",
-                       directory, strerror(errno));
+        return wf_fail(error, WF_STORE_UNAVAILABLE, "cannot ask for the file system of %s: %s%s",
+                       directory, strerror(errno), remedy_of(errno));
     }
     name = network_name(&system);
     if (name) {
@@ -279,14 +303,19 @@ static enum wf_status check(const struct wf_shared *shared, struct wf_error *err
         return WF_BUSY;
     }
     if (header[0] != WF_SHARED_MAGIC) {
-        return wf_fail(error, WF_STORE_TOO_NEW, "%s was not written by workflow", shared->path);
+        return wf_fail(
+            error, WF_STORE_TOO_NEW,
+            "%s was not written by workflow: move it away, or give the store another path",
+            shared->path);
     }
     if (header[1] < WF_SHARED_FORMAT) {
         return WF_STALE;
     }
     if (header[1] > WF_SHARED_FORMAT) {
-        return wf_fail(error, WF_STORE_TOO_NEW, "%s has format %u, this version knows %u",
-                       shared->path, header[1], WF_SHARED_FORMAT);
+        return wf_fail(
+            error, WF_STORE_TOO_NEW,
+            "%s has format %u, this version knows %u: upgrade the gem in this process too",
+            shared->path, header[1], WF_SHARED_FORMAT);
     }
     return file.st_size < (off_t)sizeof(struct wf_shared_map) ? WF_BUSY : WF_OK;
 }
@@ -392,8 +421,10 @@ static enum wf_status prepare(struct wf_shared *shared, struct wf_error *error)
         }
         if (wf_clock_mono_ms() >= until_ms) {
             return wf_fail(error, WF_STORE_UNAVAILABLE,
-                           "another process has been preparing %s for %d ms", shared->path,
-                           PREPARE_MS);
+
+                           "another process has been preparing %s for %d ms: look for one that is "
+                           "stopped, and end it",
+                           shared->path, PREPARE_MS);
         }
         nanosleep(&pause, NULL);
     }

@@ -48,6 +48,29 @@ static int step_once(struct wf_sqlite *store, enum wf_sqlite_statement name)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/* What whoever reads the message can do; it begins with ": ". */
+static const char *remedy_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+        return ": another program holds it, such as a shell or a backup: let that end";
+    case SQLITE_FULL:
+        return ": make room on its disk; what was acknowledged is kept";
+    case SQLITE_IOERR:
+        return ": its disk or file system failed: the system's log says more";
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+        return ": this user must be able to read and write it, its -wal and -shm, and the "
+               "directory";
+    case SQLITE_CORRUPT:
+        return ": stop all its processes, and put a backup in its place";
+    case SQLITE_NOTADB:
+        return ": it is no log of workflow: give the store another path";
+    }
+    return "";
+}
+
 static enum wf_status sqlite_begin(struct wf_store *handle, struct wf_error *error)
 {
     struct wf_sqlite *store = sqlite_of(handle);
@@ -108,8 +131,8 @@ static enum wf_status sqlite_commit(struct wf_store *handle, struct wf_error *er
     }
     if (sqlite3_get_autocommit(store->db)) {
         store->begun = false;
-        return wf_fail(error, WF_STORE_ERROR, "%s: SQLite rolled the transaction back: %s",
-                       store->path, sqlite3_errstr(store->lost));
+        return wf_fail(error, WF_STORE_ERROR, "%s: SQLite rolled the transaction back: %s%s",
+                       store->path, sqlite3_errstr(store->lost), remedy_of(store->lost));
     }
     code = step_once(store, WF_SQLITE_COMMIT);
     if (code == SQLITE_OK) {
@@ -122,11 +145,11 @@ static enum wf_status sqlite_commit(struct wf_store *handle, struct wf_error *er
     if (surely_undone(code)) {
         return status == WF_STORE_UNAVAILABLE
                    ? status
-                   : wf_fail(error, WF_STORE_ERROR, "%s: not committed: %s", store->path,
-                             sqlite3_errstr(code));
+                   : wf_fail(error, WF_STORE_ERROR, "%s: not committed: %s%s", store->path,
+                             sqlite3_errstr(code), remedy_of(code));
     }
-    return wf_fail(error, WF_UNKNOWN, "%s: it is not known whether a commit was kept: %s",
-                   store->path, sqlite3_errstr(code));
+    return wf_fail(error, WF_UNKNOWN, "%s: it is not known whether a commit was kept: %s%s",
+                   store->path, sqlite3_errstr(code), remedy_of(code));
 }
 
 static bool sqlite_wrote(struct wf_store *handle)
@@ -267,17 +290,14 @@ enum wf_status wf_sqlite_fail(struct wf_sqlite *store, int code, struct wf_error
     const char *words = sqlite3_errmsg(store->db);
 
     switch (code & 0xff) {
-    case SQLITE_BUSY:
-        return wf_fail(error, WF_STORE_UNAVAILABLE,
-                       "%s: %s: another program holds it, such as a shell or a backup", store->path,
-                       words);
     case SQLITE_IOERR:
     case SQLITE_FULL:
     case SQLITE_CANTOPEN:
-        return wf_fail(error, status_of(code), "%s: %s (SQLite's code %d, errno %d)", store->path,
-                       words, code, system_error);
+        return wf_fail(error, status_of(code), "%s: %s (SQLite's code %d, errno %d)%s", store->path,
+                       words, code, system_error, remedy_of(code));
     }
-    return wf_fail(error, status_of(code), "%s: %s (SQLite's code %d)", store->path, words, code);
+    return wf_fail(error, status_of(code), "%s: %s (SQLite's code %d)%s", store->path, words, code,
+                   remedy_of(code));
 }
 
 /* Upkeep */

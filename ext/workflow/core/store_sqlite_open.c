@@ -238,7 +238,9 @@ static enum wf_status connect_to(struct wf_sqlite *store, const struct wf_store_
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, options->busy_ms);
     if (!options->read_only && sqlite3_db_readonly(store->db, "main") == 1) {
-        return wf_fail(error, WF_STORE_UNAVAILABLE, "%s: this user may not write the file",
+        return wf_fail(error, WF_STORE_UNAVAILABLE,
+                       "%s: this user may read the file, and not write it: give it to the user of "
+                       "all its processes",
                        options->path);
     }
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &on);
@@ -302,7 +304,8 @@ static enum wf_status identify_in_transaction(struct wf_sqlite *store, bool *fre
                        store->path, (long long)version, WF_SQLITE_SCHEMA_VERSION);
     }
     if (!*fresh && (version < WF_SQLITE_SCHEMA_OLDEST || !objects)) {
-        return wf_fail(error, WF_STORE_CORRUPT, "%s is workflow's but its schema is not there",
+        return wf_fail(error, WF_STORE_CORRUPT,
+                       "%s is workflow's but its schema is not there: put a backup in its place",
                        store->path);
     }
     return WF_OK;

@@ -251,7 +251,8 @@ static enum wf_status take_through_helper(struct wf_turnstile *turnstile, int64_
     if (!turnstile->desk) {
         wf_shared_unlock(turnstile->shared, WF_LOCK_QUEUE);
         return wf_fail(error, WF_STORE_UNAVAILABLE,
-                       "the store is busy, and the thread to wait for it cannot be started");
+                       "the store is busy, and the thread to wait for it cannot be started: the "
+                       "system or this user has too many threads");
     }
     switch (ask_helper(turnstile->desk, until_ms, &failure)) {
     case DESK_HANDED:
@@ -274,12 +275,15 @@ static enum wf_status refuse(struct wf_turnstile *turnstile, struct wf_error *er
     long long held_ms = wf_clock_mono_ms() - atomic_load(&map->holder_since_ms);
 
     if (holder) {
-        return wf_fail(error, WF_STORE_UNAVAILABLE,
-                       "process %d has been writing for %lld ms, others had to give up: %s", holder,
-                       held_ms, turnstile->shared->path);
+        return wf_fail(
+            error, WF_STORE_UNAVAILABLE,
+            "process %d has been writing for %lld ms, others had to give up (end it if it is "
+            "stopped): %s",
+            holder, held_ms, turnstile->shared->path);
     }
     return wf_fail(error, WF_STORE_UNAVAILABLE,
-                   "the process whose turn it is does not take it (it may be stopped): %s",
+                   "the process whose turn it is does not take it (look for one that is stopped, "
+                   "and end it): %s",
                    turnstile->shared->path);
 }
 
