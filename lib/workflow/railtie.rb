@@ -11,7 +11,7 @@ module Workflow
     # Numbers where Rack 3.1 has another name than those before it.
     RESPONSES = {
       "Workflow::NotPending" => :conflict, "Workflow::NotWaiting" => :conflict, "Workflow::Rejected" => 422, "Workflow::SubjectMissing" => :not_found,
-      "Workflow::BadInput" => :bad_request, "Workflow::PayloadTooLarge" => 413
+      "Workflow::RunMissing" => :not_found, "Workflow::BadInput" => :bad_request, "Workflow::PayloadTooLarge" => 413
     }.freeze
     # What a link or a form carries.
     FILTERED = [ :workflow_token, "input.code" ].freeze

@@ -91,11 +91,11 @@ RSpec.describe "Workflow::Railtie" do
       class Heard; def report(error, **) = puts("reported #{error.class}"); end
       Rails.error.subscribe(Heard.new)
       http = Rack::MockRequest.new(Rails.application)
-      puts %w[NotPending NotWaiting Rejected SubjectMissing StoreError BadInput PayloadTooLarge].map { |name| http.get("/#{name}").status }.inspect
+      puts %w[NotPending NotWaiting Rejected SubjectMissing RunMissing StoreError BadInput PayloadTooLarge].map { |name| http.get("/#{name}").status }.inspect
     RUBY
 
-    expect(in_application(answers, RUBYOPT: "-W:deprecated").lines(chomp: true)).to eq [ "reported Workflow::StoreError", "[409, 409, 422, 404, 500, 400, 413]" ]
-    expect(in_application(answers, GONE: "1").lines(chomp: true)).to eq [ "reported Workflow::StoreError", "[409, 409, 422, 410, 500, 400, 413]" ]
+    expect(in_application(answers, RUBYOPT: "-W:deprecated").lines(chomp: true)).to eq [ "reported Workflow::StoreError", "[409, 409, 422, 404, 404, 500, 400, 413]" ]
+    expect(in_application(answers, GONE: "1").lines(chomp: true)).to eq [ "reported Workflow::StoreError", "[409, 409, 422, 410, 404, 500, 400, 413]" ]
   end
 
   it "begins the log anew with the database; where only that is new, no record takes over the run of another" do
