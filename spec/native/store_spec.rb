@@ -44,6 +44,12 @@ RSpec.describe "A store that cannot be opened" do
     expect { open_engine }.to raise_error(Workflow::StoreTooNew, /#{Regexp.escape(path)}.*999.*upgrade the gem/)
   end
 
+  it "because a version wrote it that is too old says so", replay: false do
+    open_engine.stop(1_000)
+    database { |db| db.execute("PRAGMA user_version = 2") }
+    expect { open_engine }.to raise_error(store_error, /#{Regexp.escape(path)}.*version 2, this workflow reads 3 to 4: go on with the older gem/)
+  end
+
   it "because its schema is not there says so" do
     database { |db| db.execute("PRAGMA application_id = #{application_id}") }
     expect { open_engine }.to raise_error(Workflow::StoreCorrupt, /#{Regexp.escape(path)}.*schema is not there: put a backup in its place/)

@@ -303,10 +303,17 @@ static enum wf_status identify_in_transaction(struct wf_sqlite *store, bool *fre
                        "%s has schema version %lld, this workflow knows %d: upgrade the gem",
                        store->path, (long long)version, WF_SQLITE_SCHEMA_VERSION);
     }
-    if (!*fresh && (version < WF_SQLITE_SCHEMA_OLDEST || !objects)) {
+    if (!*fresh && !objects) {
         return wf_fail(error, WF_STORE_CORRUPT,
                        "%s is workflow's but its schema is not there: put a backup in its place",
                        store->path);
+    }
+    if (!*fresh && version < WF_SQLITE_SCHEMA_OLDEST) {
+        return wf_fail(
+            error, WF_STORE_ERROR,
+            "%s has schema version %lld, this workflow reads %d to %d: go on with the older "
+            "gem until its runs have ended, or begin the log anew",
+            store->path, (long long)version, WF_SQLITE_SCHEMA_OLDEST, WF_SQLITE_SCHEMA_VERSION);
     }
     return WF_OK;
 }
