@@ -11,9 +11,9 @@ module Workflow
       used_title: "Confirmed", used_text: "This is done. There is nothing more for you to do.", used_button: "Go on",
       soon_title: "One moment", soon_text: "This cannot be confirmed just now. Please open the link again in a while.",
       expired_title: "This link has expired", expired_text: "It cannot be used any more.", expired_button: "Send me a new link",
-      closed_title: "This link is of no use any more", closed_text: "What it was for is over.",
-      sent_title: "A new link is on its way", sent_text: "Please look into your mailbox in a moment.",
-      waited_title: "Please wait a little", waited_text: "A new link was sent a moment ago, or too many were. Please look into your mailbox first.",
+      closed_title: "This link is no longer valid", closed_text: "What it was for has ended.",
+      sent_title: "A new link is on its way", sent_text: "Please check your inbox in a moment.",
+      waited_title: "Please wait a little", waited_text: "A new link was sent a moment ago, or too many were. Please check your inbox first.",
       unknown_title: "There is nothing here", unknown_text: "This link is not one of ours. Please check that it is complete."
     }.freeze
 

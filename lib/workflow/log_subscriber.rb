@@ -87,7 +87,7 @@ module Workflow
 
       def what_follows(event, again)
         return "it is tried again at #{again.due_at.iso8601}" if again&.due_at
-        again ? "it is tried again" : "it is not tried again by itself, but by Workflow::Run.find(#{event.payload[:run_id].inspect}).retry"
+        again ? "it is tried again" : "it is not tried again by itself: Workflow::Run.find(#{event.payload[:run_id].inspect}).retry"
       end
   end
 end

@@ -17,8 +17,8 @@ module Workflow
       Native.sqlite_api = sqlite_api
       Native
     rescue LoadError => error
-      raise StoreError, "The core of workflow is not compiled (#{error.message}). In a checkout run `rake compile`; " \
-        "else install the gem again."
+      raise StoreError, "The core of workflow is not compiled (#{error.message}). With `path:` in the Gemfile run bin/setup in the gem's " \
+        "folder; with `git:` run `bundle pristine workflow`."
     end
 
     def self.sqlite_api

@@ -365,7 +365,7 @@ RSpec.describe "Workflow::LinkPages" do
       puts get(link), post(link)
     RUBY
 
-    soon, open, expired, closed = "200 One moment", "200 Please confirm", "410 This link has expired", "410 This link is of no use any more"
+    soon, open, expired, closed = "200 One moment", "200 Please confirm", "410 This link has expired", "410 This link is no longer valid"
     expect(said.lines(chomp: true)).to eq [ soon, "409 One moment", open, soon, "409 One moment", open, "303 http://app.example/signups/1", "200 Confirmed",
       expired, expired, "true", "true", open, *[ closed ] * 6 ]
   end

@@ -240,7 +240,7 @@ RSpec.describe "Workflow::Link" do
       puts [ get(address), post(address) ].map(&:to_s).inspect
     RUBY
 
-    closed = "410 This link is of no use any more"
+    closed = "410 This link is no longer valid"
     expect(said.lines(chomp: true)).to eq [ "200 Please confirm", [ closed, closed, "nil", "Workflow::SubjectMissing" ].inspect,
       [ closed, closed, "nil", "Workflow::SubjectMissing" ].inspect, [ closed, closed ].inspect ]
   end

@@ -85,7 +85,7 @@ RSpec.describe Workflow::LogSubscriber do
       due = run.events.find { |event| event.kind == :step_retried }.due_at.iso8601
       expect(failures).to match [
         a_string_starting_with("WARN #{text} 1); it is tried again at #{due} (worker:"),
-        a_string_starting_with("ERROR #{text} 2); it is not tried again by itself, but by Workflow::Run.find(#{run.id.inspect}).retry (worker:")
+        a_string_starting_with("ERROR #{text} 2); it is not tried again by itself: Workflow::Run.find(#{run.id.inspect}).retry (worker:")
       ]
       expect(log.string).not_to include "will be tried again"
     end

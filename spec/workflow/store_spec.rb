@@ -30,7 +30,7 @@ RSpec.describe Workflow::Store do
       without_bundler = { "RUBYLIB" => nil, "RUBYOPT" => nil, "BUNDLER_SETUP" => nil }
       output = IO.popen([ without_bundler, RbConfig.ruby, "-I#{directory}/lib", "-e", script ], chdir: directory, &:read)
 
-      expect(output).to match(/Workflow::StoreError\nThe core of workflow is not compiled .*rake compile/)
+      expect(output).to match(/Workflow::StoreError\nThe core of workflow is not compiled .*run bin\/setup in the gem's folder/)
     end
   end
 

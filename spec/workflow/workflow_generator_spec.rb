@@ -76,7 +76,7 @@ RSpec.describe "rails generate workflow" do
         def send_link
         end
 
-        # Takes what a person submits. `reject "why"` goes on waiting.
+        # Called with what a person submits. `reject "why"` refuses it, and the run goes on waiting.
         def activate
         end
 
@@ -169,7 +169,7 @@ RSpec.describe "rails generate workflow" do
       end
 
       -----
-      # Takes what a person submits. `reject "why"` goes on waiting.
+      # Called with what a person submits. `reject "why"` refuses it, and the run goes on waiting.
       def activate(code:, note:)
       end
 
@@ -393,7 +393,7 @@ RSpec.describe "rails generate workflow" do
 
     expect(generate_each([ %w[signup email:now], %w[signup name:string pay:now], %w[order pay:now], %w[torn pay:now] ]))
       .to match [ /Signup has a column email, so that a step cannot be called so/, /Signup is there already: add name:string by a migration/,
-        /app\/models\/order.rb does not define Order with `class`/, /app\/models\/torn.rb has an error of syntax: `ruby -c app\/models\/torn.rb` says where/ ]
+        /app\/models\/order.rb does not define Order with `class`/, /app\/models\/torn.rb has a syntax error: `ruby -c app\/models\/torn.rb` says where/ ]
     expect(files).to eq before
   end
 

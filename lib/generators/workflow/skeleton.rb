@@ -6,7 +6,7 @@ module Workflow
     # each step below them. What is there already stays as it is, and is not added again.
     class Skeleton
       SAID = { now: "Runs here, before whoever starts or submits goes on.", later: "A worker runs this.",
-        await: "Takes what a person submits. `reject \"why\"` goes on waiting." }.freeze
+        await: "Called with what a person submits. `reject \"why\"` refuses it, and the run goes on waiting." }.freeze
 
       # @param source [Source]
       # @param plan [Plan]

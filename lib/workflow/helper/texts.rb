@@ -7,8 +7,8 @@ module Workflow
       # Each can be said otherwise, and in other languages, as `workflow.states.<name>` of the application's locales.
       STATES = {
         none: "Not started.", scheduled: "Scheduled. Next: %{step}.", running: "Working on it: %{step}.", waiting: "Waiting for: %{step}.",
-        retrying: "That did not work yet: %{step}. It is tried again.", paused: "On hold.", undoing: "Being taken back.",
-        failed: "Something went wrong: %{step}.", done: "Done.", expired: "The time for this is over.", cancelled: "Cancelled."
+        retrying: "This did not work yet: %{step}. We will try again.", paused: "On hold.", undoing: "Being undone.",
+        failed: "Something went wrong: %{step}.", done: "Done.", expired: "This has expired.", cancelled: "Cancelled."
       }.freeze
 
       # What a run is at, in a sentence. Names of steps are `workflow.steps.<name>` of the locales, or as they are declared.

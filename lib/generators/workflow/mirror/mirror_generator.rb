@@ -41,7 +41,7 @@ module Workflow
           @klass = class_name.safe_constantize.then { |found| found if found.is_a?(Class) }
         rescue StandardError, LoadError, SyntaxError => error
           @klass = nil
-          refuse("#{class_name} does not load: #{error.message.lines.first.to_s.strip} (#{error.class}). Mend it first.") unless behavior == :revoke
+          refuse("#{class_name} does not load: #{error.message.lines.first.to_s.strip} (#{error.class}). Fix it first.") unless behavior == :revoke
         end
 
         # Of one that has no workflow yet, the name is all that there is to be checked.

@@ -30,7 +30,7 @@ module Workflow
         refuse_name
         refuse_database
         @source = source if (@old = there?(model))
-        refuse("#{model} has an error of syntax: `ruby -c #{model}` says where. Mend it first.") if @source&.broken?
+        refuse("#{model} has a syntax error: `ruby -c #{model}` says where. Fix it first.") if @source&.broken?
         refuse("#{model} does not define #{class_name} with `class`, so that nothing can be put into it. Write the workflow there by hand.") if @old && !@source.found?
         @plan = Plan.new(steps, known: @old ? @source.steps : [])
         refuse_others
