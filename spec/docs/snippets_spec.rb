@@ -166,7 +166,7 @@ RSpec.describe "The Ruby of the documentation", :records do
     expect(Invitation.workflow.step(:accept)).to have_attributes(by: :link, renew: :send_link)
   end
 
-  around_snippet("README.md", "Stop a run, hold it up, pass over a step") do |code|
+  around_snippet("README.md", "Cancel, pause, resume, skip") do |code|
     orders { later :charge; later :ask_for_review }
     order.start
     run code
@@ -336,6 +336,12 @@ RSpec.describe "The Ruby of the documentation", :records do
     run code
   end
 
+  around_snippet("docs/runs.md", "Runs, steps, events: what can be asked") do |code|
+    orders { now :charge; await :confirm }
+    order.start
+    run code
+  end
+
   around_snippet("docs/operating.md", "The files") do |code|
     orders { now :charge }
     order.start
@@ -349,7 +355,7 @@ RSpec.describe "The Ruby of the documentation", :records do
 
   def said(value, expected) = expect(value).to(eq(expected))
 
-  %w[README.md docs/install.md docs/steps.md docs/testing.md docs/links.md docs/live.md docs/context.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
+  %w[README.md docs/install.md docs/steps.md docs/runs.md docs/testing.md docs/links.md docs/live.md docs/context.md docs/operating.md].flat_map { |path| snippets(path) }.group_by { |path, heading,| [ path, heading ] }
     .each do |(path, heading), found|
       found.each_with_index do |(_, _, code), index|
         it "is run: #{path}, #{heading}, #{index + 1}" do
