@@ -23,6 +23,7 @@ const DROPPED = "dropped"     // why a look is ended before its answer has come
 const LAST = 50               // as many copies are kept
 const DEPART_MS = 30000       // a form that the browser sends itself has led to no other page: it brought a file, or nothing
 const THAW_MS = 2000           // so long a visit of Turbo's has to go on, once the page is no longer frozen
+const HASTE = 0.7 + Math.random() * 0.3 // of waiting: or pages that have lost the same server would all ask it in step
 
 const stamps = new WeakMap()  // region -> { run, version, at, again }: what it shows, and since when
 const held = new WeakMap()    // region -> the newer one that somebody's typing keeps out
@@ -111,7 +112,7 @@ function want() {
 
 function schedule() {
   if (pulling || left || submitting() || !(wanted || behind())) return
-  const wait = startedAt + Math.max(APART_MS, failing, stuck) - now()
+  const wait = startedAt + Math.max(APART_MS, failing * HASTE, stuck * HASTE) - now()
   clearTimeout(timer)
   if (wait <= 0) pull()
   else timer = setTimeout(pull, wait)
@@ -778,7 +779,7 @@ function tick() {
   if (open.every(({ dataset }) => sourcesOf(dataset.workflowRun).some(hears))) return heard()
   unheardSince ??= now()
   const alone = now() - unheardSince, apart = alone > LONG_ALONE_MS ? LATER_POLL_MS : POLL_MS
-  if (!document.hidden && alone > ALONE_MS && now() - startedAt > apart) want()
+  if (!document.hidden && alone > ALONE_MS * HASTE && now() - startedAt > apart * HASTE) want()
 }
 
 // Action Cable does not always say at once that a connection is gone: when it takes another instead of one that hangs, say.
