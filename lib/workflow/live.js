@@ -371,8 +371,19 @@ function dirty(field) {
     case "hidden": case "submit": case "button": case "reset": case "image": return false
     case "checkbox": case "radio": return field.checked !== field.defaultChecked
     case "file": return field.files.length > 0
-    default: return field.value !== field.defaultValue
+    default: return field.validity.badInput || field.value !== untouched(field)
   }
+}
+
+// What it has as long as nobody has typed. Of some types that is not what the markup says: a slider without a value stands in the
+// middle, a time ends where its seconds are none.
+function untouched(field) {
+  if (!field.matches("input") || field.value === field.defaultValue) return field.defaultValue
+  const probe = document.createElement("input")
+  for (const name of ["type", "min", "max", "step", "multiple", "value"]) {
+    if (field.hasAttribute(name)) probe.setAttribute(name, field.getAttribute(name))
+  }
+  return probe.value
 }
 
 const choices = (select) => [...select.options]
@@ -676,7 +687,7 @@ function morphAttributes(element, fresh) {
 function follow(field, fresh) {
   if (field.matches("select")) choices(field).forEach((option) => { const wish = chosenFirst(field, option); if (option.selected !== wish) option.selected = wish })
   else if (["checkbox", "radio"].includes(field.type)) field.checked = fresh.defaultChecked
-  else if (field.matches("input, textarea") && field.type !== "file" && field.value !== field.defaultValue) field.value = field.defaultValue
+  else if (field.matches("input, textarea") && field.type !== "file" && field.value !== untouched(field)) field.value = field.defaultValue
 }
 
 function stateOf(field) {

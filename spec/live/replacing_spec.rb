@@ -121,6 +121,25 @@ RSpec.describe "a live page" do
     expect(browser.has?("[data-workflow-held], .workflow-notice")).to be(false)
   end
 
+  it "takes nothing for typed that the browser itself makes of what stands in the page" do
+    id = waiting_order
+    open_page("/orders/#{id}")
+    fields = %w[stars paint at until count].map { |name| "[name=#{name}]" }
+    expect(fields.map { |field| value(field) }).to eq [ "50", "#000000", "2027-01-01T10:00", "2027-01-01T10:00", "" ]
+    happen(id)
+    wait_until_true(id)
+    expect(browser.has?("[data-workflow-held]")).to be(false)
+    expect(script("return document.querySelector('#shorthand').getAttribute('@click')")).to eq "look(#{version(id)})"
+
+    script("document.querySelector('[name=stars]').value = 70")
+    perform("Order.find(#{id}).submit(:confirm, code: 'x'); 1")
+    browser.wait("the region is held") { browser.has?("##{region(id)}[data-workflow-held]") }
+    script("document.querySelector('[name=stars]').value = 50; document.querySelector('[name=stars]').dispatchEvent(new Event('input', { bubbles: true }))")
+    wait_until_true(id)
+
+    expect(browser.has?(fields.first)).to be(false)
+  end
+
   it "does not hold what somebody has just sent" do
     id = waiting_order
     open_page("/orders/#{id}")
