@@ -561,8 +561,8 @@ function morph(region, fresh) {
     const other = fresh.querySelector(`#${CSS.escape(element.id)}`)
     if (other) pin(element, other, region, fresh, pins)
   })
-  morphAttributes(region, fresh)
   morphChildren(region, fresh, pins, became)
+  morphAttributes(region, fresh) // its version with the rest: not before all else is as that has it
   fields.forEach(({ field, other, state }) => became.get(other) === field || restore(became.get(other) ?? other, state))
 }
 
@@ -673,9 +673,10 @@ function morphNode(node, fresh, pins, became) {
   else if (field) follow(node, fresh)
 }
 
+// As they are: `@click` is a name to the parser of HTML, and none to setAttribute.
 function morphAttributes(element, fresh) {
-  for (const { name, value } of [...fresh.attributes]) {
-    if (element.getAttribute(name) !== value) element.setAttribute(name, value)
+  for (const attribute of [...fresh.attributes]) {
+    if (element.getAttribute(attribute.name) !== attribute.value) element.setAttributeNode(attribute.cloneNode())
   }
   for (const { name } of [...element.attributes]) {
     const opened = name === "open" && element.matches("details, dialog") // by the person
