@@ -141,11 +141,11 @@ module Workflow
 
     # The log over all runs, in order.
     # @param after [Integer] a position; 0 for the beginning
-    # @param limit [Integer]
+    # @param limit [Integer] at most so many, and at most 1000
     # @return [Array<Event>]
     # @example
     #   Workflow.events(after: last.position, limit: 100)
-    def events(after: 0, limit: 1000) = engine.log(after, limit).map { |row| Event.new(row) }
+    def events(after: 0, limit: 1000) = engine.log(after, limit).first(limit).map { |row| Event.new(row) }
 
     # Checks that all steps of the classes that are loaded have their methods, and that config/workflow.yml and `travels` fit.
     # @return [Integer] how many classes were checked

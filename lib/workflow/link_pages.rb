@@ -16,19 +16,20 @@ module Workflow
     # Of what was sent and not accepted. None is 200, which Turbo does not show.
     REFUSED = { open: :unprocessable_entity, soon: :conflict, expired: :gone, closed: :gone, unknown: :not_found }.freeze
 
+    # Other actions of an application's controller stay as they are.
+    ACTIONS = %i[show create].freeze
     PARAMETERS = %w[query_parameters request_parameters].freeze
     # What Rack and Rails raise of what is no request, as far as these have it.
     UNREADABLE = %w[
       ActionController::BadRequest ActionDispatch::Http::Parameters::ParseError Mime::Type::InvalidMimeType EOFError Rack::BadRequest
       Rack::Multipart::MultipartPartLimitError Rack::Multipart::MultipartTotalPartLimitError
     ].filter_map { |name| Object.const_get(name) if Object.const_defined?(name) }.freeze
-    private_constant :PARAMETERS, :UNREADABLE
+    private_constant :ACTIONS, :PARAMETERS, :UNREADABLE
 
     included do
-      skip_forgery_protection if respond_to?(:skip_forgery_protection)
-      skip_parameter_encoding :show # bytes that are no text are an unknown token, not an error
-      skip_parameter_encoding :create
-      before_action :keep_workflow_link_private, :find_workflow_link
+      skip_forgery_protection(only: ACTIONS) if respond_to?(:skip_forgery_protection)
+      ACTIONS.each { |action| skip_parameter_encoding action } # bytes that are no text are an unknown token, not an error
+      before_action :keep_workflow_link_private, :find_workflow_link, only: ACTIONS
       helper LinkHelper
     end
 

@@ -428,30 +428,35 @@ RSpec.describe "Workflow::LinkPages" do
     ]
   end
 
-  it "can be a controller of the application's own" do
+  it "can be a controller of the application's own, whose other actions stay as they are" do
     said = visit(<<~'RUBY', files: {
       signup = start
       puts link[/.*(?==)/], get(link).body, post(link), get("http://app.example/workflow/link?workflow_token=#{token}")
+      p get("http://app.example/confirm/other").headers["Referrer-Policy"], post("http://app.example/confirm/other").status
     RUBY
       "config/initializers/workflow.rb" => "Workflow.configure { |config| config.link_path = nil }",
       "config/routes.rb" => <<~RUBY,
         Rails.application.routes.draw do
           resources :signups, only: :show
           resource :workflow_link, only: %i[show create], path: "confirm", controller: "confirmations"
+          match "confirm/other", to: "confirmations#other", via: :all
           match "*rest", to: ->(_) { [ 404, {}, [ "the application's own" ] ] }, via: :all
         end
       RUBY
       "app/controllers/confirmations_controller.rb" => <<~RUBY,
         class ConfirmationsController < ActionController::Base
           before_action { @who = "us" }
+          protect_from_forgery with: :exception
           include Workflow::LinkPages
           layout -> { "ours" }
+          def other = head(:ok)
           private def workflow_link_accepted(link) = redirect_to("/thanks/\#{link.subject.id}")
         end
       RUBY
       "app/views/layouts/ours.html.erb" => "<%= @who %>: <%= yield(:title) %>"
     })
 
-    expect(said.lines(chomp: true)).to eq [ "http://app.example/confirm?workflow_token", "us: Please confirm", "302 http://app.example/thanks/1", "404 the application's own" ]
+    expect(said.lines(chomp: true)).to eq [ "http://app.example/confirm?workflow_token", "us: Please confirm", "302 http://app.example/thanks/1", "404 the application's own",
+      '"strict-origin-when-cross-origin"', "422" ]
   end
 end
