@@ -33,10 +33,24 @@ RSpec.describe Workflow::Event do
 
   it "is read in order over the whole log" do
     run
-    first, second = Workflow.events(limit: 2)
-
-    expect([ first.kind, second.kind ]).to eq %i[run_started step_scheduled]
+    expect(Workflow.events(limit: 2).map(&:kind)).to eq %i[run_started step_scheduled]
     expect(Workflow.events(after: Workflow.engine.last_position)).to eq []
+  end
+
+  it "is read so many at a time, without one left out or told twice" do
+    run
+    all = Workflow.events.map(&:position)
+
+    [ 1, 2, 3, all.size ].each do |limit|
+      read = []
+      while (page = Workflow.events(after: read.last || 0, limit: limit)).any?
+        expect(page.size).to be <= limit
+        read.concat(page.map(&:position))
+      end
+      expect(read).to eq all
+    end
+    expect(Workflow.events(limit: 0)).to eq []
+    expect { Workflow.events(limit: -1) }.to raise_error(ArgumentError, /limit/)
   end
 
   it "is told in the application's time zone" do
