@@ -181,6 +181,17 @@ module Workflow
 
     def inspect = "#<#{self.class} #{id} #{snapshot[:key]} #{state} v#{version}>"
 
+    # The same run, of whatever moment each of the two is a copy. What has not begun is only itself.
+    # @param other [Object]
+    # @return [Boolean]
+    # @example
+    #   order.workflows.include?(order.workflow)  # => true
+    def ==(other) = equal?(other) || (other.is_a?(Run) && !id.nil? && id == other.id)
+    alias_method :eql?, :==
+
+    # @return [Integer]
+    def hash = id.nil? ? super : [ Run, id ].hash
+
     # @return [Object, nil] {#subject}, if it is at hand
     # @api private
     def known_subject = @subject

@@ -46,6 +46,21 @@ RSpec.describe Workflow::Run do
     expect(run.step(:confirm).due_at).to be_within(5).of(Time.now + 600)
   end
 
+  it "is the same as another copy of it, whenever that was read" do
+    object = order.start
+    first = object.workflow
+    object.now(:charge)
+    later = object.workflow
+    later.cancel
+    other = order.start.workflow
+
+    expect(later.version).to be > first.version
+    expect([ first == later, first.eql?(Workflow::Run.find(first.id)), first == other, first == first.id ]).to eq [ true, true, false, false ]
+    expect([ first, later, other ].uniq).to eq [ first, other ]
+    expect(order.workflows).to include(first)
+    expect(order.new.workflow(:to_s)).not_to eq order.new.workflow(:to_s)
+  end
+
   it "finds the run when one has been started meanwhile" do
     run = order.new.workflow
     order.start

@@ -171,6 +171,15 @@ RSpec.describe Workflow::Runs do
     end
   end
 
+  it "finds by a block, and says where an id is for" do
+    define("Order") { include Workflow and workflow { await :confirm } }
+    run = Order.start.workflow
+
+    expect(Order.workflows.find(&:waiting?)).to eq run
+    expect(Order.workflows.find(-> { :none }, &:done?)).to eq :none
+    expect { Order.workflows.find(run.id) }.to raise_error(ArgumentError, /Workflow::Run.find\("#{run.id}"\)/)
+  end
+
   it "does not mix up records of which one id begins like the other", :records do
     ActiveRecord::Schema.define { create_table(:rooms, id: :string, force: true) }
     room = define("Room", ActiveRecord::Base) { include Workflow; workflow { later :clean }; def clean; end }

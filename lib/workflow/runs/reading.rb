@@ -31,6 +31,13 @@ module Workflow
         newest(count)
       end
 
+      # Enumerable's: the first of which the block is true.
+      # @raise [ArgumentError] of an id in the place of a block, which Enumerable would take for something else
+      def find(*otherwise, &block)
+        return super if block || otherwise.empty?
+        raise ArgumentError, "find takes a block here. The run of an id: Workflow::Run.find(#{Options.shown(otherwise.first)})"
+      end
+
       # Without a block or an argument counted by the store, and no run is made.
       # @return [Integer]
       # @example
