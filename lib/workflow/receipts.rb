@@ -11,8 +11,9 @@ module Workflow
   class Receipts
     TABLE = "workflow_receipts"
     COLUMNS = %w[created_at kind payload pending_since run_id token].freeze
-    # How long it is believed that there is no table.
-    MISSING_S = 10
+    # How long it is believed that there is no table: for as long as that has been so already, within these bounds. In development,
+    # where migrations come at any time, never for longer than the first.
+    MISSING_S = (10..120)
     # How long a lookup waits for a transaction that is open.
     WAIT_MS = 2_000
     # At most so many leftovers at a time.
@@ -58,11 +59,12 @@ module Workflow
         receipts.there? ? receipts : warn_of_absence(klass)
       end
 
-      # @return [Array<Receipts>] of all databases that this process writes to, whether or not they have the table
+      # @return [Array<Receipts>] of all databases in which there can be any, whether or not they have the table: the application's first and
+      #   those of subjects' classes that are loaded, each on its default shard. No other is to be connected to for that
       def all
         return [] unless defined?(::ActiveRecord::Base)
-        pools = ::ActiveRecord::Base.connection_handler.connection_pool_list(::ActiveRecord.writing_role)
-        pools.map { |pool| new(pool) }
+        classes = [ ::ActiveRecord::Base, *::ActiveRecord::Base.descendants.grep(Declaring) ]
+        classes.filter_map { |klass| writing_pool(klass) }.uniq.map { |pool| new(pool) }
       end
 
       # @return [String] of the table, as Rails' migration makes it: with the application's prefix and suffix, of whatever database
@@ -128,10 +130,11 @@ module Workflow
     # @return [Boolean]
     # @raise [ReceiptsInvalid] when it is not the table that the gem makes
     def there?
-      found, at, generation = @pool.instance_variable_get(IVAR)
-      return found if generation == Receipts.generation && (found || now - at < MISSING_S)
+      found, at, since, generation = @pool.instance_variable_get(IVAR)
+      known = generation == Receipts.generation
+      return found if known && (found || now - at < patience(at - since))
       found = with(&:check)
-      @pool.instance_variable_set(IVAR, [ found, now, Receipts.generation ])
+      @pool.instance_variable_set(IVAR, [ found, now, known ? since : now, Receipts.generation ])
       found
     end
 
@@ -248,6 +251,7 @@ module Workflow
 
     private
       def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+      def patience(missing_s) = Workflow.configuration.environment == "development" ? MISSING_S.begin : missing_s.clamp(MISSING_S)
 
       # @yield in the transaction
       # @return [Boolean] false: there is a row

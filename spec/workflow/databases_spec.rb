@@ -513,11 +513,50 @@ RSpec.describe "the application's databases" do
           animals
           record = Order.create!(name: "left")
           ReceiptsTable.leave(record)
-          AnimalsRecord.remove_connection
-          AnimalsRecord.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "animals", @other.configuration.merge(database: "/dev/null/away")))
+          away
 
           expect(settle).to match [ 1, "workflow: the log was told of 1.", /\Aleft: what is in the database animals: ActiveRecord::/ ]
           expect(record.workflow).to be_waiting
+        end
+
+        def away
+          AnimalsRecord.remove_connection
+          AnimalsRecord.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "animals", @other.configuration.merge(database: "/dev/null/away")))
+        end
+
+        it "says once that one is away, and again when it is away again" do
+          animals
+          there, recovery = AnimalsRecord.connection_db_config, Workflow::Recovery.new(Workflow.configuration)
+          Workflow.configure { |c| c.logger = Logger.new(@said = StringIO.new) }
+          2.times do
+            away
+            3.times { recovery.sweep }
+            expect(recovery.left).to contain_exactly(/what is in the database animals: ActiveRecord::/)
+            AnimalsRecord.remove_connection
+            AnimalsRecord.establish_connection(there)
+            recovery.sweep
+            expect(recovery.left).to be_empty
+          end
+
+          expect(@said.string.lines.grep(/database.*animals/).size).to eq 2
+        ensure
+          Workflow.configure { |c| c.logger = nil }
+        end
+
+        it "is connected to for what is left only where runs can be: on no other shard, and without records that have some in no database" do
+          animals
+          base = define("Archive", ActiveRecord::Base) { self.abstract_class = true }
+          base.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "archive", @other.configuration))
+          define("Entry", base)
+          handler = ActiveRecord::Base.connection_handler
+          shard = handler.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "one", @other.configuration), owner_name: AnimalsRecord, shard: :one)
+          handler.clear_all_connections!
+          Workflow::Recovery.new(Workflow.configuration).sweep
+
+          expect([ shard, Archive.connection_pool, AnimalsRecord.connection_pool, ActiveRecord::Base.connection_pool ].map { |pool| pool.connections.size }).to eq [ 0, 0, 1, 1 ]
+        ensure
+          base&.remove_connection
+          handler&.remove_connection_pool("AnimalsRecord", shard: :one)
         end
 
         it "is told of what is left in each" do
