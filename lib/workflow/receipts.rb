@@ -218,8 +218,9 @@ module Workflow
     # Intents that nobody has told the log of, oldest first.
     # @param age_s [Numeric] for at least so long
     # @param skipped [Integer] how many of the first are left out
+    # @param quiet [Boolean] without a line in Active Record's log
     # @return [Array<Row>] at most PAGE
-    def leftovers(age_s, skipped = 0) = with { |table| table.pending(Time.now - age_s, PAGE, skipped) }
+    def leftovers(age_s, skipped = 0, quiet: false) = with { |table| table.pending(Time.now - age_s, PAGE, skipped, quiet: quiet) }
 
     # Runs the block in a transaction of its own, of which a receipt is the first part.
     # @param tokens [Array<String>] of the receipt; and of others that nobody has found yet, which are not to be written any more

@@ -85,10 +85,11 @@ module Workflow
         @away[database] = error.class
       end
 
+      # Nobody has asked for these looks, which would be lines between what is typed into a console.
       def tell_pages(receipts, age_s)
         told = left = 0
         begin
-          rows = receipts.leftovers(age_s, left)
+          rows = receipts.leftovers(age_s, left, quiet: true)
           count = rows.count { |row| tell(receipts, row) }
           told, left = told + count, left + rows.size - count
         end while rows.size == Receipts::PAGE

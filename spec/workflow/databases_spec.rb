@@ -119,6 +119,18 @@ RSpec.describe "the application's databases" do
         end
       end
 
+      it "looks for what is left without a line in the log, and has one of each row that it takes away" do
+        orders { await :confirm }
+        ReceiptsTable.leave(Order.create!(name: "left"))
+        Workflow::Receipts.of(Order)
+        logger, ActiveRecord::Base.logger = ActiveRecord::Base.logger, Logger.new(said = StringIO.new)
+        2.times { Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0) }
+
+        expect(said.string.lines.grep(/workflow_receipts/)).to contain_exactly(/Workflow Receipt Delete/)
+      ensure
+        ActiveRecord::Base.logger = logger
+      end
+
       it "tells the log what is left when a person says so, and what is in doubt still" do
         orders { await :confirm }
         order = Order.create!(name: "left")

@@ -4,6 +4,11 @@ module Workflow
   class Receipts
     # The statements on the table, on one connection. Written with Arel, so that each adapter quotes as it must.
     class Table
+      LOAD = "Workflow Receipt Load"
+      # What Active Record has no line of in its log, whatever the level.
+      QUIET = "SCHEMA"
+      private_constant :LOAD, :QUIET
+
       # @param connection [ActiveRecord::ConnectionAdapters::AbstractAdapter]
       def initialize(connection)
         @connection = connection
@@ -54,9 +59,11 @@ module Workflow
       # @return [Row, nil]
       def find(token) = rows(selected.where(arel[:token].eq(quoted(token)))).first
 
+      # @param quiet [Boolean] without a line in the log
       # @return [Array<Row>] oldest first
-      def pending(before, limit, skipped)
-        rows(selected.where(arel[:pending_since].lteq(quoted(before))).order(arel[:pending_since], arel[:token]).take(limit).skip(skipped))
+      def pending(before, limit, skipped, quiet: false)
+        old = selected.where(arel[:pending_since].lteq(quoted(before))).order(arel[:pending_since], arel[:token])
+        rows(old.take(limit).skip(skipped), quiet ? QUIET : LOAD)
       end
 
       private
@@ -71,8 +78,8 @@ module Workflow
         def selected = arel.project(arel[:token], arel[:kind], arel[:run_id], arel[:payload])
 
         # Never out of the query cache: others write to it.
-        def rows(statement)
-          @connection.uncached { @connection.select_rows(statement, "Workflow Receipt Load") }.map { |values| Row.new(*values) }
+        def rows(statement, name = LOAD)
+          @connection.uncached { @connection.select_rows(statement, name) }.map { |values| Row.new(*values) }
         end
 
         def invalid(why)
