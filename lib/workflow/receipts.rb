@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "receipts/deletion"
 require_relative "receipts/table"
 require_relative "receipts/transaction"
 
@@ -18,6 +19,8 @@ module Workflow
     WAIT_MS = 2_000
     # At most so many leftovers at a time.
     PAGE = 100
+    # At most so many rows are deleted by one statement.
+    DELETED = 1_000
 
     # Whether a transaction has committed cannot be found out now. Its cause is why.
     class Unknown < StandardError; end
@@ -192,14 +195,14 @@ module Workflow
       nil # another says it in this moment
     end
 
-    # What the row was for is in the log. A row that cannot be deleted now is found again, and counts once all the same.
+    # What the rows were for is in the log. A row that cannot be deleted now is found again, and counts once all the same.
     # @yieldparam error [ActiveRecord::ActiveRecordError] why not
-    # @return [Boolean] whether it is gone
-    def done(token)
-      with { |table| table.delete(token) }
+    # @return [Boolean] whether they are gone
+    def done(*tokens)
+      tokens.each_slice(DELETED) { |some| with { |table| table.delete(some) } }
       true
     rescue ::ActiveRecord::ActiveRecordError => error
-      Report.error(error, handled: true, context: { token: token })
+      Report.error(error, handled: true, context: { token: tokens.first })
       yield error if block_given?
       false
     end

@@ -349,6 +349,82 @@ RSpec.describe "the application's databases" do
         expect(runs.map { |run| [ run.reload.state, run.reason ] }).to eq [ [ :cancelled, "destroyed" ] ] * 2
       end
 
+      # @return [Array<String>] what was said to the database of our table after the block's transaction
+      def deleted
+        said = []
+        heard = ->(*, payload) { said << payload[:sql] if payload[:name] == "Workflow Receipt Delete" }
+        ActiveSupport::Notifications.subscribed(heard, "sql.active_record") { Order.transaction { yield } }
+        said
+      end
+
+      it "takes away in one statement what one transaction promised of all records that it destroyed" do
+        orders { await :confirm }
+        run, other = Array.new(2) { Order.start(name: "x").workflow }
+        3.times { Order.create!(name: "without a run") }
+        kept = Order.create!(name: "stays")
+
+        said = deleted do
+          Order.where.not(id: kept.id).limit(3).destroy_all
+          Order.transaction(requires_new: true) { kept.destroy! && raise(ActiveRecord::Rollback) }
+          Order.transaction(requires_new: true) { Order.where.not(id: kept.id).destroy_all }
+        end
+        expect(said.size).to eq 2 # of the savepoint's, and of the others'
+        expect([ run, other ].map { |one| one.reload.state }).to eq %i[cancelled cancelled]
+        expect([ Order.all.to_a, ReceiptsTable.tokens ]).to eq [ [ kept ], [] ]
+      end
+
+      it "takes away so many in one statement, and not more" do
+        stub_const("Workflow::Receipts::DELETED", 2)
+        orders { await :confirm }
+        5.times { Order.create!(name: "x") }
+
+        expect(deleted { Order.destroy_all }.size).to eq 3
+        expect(ReceiptsTable.tokens).to be_empty
+      end
+
+      # Else Recovery would start what it was promised, and nobody would end it.
+      it "cancels what was to start in the transaction that destroyed the record, though the process dies at the commit" do
+        orders { await :confirm }
+        child, = fork_child do
+          Order.transaction do
+            Order.current_transaction.after_commit { Process.kill(:KILL, Process.pid) }
+            Order.create!(name: "x").tap(&:start).destroy!
+          end
+        end
+        Process.wait(child)
+        expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 2
+
+        expect(Order.workflows.map { |run| [ run.state, run.reason ] }).to eq [ [ :cancelled, "destroyed" ] ]
+      end
+
+      it "cancels what another had promised before and tells the log of after the record was destroyed, though the process dies at the commit" do
+        orders { await :confirm }
+        order = Order.create!(name: "x")
+        asked, ask = IO.pipe
+        child, said = fork_child do |out|
+          asked.gets
+          Order.transaction do
+            Order.current_transaction.after_commit { Process.kill(:KILL, Process.pid) }
+            Order.first.destroy!
+            out.puts "destroyed"
+            asked.gets
+          end
+        end
+        Order.transaction do
+          Order.current_transaction.after_commit do
+            ask.puts
+            expect(read_line(said, "it is destroyed")).to eq "destroyed"
+          end
+          order.start
+        end
+        expect(order.workflow).to be_waiting
+        ask.puts
+        Process.wait(child)
+        Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)
+
+        expect(order.workflow).to have_attributes(state: :cancelled, reason: "destroyed")
+      end
+
       it "starts, and says so plainly, where nothing may be written to the database" do
         orders { await :confirm }
         order = Order.create!(name: "x")

@@ -50,8 +50,8 @@ module Workflow
 
       # Of what nobody needs any more, so that nobody waits for the disk where that can be said for one statement. When the machine
       # loses power a row may come back: what the log is to be told it is told twice, which counts once; an input's receipt stays.
-      def delete(token)
-        statement = Arel::DeleteManager.new(arel).where(arel[:token].eq(quoted(token)))
+      def delete(tokens)
+        statement = Arel::DeleteManager.new(arel).where(arel[:token].in(tokens.map { |token| quoted(token) }))
         return @connection.delete(statement, "Workflow Receipt Delete") if !postgresql? || @connection.transaction_open?
         @connection.execute("SET LOCAL synchronous_commit TO off; #{@connection.to_sql(statement)}", "Workflow Receipt Delete")
       end
