@@ -148,11 +148,14 @@ module Workflow
     def events(after: 0, limit: 1000) = engine.log(after, limit).first(limit).map { |row| Event.new(row) }
 
     # Checks that all steps of the classes that are loaded have their methods, and that config/workflow.yml and `travels` fit.
+    # @param booting [Boolean] whether the application boots, which it can without its database: whether a record has an attribute that a step
+    #   asks for is then found out at first use
     # @return [Integer] how many classes were checked
     # @raise [DefinitionError] naming file and line
-    def verify
+    # @raise [ActiveRecord::ActiveRecordError] when a database cannot be asked, unless the application boots
+    def verify(booting: false)
       classes = Declarations.classes
-      classes.each { |klass| Declarations.of(klass).verify }
+      classes.each { |klass| Declarations.of(klass).verify(booting: booting) }
       configuration.places.verify
       Travel.verify
       classes.size

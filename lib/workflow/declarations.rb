@@ -120,10 +120,11 @@ module Workflow
     def with_step(name) = workflows.values.select { |definition| definition.step?(name) }
 
     # Checks that all methods exist.
+    # @param booting [Boolean] as {Definition#verify} takes it
     # @raise [DefinitionError]
-    def verify
-      workflows.each_value { |definition| definition.verify(@klass) }
-      @methods.each_key { |name| of_method(name).verify(@klass) }
+    def verify(booting: false)
+      workflows.each_value { |definition| definition.verify(@klass, booting: booting) }
+      @methods.each_key { |name| of_method(name).verify(@klass, booting: booting) }
     end
 
     protected

@@ -94,12 +94,14 @@ module Workflow
     def unmet(object) = (conditions.find { |condition| !condition.met?(object) } unless conditions.empty?)
 
     # Checks that the methods of all steps exist and can be called as steps are.
+    # @param booting [Boolean] whether the application boots: what only its database knows is not refused then, if that is away
     # @raise [DefinitionError] naming file and line of the step
-    def verify(klass)
-      steps.each { |step| step.needed_methods.each { |method| verify_method(klass, step.location, step, method) } }
+    # @raise [ActiveRecord::ActiveRecordError] when only the database knows, and does not say, unless the application boots
+    def verify(klass, booting: false)
+      steps.each { |step| step.needed_methods.each { |method| asking(booting) { verify_method(klass, step.location, step, method) } } }
       steps.each { |step| verify_input(klass, step) if step.fields }
-      conditions.filter_map(&:method_name).each { |method| verify_method(klass, location, "while:", method) }
-      Mirror::Columns.new(klass, self).verify if mirror?
+      conditions.filter_map(&:method_name).each { |method| asking(booting) { verify_method(klass, location, "while:", method) } }
+      asking(booting) { Mirror::Columns.new(klass, self).verify } if mirror?
     end
 
     def inspect
@@ -158,6 +160,13 @@ module Workflow
           following = (dependencies[following] & open).first
         end
         path.drop(path.index(following)).map { |index| steps[index] }
+      end
+
+      # An application boots without its database, or before that is migrated, and may be there to migrate it.
+      def asking(booting)
+        yield
+      rescue StandardError => error
+        raise unless booting && defined?(::ActiveRecord::ActiveRecordError) && error.is_a?(::ActiveRecord::ActiveRecordError)
       end
 
       def verify_method(klass, location, step, name)

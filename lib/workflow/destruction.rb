@@ -27,7 +27,9 @@ module Workflow
         receipts = Receipts.in_transaction(record.class) if ending(record).any?
         return unless receipts
         intent = Intent.destroy(Subject.of(record), ending(record), Execution.steps.map(&:attempt_id))
-        Commitment.make(receipts, intent) { |tell| end_runs(record) || tell.call { } }
+        rows, token = Receipts::Deletion.of(receipts), intent.token
+        Commitment.make(receipts, intent) { rows.told(token, stays: end_runs(record)) }
+        rows.expect(token)
       end
 
       # Whether a run is to be cancelled since its record is gone, of which the log is not told yet.

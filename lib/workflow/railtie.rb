@@ -68,7 +68,7 @@ module Workflow
     end
 
     config.to_prepare { Workflow.configuration.reload }
-    config.after_initialize { |app| Workflow.verify if app.config.eager_load }
+    config.after_initialize { |app| Workflow.verify(booting: true) if app.config.eager_load }
 
     # A probe comes before the first page that uses a workflow. What a cluster's master has loaded is served by what it forks.
     config.after_initialize do

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "receipts/deletion"
 require_relative "receipts/table"
 require_relative "receipts/transaction"
 
@@ -11,12 +12,15 @@ module Workflow
   class Receipts
     TABLE = "workflow_receipts"
     COLUMNS = %w[created_at kind payload pending_since run_id token].freeze
-    # How long it is believed that there is no table.
-    MISSING_S = 10
+    # How long it is believed that there is no table: for as long as that has been so already, within these bounds. In development,
+    # where migrations come at any time, never for longer than the first.
+    MISSING_S = (10..120)
     # How long a lookup waits for a transaction that is open.
     WAIT_MS = 2_000
     # At most so many leftovers at a time.
     PAGE = 100
+    # At most so many rows are deleted by one statement.
+    DELETED = 1_000
 
     # Whether a transaction has committed cannot be found out now. Its cause is why.
     class Unknown < StandardError; end
@@ -58,11 +62,12 @@ module Workflow
         receipts.there? ? receipts : warn_of_absence(klass)
       end
 
-      # @return [Array<Receipts>] of all databases that this process writes to, whether or not they have the table
+      # @return [Array<Receipts>] of all databases in which there can be any, whether or not they have the table: the application's first and
+      #   those of subjects' classes that are loaded, each on its default shard. No other is to be connected to for that
       def all
         return [] unless defined?(::ActiveRecord::Base)
-        pools = ::ActiveRecord::Base.connection_handler.connection_pool_list(::ActiveRecord.writing_role)
-        pools.map { |pool| new(pool) }
+        classes = [ ::ActiveRecord::Base, *::ActiveRecord::Base.descendants.grep(Declaring) ]
+        classes.filter_map { |klass| writing_pool(klass) }.uniq.map { |pool| new(pool) }
       end
 
       # @return [String] of the table, as Rails' migration makes it: with the application's prefix and suffix, of whatever database
@@ -128,10 +133,11 @@ module Workflow
     # @return [Boolean]
     # @raise [ReceiptsInvalid] when it is not the table that the gem makes
     def there?
-      found, at, generation = @pool.instance_variable_get(IVAR)
-      return found if generation == Receipts.generation && (found || now - at < MISSING_S)
+      found, at, since, generation = @pool.instance_variable_get(IVAR)
+      known = generation == Receipts.generation
+      return found if known && (found || now - at < patience(at - since))
       found = with(&:check)
-      @pool.instance_variable_set(IVAR, [ found, now, Receipts.generation ])
+      @pool.instance_variable_set(IVAR, [ found, now, known ? since : now, Receipts.generation ])
       found
     end
 
@@ -189,14 +195,14 @@ module Workflow
       nil # another says it in this moment
     end
 
-    # What the row was for is in the log. A row that cannot be deleted now is found again, and counts once all the same.
+    # What the rows were for is in the log. A row that cannot be deleted now is found again, and counts once all the same.
     # @yieldparam error [ActiveRecord::ActiveRecordError] why not
-    # @return [Boolean] whether it is gone
-    def done(token)
-      with { |table| table.delete(token) }
+    # @return [Boolean] whether they are gone
+    def done(*tokens)
+      tokens.each_slice(DELETED) { |some| with { |table| table.delete(some) } }
       true
     rescue ::ActiveRecord::ActiveRecordError => error
-      Report.error(error, handled: true, context: { token: token })
+      Report.error(error, handled: true, context: { token: tokens.first })
       yield error if block_given?
       false
     end
@@ -215,8 +221,9 @@ module Workflow
     # Intents that nobody has told the log of, oldest first.
     # @param age_s [Numeric] for at least so long
     # @param skipped [Integer] how many of the first are left out
+    # @param quiet [Boolean] without a line in Active Record's log
     # @return [Array<Row>] at most PAGE
-    def leftovers(age_s, skipped = 0) = with { |table| table.pending(Time.now - age_s, PAGE, skipped) }
+    def leftovers(age_s, skipped = 0, quiet: false) = with { |table| table.pending(Time.now - age_s, PAGE, skipped, quiet: quiet) }
 
     # Runs the block in a transaction of its own, of which a receipt is the first part.
     # @param tokens [Array<String>] of the receipt; and of others that nobody has found yet, which are not to be written any more
@@ -248,6 +255,7 @@ module Workflow
 
     private
       def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+      def patience(missing_s) = Workflow.configuration.environment == "development" ? MISSING_S.begin : missing_s.clamp(MISSING_S)
 
       # @yield in the transaction
       # @return [Boolean] false: there is a row

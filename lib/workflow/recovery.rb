@@ -28,7 +28,7 @@ module Workflow
 
     def initialize(configuration)
       @configuration = configuration
-      @left, @doubted = {}, {}
+      @left, @doubted, @away = {}, {}, {}
       super("workflow-recovery", patience_s: PATIENCE_S)
     end
 
@@ -70,17 +70,26 @@ module Workflow
 
       # A database that cannot be reached is no reason to leave out the others.
       def tell_all(receipts, age_s)
-        receipts.there? ? tell_pages(receipts, age_s) : 0
+        told = receipts.there? ? tell_pages(receipts, age_s) : 0
+        @away.delete(receipts.name)
+        told
       rescue ReceiptsInvalid, ::ActiveRecord::ActiveRecordError => error
         @left["what is in the database #{receipts.name}"] = Report.text(error)
-        Report.error(error, handled: true, context: { database: receipts.name })
+        report_once(receipts.name, error)
         0
       end
 
+      # It may be away for hours, and every process looks.
+      def report_once(database, error)
+        Report.error(error, handled: true, context: { database: database }) unless @away[database] == error.class
+        @away[database] = error.class
+      end
+
+      # Nobody has asked for these looks, which would be lines between what is typed into a console.
       def tell_pages(receipts, age_s)
         told = left = 0
         begin
-          rows = receipts.leftovers(age_s, left)
+          rows = receipts.leftovers(age_s, left, quiet: true)
           count = rows.count { |row| tell(receipts, row) }
           told, left = told + count, left + rows.size - count
         end while rows.size == Receipts::PAGE

@@ -119,6 +119,18 @@ RSpec.describe "the application's databases" do
         end
       end
 
+      it "looks for what is left without a line in the log, and has one of each row that it takes away" do
+        orders { await :confirm }
+        ReceiptsTable.leave(Order.create!(name: "left"))
+        Workflow::Receipts.of(Order)
+        logger, ActiveRecord::Base.logger = ActiveRecord::Base.logger, Logger.new(said = StringIO.new)
+        2.times { Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0) }
+
+        expect(said.string.lines.grep(/workflow_receipts/)).to contain_exactly(/Workflow Receipt Delete/)
+      ensure
+        ActiveRecord::Base.logger = logger
+      end
+
       it "tells the log what is left when a person says so, and what is in doubt still" do
         orders { await :confirm }
         order = Order.create!(name: "left")
@@ -337,6 +349,82 @@ RSpec.describe "the application's databases" do
         expect(runs.map { |run| [ run.reload.state, run.reason ] }).to eq [ [ :cancelled, "destroyed" ] ] * 2
       end
 
+      # @return [Array<String>] what was said to the database of our table after the block's transaction
+      def deleted
+        said = []
+        heard = ->(*, payload) { said << payload[:sql] if payload[:name] == "Workflow Receipt Delete" }
+        ActiveSupport::Notifications.subscribed(heard, "sql.active_record") { Order.transaction { yield } }
+        said
+      end
+
+      it "takes away in one statement what one transaction promised of all records that it destroyed" do
+        orders { await :confirm }
+        run, other = Array.new(2) { Order.start(name: "x").workflow }
+        3.times { Order.create!(name: "without a run") }
+        kept = Order.create!(name: "stays")
+
+        said = deleted do
+          Order.where.not(id: kept.id).limit(3).destroy_all
+          Order.transaction(requires_new: true) { kept.destroy! && raise(ActiveRecord::Rollback) }
+          Order.transaction(requires_new: true) { Order.where.not(id: kept.id).destroy_all }
+        end
+        expect(said.size).to eq 2 # of the savepoint's, and of the others'
+        expect([ run, other ].map { |one| one.reload.state }).to eq %i[cancelled cancelled]
+        expect([ Order.all.to_a, ReceiptsTable.tokens ]).to eq [ [ kept ], [] ]
+      end
+
+      it "takes away so many in one statement, and not more" do
+        stub_const("Workflow::Receipts::DELETED", 2)
+        orders { await :confirm }
+        5.times { Order.create!(name: "x") }
+
+        expect(deleted { Order.destroy_all }.size).to eq 3
+        expect(ReceiptsTable.tokens).to be_empty
+      end
+
+      # Else Recovery would start what it was promised, and nobody would end it.
+      it "cancels what was to start in the transaction that destroyed the record, though the process dies at the commit" do
+        orders { await :confirm }
+        child, = fork_child do
+          Order.transaction do
+            Order.current_transaction.after_commit { Process.kill(:KILL, Process.pid) }
+            Order.create!(name: "x").tap(&:start).destroy!
+          end
+        end
+        Process.wait(child)
+        expect(Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)).to eq 2
+
+        expect(Order.workflows.map { |run| [ run.state, run.reason ] }).to eq [ [ :cancelled, "destroyed" ] ]
+      end
+
+      it "cancels what another had promised before and tells the log of after the record was destroyed, though the process dies at the commit" do
+        orders { await :confirm }
+        order = Order.create!(name: "x")
+        asked, ask = IO.pipe
+        child, said = fork_child do |out|
+          asked.gets
+          Order.transaction do
+            Order.current_transaction.after_commit { Process.kill(:KILL, Process.pid) }
+            Order.first.destroy!
+            out.puts "destroyed"
+            asked.gets
+          end
+        end
+        Order.transaction do
+          Order.current_transaction.after_commit do
+            ask.puts
+            expect(read_line(said, "it is destroyed")).to eq "destroyed"
+          end
+          order.start
+        end
+        expect(order.workflow).to be_waiting
+        ask.puts
+        Process.wait(child)
+        Workflow::Recovery.new(Workflow.configuration).sweep(age_s: 0)
+
+        expect(order.workflow).to have_attributes(state: :cancelled, reason: "destroyed")
+      end
+
       it "starts, and says so plainly, where nothing may be written to the database" do
         orders { await :confirm }
         order = Order.create!(name: "x")
@@ -513,11 +601,50 @@ RSpec.describe "the application's databases" do
           animals
           record = Order.create!(name: "left")
           ReceiptsTable.leave(record)
-          AnimalsRecord.remove_connection
-          AnimalsRecord.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "animals", @other.configuration.merge(database: "/dev/null/away")))
+          away
 
           expect(settle).to match [ 1, "workflow: the log was told of 1.", /\Aleft: what is in the database animals: ActiveRecord::/ ]
           expect(record.workflow).to be_waiting
+        end
+
+        def away
+          AnimalsRecord.remove_connection
+          AnimalsRecord.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "animals", @other.configuration.merge(database: "/dev/null/away")))
+        end
+
+        it "says once that one is away, and again when it is away again" do
+          animals
+          there, recovery = AnimalsRecord.connection_db_config, Workflow::Recovery.new(Workflow.configuration)
+          Workflow.configure { |c| c.logger = Logger.new(@said = StringIO.new) }
+          2.times do
+            away
+            3.times { recovery.sweep }
+            expect(recovery.left).to contain_exactly(/what is in the database animals: ActiveRecord::/)
+            AnimalsRecord.remove_connection
+            AnimalsRecord.establish_connection(there)
+            recovery.sweep
+            expect(recovery.left).to be_empty
+          end
+
+          expect(@said.string.lines.grep(/database.*animals/).size).to eq 2
+        ensure
+          Workflow.configure { |c| c.logger = nil }
+        end
+
+        it "is connected to for what is left only where runs can be: on no other shard, and without records that have some in no database" do
+          animals
+          base = define("Archive", ActiveRecord::Base) { self.abstract_class = true }
+          base.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "archive", @other.configuration))
+          define("Entry", base)
+          handler = ActiveRecord::Base.connection_handler
+          shard = handler.establish_connection(ActiveRecord::DatabaseConfigurations::HashConfig.new("test", "one", @other.configuration), owner_name: AnimalsRecord, shard: :one)
+          handler.clear_all_connections!
+          Workflow::Recovery.new(Workflow.configuration).sweep
+
+          expect([ shard, Archive.connection_pool, AnimalsRecord.connection_pool, ActiveRecord::Base.connection_pool ].map { |pool| pool.connections.size }).to eq [ 0, 0, 1, 1 ]
+        ensure
+          base&.remove_connection
+          handler&.remove_connection_pool("AnimalsRecord", shard: :one)
         end
 
         it "is told of what is left in each" do

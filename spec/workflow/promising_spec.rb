@@ -398,6 +398,22 @@ RSpec.describe "start and cancel with the application's transaction" do
           expect(runs.last).to be_done
         end
 
+        # @return [Array<Integer>] the seconds at which the database is asked for the table, of those in which somebody wants to know
+        def looks_in(environment, seconds)
+          looks, second = [], 0
+          allow(Process).to receive(:clock_gettime).and_wrap_original { |clock, *which| which == [ Process::CLOCK_MONOTONIC ] ? second : clock.call(*which) }
+          asked = ->(*, payload) { looks << second if payload[:name] == "SCHEMA" && payload[:sql].include?("workflow_receipts") }
+          said_in(environment) do
+            ActiveSupport::Notifications.subscribed(asked, "sql.active_record") { seconds.times { |at| second = at and Workflow::Receipts.at(Order).there? } }
+          end
+          looks.uniq
+        end
+
+        it "looks for it the less often the longer there is none, but in development" do
+          expect(looks_in("production", 500)).to eq [ 0, 10, 20, 40, 80, 160, 280, 400 ]
+          expect(looks_in("development", 50)).to eq [ 0, 10, 20, 30, 40 ]
+        end
+
         # @return [String] what the log has of it
         def said_in(environment)
           said, before = StringIO.new, Workflow.configuration.environment

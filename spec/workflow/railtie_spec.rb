@@ -149,6 +149,45 @@ RSpec.describe "Workflow::Railtie" do
     expect(rake("workflow:check")).to include("workflow: 2 classes checked")
   end
 
+  describe "of records whose attributes are asked for" do
+    def orders(**files)
+      application("app/models/order.rb" => <<~RUBY, **files)
+        class Order < ActiveRecord::Base
+          include Workflow
+          workflow(while: :active?, mirror: true) { now :pack, unless: :digital?; now :ship }
+          def pack; end
+          def ship; end
+        end
+      RUBY
+    end
+
+    it "boots before their table is there; at first use, and in rake workflow:check, it is to be" do
+      orders
+      missing = /Could not find table 'orders'/
+
+      expect(in_application("puts :booted", EAGER: "1")).to eq "booted\n"
+      expect(in_application("Order.workflow.blueprint(Order)", EAGER: "1")).to match(missing)
+      expect(rake("workflow:check")).to match(missing)
+    end
+
+    it "boots without their database, and still says what can be said without it" do
+      environment = RailsApplication::FILES.fetch("config/environment.rb").sub(/^ActiveRecord::Schema.*\z/m, "")
+      orders("config/environment.rb" => environment, "config/database.yml" => "test: {adapter: sqlite3, database: /dev/null/away}\n")
+      expect(in_application("puts :booted", EAGER: "1")).to eq "booted\n"
+      expect(rake("workflow:check")).to match(/ActiveRecord::\w+Error|ActiveRecord::ConnectionNotEstablished/)
+
+      File.write(file = "#{@directory}/app/models/order.rb", File.read(file).sub("def ship;", "def ship(by);"))
+      expect(in_application("puts :booted", EAGER: "1")).to match(/order.rb:3: now :ship calls Order#ship without arguments, but it requires some/)
+    end
+
+    it "says after eager load which of them there is not, where the database can be asked" do
+      orders
+      in_application("ActiveRecord::Schema.define { create_table(:orders) { |t| t.boolean :digtal, :active } }")
+
+      expect(in_application("puts :booted", EAGER: "1")).to match(/order.rb:3: now :pack needs a method digital\? in Order, which has none/)
+    end
+  end
+
   it "says in rake workflow:work what is wrong with what it was given" do
     application
 

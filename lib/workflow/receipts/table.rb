@@ -4,6 +4,11 @@ module Workflow
   class Receipts
     # The statements on the table, on one connection. Written with Arel, so that each adapter quotes as it must.
     class Table
+      LOAD = "Workflow Receipt Load"
+      # What Active Record has no line of in its log, whatever the level.
+      QUIET = "SCHEMA"
+      private_constant :LOAD, :QUIET
+
       # @param connection [ActiveRecord::ConnectionAdapters::AbstractAdapter]
       def initialize(connection)
         @connection = connection
@@ -45,8 +50,8 @@ module Workflow
 
       # Of what nobody needs any more, so that nobody waits for the disk where that can be said for one statement. When the machine
       # loses power a row may come back: what the log is to be told it is told twice, which counts once; an input's receipt stays.
-      def delete(token)
-        statement = Arel::DeleteManager.new(arel).where(arel[:token].eq(quoted(token)))
+      def delete(tokens)
+        statement = Arel::DeleteManager.new(arel).where(arel[:token].in(tokens.map { |token| quoted(token) }))
         return @connection.delete(statement, "Workflow Receipt Delete") if !postgresql? || @connection.transaction_open?
         @connection.execute("SET LOCAL synchronous_commit TO off; #{@connection.to_sql(statement)}", "Workflow Receipt Delete")
       end
@@ -54,9 +59,11 @@ module Workflow
       # @return [Row, nil]
       def find(token) = rows(selected.where(arel[:token].eq(quoted(token)))).first
 
+      # @param quiet [Boolean] without a line in the log
       # @return [Array<Row>] oldest first
-      def pending(before, limit, skipped)
-        rows(selected.where(arel[:pending_since].lteq(quoted(before))).order(arel[:pending_since], arel[:token]).take(limit).skip(skipped))
+      def pending(before, limit, skipped, quiet: false)
+        old = selected.where(arel[:pending_since].lteq(quoted(before))).order(arel[:pending_since], arel[:token])
+        rows(old.take(limit).skip(skipped), quiet ? QUIET : LOAD)
       end
 
       private
@@ -71,8 +78,8 @@ module Workflow
         def selected = arel.project(arel[:token], arel[:kind], arel[:run_id], arel[:payload])
 
         # Never out of the query cache: others write to it.
-        def rows(statement)
-          @connection.uncached { @connection.select_rows(statement, "Workflow Receipt Load") }.map { |values| Row.new(*values) }
+        def rows(statement, name = LOAD)
+          @connection.uncached { @connection.select_rows(statement, name) }.map { |values| Row.new(*values) }
         end
 
         def invalid(why)

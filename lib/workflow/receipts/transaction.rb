@@ -19,6 +19,10 @@ module Workflow
       # @yield when it was rolled back; not when it is {#abandoned?}
       def after_rollback(&) = @transaction.after_rollback(&)
 
+      # @param name [Symbol] of an instance variable
+      # @yieldreturn [Object] what it keeps there as long as it lasts
+      def memo(name) = @transaction.instance_variable_get(name) || @transaction.instance_variable_set(name, yield)
+
       # @return [Boolean] whether it is over, whoever has ended it
       def over? = @transaction.closed? || abandoned?
 

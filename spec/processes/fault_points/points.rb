@@ -6,6 +6,7 @@ class Points
   POINT, TRACE = "WORKFLOW_FAULT_POINT", "WORKFLOW_FAULT_TRACE"
   TABLE = /\b(?:FROM|INTO|UPDATE)\s+"?(\w+)/i
   VERBS = /\A\s*(ROLLBACK TO|SET LOCAL|\w+)/i
+  LOOK = /FROM "workflow_receipts"/ # recovery's, without a line in the log
   SETTING = /\ASET LOCAL [^;]*;\s*/ # sent with the statement that it is for
 
   class << self
@@ -21,7 +22,7 @@ class Points
 
     # @return [String, nil] nil: not of a transaction's or the application's making
     def name_of(payload)
-      return if payload[:name] == "SCHEMA" || payload[:cached]
+      return if payload[:name] == "SCHEMA" && !payload[:sql].match?(LOOK) || payload[:cached]
       sql = payload[:sql].sub(SETTING, "")
       [ sql[VERBS, 1].upcase, sql[TABLE, 1] ].compact.join(" ")
     end
