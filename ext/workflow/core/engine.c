@@ -147,7 +147,7 @@ enum wf_status wf_engine_open(struct wf_engine **opened, const struct wf_engine_
     wf_gate_init(&engine->gate);
     wf_mailbox_init(&engine->mailbox);
     wf_health_init(&engine->health);
-    wf_readers_init(&engine->readers, engine->does, engine->path, &engine->gate);
+    wf_readers_init(&engine->readers, engine->does, engine->path, &engine->file, &engine->gate);
     wf_committer_init(engine);
     wf_dispatcher_init(engine);
     status = start_parts(engine, error);

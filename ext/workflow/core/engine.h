@@ -27,6 +27,7 @@
 
 struct wf_engine {
     char *path;
+    struct wf_store_file file; /* that the path led to when it was opened first */
     int64_t lease_ms;
     pid_t pid;
     const struct wf_store_functions *does;
