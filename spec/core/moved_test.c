@@ -1,6 +1,6 @@
 /*
  * A log that is removed, renamed or replaced while an engine has it: the engine says so, and neither reads on in what lost its
- * name, nor goes on in what has it now.
+ * name, nor goes on in what has it now. And the same of the file that processes share.
  */
 #include "engine_support.h"
 #include "failing_store.h"
@@ -164,4 +164,30 @@ TEST(an_outcome_that_is_not_known_is_looked_for_in_no_other_log)
     is_refused("e");
     close_all();
     CHECK(last_position_of(path) == 0);
+}
+
+/* Two that have not the same one would commit and checkpoint at once, give ids of the same index, and both lead. */
+TEST(whoever_has_lost_the_shared_file_writes_no_more)
+{
+    struct wf_engine *other;
+    struct wf_error error = {0};
+    struct wf_op *op;
+    struct wf_taker taker = {false};
+    int64_t id;
+
+    open_new(&wf_store_sqlite);
+    id = start_run(engine, NULL, one, "a").id;
+    CHECK(wf_engine_leads(engine));
+    CHECK(unlink(engine->shared.path) == 0);
+    other = open_engine(path);
+    CHECK(start_run(other, NULL, one, "b").status == WF_OK);
+    op = prepare_start(engine, NULL, one, "c");
+    CHECK(wf_op_wait(engine, op, &taker, ANSWER_MS) == WF_OK);
+    CHECK(op->status == WF_STORE_UNAVAILABLE && strstr(op->error.message, "-shared: the file was"));
+    wf_op_finish(engine, NULL, op);
+    CHECK(wf_engine_leads(other) && !wf_engine_leads(engine));
+    CHECK(look(engine, id).status == WF_OK); /* of the log it has lost nothing */
+    CHECK(wf_engine_last_position(engine, &id, &error) == WF_OK && id == 2);
+    close_engine(other);
+    close_all();
 }

@@ -256,7 +256,7 @@ void wf_engine_hurry(struct wf_engine *engine)
 
 bool wf_engine_leads(struct wf_engine *engine)
 {
-    return wf_engine_usable(engine, NULL) == WF_OK &&
+    return wf_engine_usable(engine, NULL) == WF_OK && wf_shared_intact(&engine->shared) &&
            wf_shared_lock_try(&engine->shared, WF_LOCK_LEAD);
 }
 
