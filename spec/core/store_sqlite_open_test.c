@@ -11,6 +11,7 @@ static void check_settings(sqlite3 *db, const char *query_only)
     CHECK(is(db, "PRAGMA journal_mode", "wal"));
     CHECK(is(db, "PRAGMA synchronous", "2"));
     CHECK(is(db, "PRAGMA wal_autocheckpoint", "0"));
+    CHECK(is(db, "PRAGMA journal_size_limit", "67108864"));
     CHECK(is(db, "PRAGMA trusted_schema", "0"));
     CHECK(is(db, "PRAGMA temp_store", "2"));
     CHECK(is(db, "PRAGMA busy_timeout", "10000"));

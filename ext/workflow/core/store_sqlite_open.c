@@ -85,6 +85,8 @@ struct setting {
 static const struct setting settings[] = {
     /* FULL: sync at every commit; builds default to NORMAL. */
     {"PRAGMA synchronous=2", "PRAGMA synchronous", 2, false},
+    /* What a long read, under load, lets the write-ahead log grow beyond, goes back when that is begun anew. */
+    {"PRAGMA journal_size_limit=67108864", "PRAGMA journal_size_limit", 64 << 20, false},
     /* The committer checkpoints, under the turnstile. */
     {"PRAGMA wal_autocheckpoint=0", "PRAGMA wal_autocheckpoint", 0, false},
     {"PRAGMA trusted_schema=0", "PRAGMA trusted_schema", 0, false},
