@@ -2,6 +2,8 @@
 
 #include "workflow.h"
 
+#include "core/arena.h"
+
 #define RETRIES_MAX 1000000
 #define MS_MAX (1000LL * 60 * 60 * 24 * 366 * 100)
 
@@ -66,22 +68,37 @@ static int64_t number(VALUE hash, const char *key, int64_t most, int64_t otherwi
     return given;
 }
 
-/* Names become Symbols, and are kept with every run. `kept` holds what the bytes are borrowed from. */
-static struct wf_bytes name_of(VALUE string, VALUE kept, const char *what)
+/* What `new` is given; and memory for what is made of it, since bytes of Ruby's strings move when the heap is compacted. */
+struct reading {
+    VALUE self, class_name, name, unique, list;
+    struct wf_arena *arena;
+};
+
+static void *room(struct reading *reading, size_t len)
+{
+    void *room = wf_arena_alloc(&reading->arena, len);
+
+    if (!room) {
+        rb_wf_raise_status(WF_NO_MEMORY);
+    }
+    return room;
+}
+
+/* Names become Symbols, and are kept with every run. */
+static struct wf_bytes name_of(VALUE string, struct reading *reading, const char *what)
 {
     struct wf_bytes bytes = rb_wf_bytes(string);
-    VALUE copy;
+    char *kept;
 
     if (!bytes.len || memchr(bytes.ptr, 0, bytes.len)) {
         rb_wf_refuse("the name of a %s is empty, or has a NUL in it", what);
     }
     rb_wf_check_len(string, WF_NAME_LEN_MAX, "a name");
-    copy = rb_utf8_str_new(bytes.ptr, (long)bytes.len);
-    if (rb_enc_str_coderange(copy) == ENC_CODERANGE_BROKEN) {
+    kept = memcpy(room(reading, bytes.len), bytes.ptr, bytes.len);
+    if (rb_enc_str_coderange(rb_utf8_str_new(kept, (long)bytes.len)) == ENC_CODERANGE_BROKEN) {
         rb_wf_refuse("the name of a %s is not UTF-8: %+" PRIsVALUE, what, string);
     }
-    rb_ary_push(kept, copy);
-    return rb_wf_bytes(copy);
+    return (struct wf_bytes){kept, bytes.len};
 }
 
 static void read_deps(VALUE list, uint16_t *deps, long step_count)
@@ -101,27 +118,25 @@ static void read_deps(VALUE list, uint16_t *deps, long step_count)
     }
 }
 
-/* The names that a step had before; their array is a Ruby String, kept with what they are borrowed from. */
-static void read_was(VALUE list, struct wf_definition_step *step, VALUE kept)
+static void read_was(VALUE list, struct wf_definition_step *step, struct reading *reading)
 {
     long count = NIL_P(list) ? 0 : (Check_Type(list, T_ARRAY), RARRAY_LEN(list));
-    VALUE memory = rb_str_new(NULL, count * (long)sizeof(struct wf_bytes));
-    struct wf_bytes *was = (struct wf_bytes *)RSTRING_PTR(memory);
+    struct wf_bytes *was;
 
     if (count > (long)WF_STEPS_MAX) {
         rb_wf_refuse("a step had at most %u names before, not %ld", WF_STEPS_MAX, count);
     }
-    rb_ary_push(kept, memory);
+    was = count ? room(reading, (size_t)count * sizeof(*was)) : NULL;
     for (long i = 0; i < count; i++) {
-        was[i] = name_of(rb_ary_entry(list, i), kept, "step");
+        was[i] = name_of(rb_ary_entry(list, i), reading, "step");
     }
     step->was = was;
     step->was_count = (uint16_t)count;
 }
 
-/* `deps` has room for them all: it is a Ruby String, so that a raise on the way frees it. */
+/* `deps` has room for them all. */
 static void read_step(VALUE hash, struct wf_definition_step *step, uint16_t *deps, long step_count,
-                      VALUE kept)
+                      struct reading *reading)
 {
     static const char *const kinds[] = {"now", "later", "await"};
     static const char *const places[] = {"any", "now", "later"};
@@ -135,7 +150,7 @@ static void read_step(VALUE hash, struct wf_definition_step *step, uint16_t *dep
         rb_wf_refuse("a step has no kind, or depends on more steps than there are others");
     }
     *step = (struct wf_definition_step){
-        .name = name_of(fetch(hash, "name"), kept, "step"),
+        .name = name_of(fetch(hash, "name"), reading, "step"),
         .kind = (enum wf_step_kind)kind,
         .place = place < 0 ? WF_PLACE_ANY : (enum wf_place)place,
         .retries = (uint32_t)number(hash, "retries", RETRIES_MAX, 0),
@@ -145,16 +160,16 @@ static void read_step(VALUE hash, struct wf_definition_step *step, uint16_t *dep
         .timeout_ms = number(hash, "timeout_ms", MS_MAX, 0),
         .once = RTEST(fetch(hash, "once")),
         .remind_ms = number(hash, "remind_ms", MS_MAX, 0),
-        .remind = NIL_P(remind) ? rb_wf_bytes(Qnil) : name_of(remind, kept, "method"),
+        .remind = NIL_P(remind) ? rb_wf_bytes(Qnil) : name_of(remind, reading, "method"),
         .early = RTEST(fetch(hash, "early")),
         .asks = RTEST(fetch(hash, "asks")),
         .either = (uint16_t)number(hash, "either", WF_STEPS_MAX, 0),
-        .otherwise = NIL_P(otherwise) ? rb_wf_bytes(Qnil) : name_of(otherwise, kept, "method"),
+        .otherwise = NIL_P(otherwise) ? rb_wf_bytes(Qnil) : name_of(otherwise, reading, "method"),
         .deps = deps,
         .dep_count = (uint16_t)RARRAY_LEN(list),
     };
     read_deps(list, deps, step_count);
-    read_was(fetch(hash, "was"), step, kept);
+    read_was(fetch(hash, "was"), step, reading);
 }
 
 static bool has_name(const struct wf_definition_step *steps, long count, struct wf_bytes name)
@@ -190,28 +205,52 @@ static bool has_cycle(const struct wf_definition_step *steps, long count)
     return left > 0;
 }
 
-static void read_steps(VALUE list, struct wf_definition_step *steps, uint16_t *deps, VALUE kept)
+static struct wf_definition_step *read_steps(struct reading *reading)
 {
-    long count = RARRAY_LEN(list);
+    VALUE list = reading->list;
+    size_t count = (size_t)RARRAY_LEN(list);
+    struct wf_definition_step *steps = room(reading, count * sizeof(*steps));
+    uint16_t *deps = room(reading, count * count * sizeof(*deps));
 
-    for (long i = 0; i < count; i++) {
-        read_step(rb_ary_entry(list, i), &steps[i], deps + i * count, count, kept);
+    for (long i = 0; i < (long)count; i++) {
+        read_step(rb_ary_entry(list, i), &steps[i], deps + i * (long)count, (long)count, reading);
         if (has_name(steps, i, steps[i].name)) {
             rb_wf_refuse("two steps have one name: %.*s", (int)steps[i].name.len,
                          steps[i].name.ptr);
         }
     }
-    if (has_cycle(steps, count)) {
+    if (has_cycle(steps, (long)count)) {
         rb_wf_refuse("steps depend on each other in a circle");
     }
+    return steps;
+}
+
+static VALUE read_all(VALUE context)
+{
+    struct reading *reading = (struct reading *)context;
+    struct wf_definition_step *steps = read_steps(reading);
+    struct wf_bytes class_name = name_of(reading->class_name, reading, "class");
+    struct wf_bytes name = name_of(reading->name, reading, "workflow");
+
+    RTYPEDDATA_DATA(reading->self) = wf_definition_new(class_name, name, RTEST(reading->unique),
+                                                       steps, (uint16_t)RARRAY_LEN(reading->list));
+    if (!RTYPEDDATA_DATA(reading->self)) {
+        rb_wf_raise_status(WF_NO_MEMORY);
+    }
+    return reading->self;
+}
+
+static VALUE forget(VALUE context)
+{
+    wf_arena_free(((struct reading *)context)->arena);
+    return Qnil;
 }
 
 static VALUE definition_initialize(VALUE self, VALUE class_name, VALUE name, VALUE unique,
                                    VALUE list)
 {
     long count = (Check_Type(list, T_ARRAY), RARRAY_LEN(list));
-    VALUE memory, deps_memory, kept = rb_ary_new();
-    struct wf_definition_step *steps;
+    struct reading reading = {self, class_name, name, unique, .arena = NULL};
 
     if (RTYPEDDATA_DATA(self)) {
         rb_wf_refuse("a definition does not change");
@@ -219,21 +258,8 @@ static VALUE definition_initialize(VALUE self, VALUE class_name, VALUE name, VAL
     if (count < 1 || count > (long)WF_STEPS_MAX) {
         rb_wf_refuse("a workflow has from 1 to %u steps, not %ld", WF_STEPS_MAX, count);
     }
-    list = rb_ary_dup(list); /* number conversions may call the application's code */
-    memory = rb_str_new(NULL, count * (long)sizeof(*steps));
-    deps_memory = rb_str_new(NULL, count * count * (long)sizeof(uint16_t));
-    steps = (struct wf_definition_step *)RSTRING_PTR(memory);
-    read_steps(list, steps, (uint16_t *)RSTRING_PTR(deps_memory), kept);
-    RTYPEDDATA_DATA(self) =
-        wf_definition_new(name_of(class_name, kept, "class"), name_of(name, kept, "workflow"),
-                          RTEST(unique), steps, (uint16_t)count);
-    RB_GC_GUARD(memory);
-    RB_GC_GUARD(deps_memory);
-    RB_GC_GUARD(kept);
-    if (!RTYPEDDATA_DATA(self)) {
-        rb_wf_raise_status(WF_NO_MEMORY);
-    }
-    return self;
+    reading.list = rb_ary_dup(list); /* number conversions may call the application's code */
+    return rb_ensure(read_all, (VALUE)&reading, forget, (VALUE)&reading);
 }
 
 void rb_wf_init_definition(VALUE native)

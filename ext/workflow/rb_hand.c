@@ -230,10 +230,14 @@ static struct wf_op *prepare_end(struct wf_hand *hand, enum wf_command_kind kind
 static VALUE finish(struct wf_hand *hand, struct wf_op *op, VALUE wait)
 {
     struct wf_engine *engine = hand->engine;
+    enum wf_status status = WF_OK;
     struct rb_wf_told told;
 
     if (!RTEST(wait)) {
-        wf_op_post(engine, hand, op);
+        status = wf_op_post(engine, hand, op);
+        if (status) {
+            rb_wf_raise_status(status);
+        }
         return Qnil;
     }
     rb_wf_ask(engine, hand, op, &told);

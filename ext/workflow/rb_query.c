@@ -99,10 +99,12 @@ static VALUE to_ids(VALUE context)
 
 static struct wf_bytes keep(struct query *query, VALUE string)
 {
-    if (!NIL_P(string)) {
-        Check_Type(string, T_STRING);
+    struct wf_bytes bytes = rb_wf_bytes(string), kept = wf_arena_copy(&query->arena, bytes);
+
+    if (kept.len != bytes.len) { /* less would be asked for, and more be found */
+        rb_wf_raise_status(WF_NO_MEMORY);
     }
-    return wf_arena_copy(&query->arena, rb_wf_bytes(string));
+    return kept;
 }
 
 static int length_of(VALUE array)
@@ -252,9 +254,6 @@ static VALUE fill(VALUE context)
     fill_page(query);
     if (!NIL_P(query->list)) {
         query->many = keep_all(query, query->list, &query->many_count);
-    }
-    if (query->arena && wf_arena_failed(query->arena)) {
-        rb_wf_raise_status(WF_NO_MEMORY);
     }
     return Qnil;
 }

@@ -43,7 +43,7 @@ module Workflow
     # The log itself, what SQLite keeps beside it, and how processes find each other.
     FILES = [ "", "-wal", "-shm", "-shared" ].freeze
 
-    # Begins the log anew: all runs are gone. A process that has it open is told so when it next writes, and has to be started again.
+    # Begins the log anew: all runs are gone. A process that has it open is told so when it next writes or reads, and has to be started again.
     # @param out [IO] where it says what it did
     # @return [void]
     # @raise [StoreError] in production, unless DISABLE_DATABASE_ENVIRONMENT_CHECK says that this is meant

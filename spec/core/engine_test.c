@@ -5,6 +5,20 @@
 #include "engine_support.h"
 #include "store_compare.h"
 
+/* A sanitizer's malloc ends the process, if it is not told to be as the system's. */
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
 static char path[400];
 static struct wf_engine *engine;
 
@@ -45,6 +59,35 @@ TEST(a_now_step_goes_to_the_callers_hand_and_a_later_one_to_a_worker)
     UNTIL(look(engine, answer.id).run == WF_RUN_done);
     close_and_compare();
     wf_definition_release(signup);
+}
+
+/* What no memory is enough for. */
+static struct wf_bytes endless(void)
+{
+    return (struct wf_bytes){"endless", (size_t)1 << 60};
+}
+
+TEST(what_there_is_no_memory_for_is_not_recorded_as_empty)
+{
+    struct wf_definition *create = define("create!");
+    struct wf_hand hand;
+    struct wf_op *op;
+
+    open_new();
+    hand = hand_of(engine);
+    op = prepare_start(engine, &hand, create, "a");
+    op->birth.args = wf_op_keep(op, endless());
+    CHECK(ask(engine, &hand, op).status == WF_NO_MEMORY && !hand.slot);
+    CHECK(start_run(engine, &hand, create, "a").status == WF_OK && holds(&hand, "create"));
+    op = prepare_finish(engine, &hand, create, WF_COMMAND_COMPLETE);
+    op->command.payload = wf_op_keep(op, endless());
+    CHECK(ask(engine, &hand, op).status == WF_NO_MEMORY && holds(&hand, "create"));
+    op = prepare_finish(engine, &hand, create, WF_COMMAND_COMPLETE);
+    op->command.payload = wf_op_keep(op, endless());
+    CHECK(wf_op_post(engine, &hand, op) == WF_NO_MEMORY && holds(&hand, "create"));
+    CHECK(finish(&hand, create, WF_COMMAND_COMPLETE).run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(create);
 }
 
 /* Another process looks at the file while the engine is open. */

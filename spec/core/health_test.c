@@ -356,6 +356,17 @@ TEST(a_process_that_holds_something_beyond_its_lease_is_not_ready)
     close_engine(engine);
 }
 
+/* Also before its committer has been refused for as long as a store may be away. */
+TEST(a_process_that_has_lost_the_shared_file_is_not_ready)
+{
+    begin();
+    CHECK(says(READY, "200"));
+    CHECK(unlink(engine->shared.path) == 0);
+    CHECK(says(READY, "503") && says(LIVE, "200"));
+    CHECK(strstr(ask_text(READY), "the file -shared beside the log was removed"));
+    close_engine(engine);
+}
+
 /* It has the committer go there. */
 TEST(an_idle_process_looks_by_itself_whether_the_store_is_there)
 {

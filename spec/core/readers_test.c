@@ -13,7 +13,7 @@ static void make_file(void)
     CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
     wf_store_sqlite.close(store);
     wf_gate_init(&gate);
-    wf_readers_init(&readers, &wf_store_sqlite, path, &gate);
+    wf_readers_init(&readers, &wf_store_sqlite, path, NULL, &gate);
 }
 
 static void *read_often(void *context)

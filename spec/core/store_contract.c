@@ -39,7 +39,7 @@ static int64_t events_in(struct subject *s, struct wf_store *store)
 static void a_reader_never_creates(struct subject *s)
 {
     char path[512];
-    struct wf_store_options options = {path, true, BUSY_MS};
+    struct wf_store_options options = {.path = path, .read_only = true, .busy_ms = BUSY_MS};
     struct wf_store *store = s->store;
 
     snprintf(path, sizeof(path), "%s-of-nobody", s->path);

@@ -71,7 +71,7 @@ static inline void commit(struct subject *s)
 
 static inline struct wf_store *open_another(struct subject *s, bool read_only)
 {
-    struct wf_store_options options = {s->path, read_only, BUSY_MS};
+    struct wf_store_options options = {.path = s->path, .read_only = read_only, .busy_ms = BUSY_MS};
     struct wf_store *store = NULL;
 
     CHECK(s->does->open(&store, &options, &s->error) == WF_OK);

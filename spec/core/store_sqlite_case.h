@@ -18,7 +18,7 @@ static inline sqlite3 *db_of(struct wf_store *store)
 
 static inline enum wf_status open_at(struct wf_store **store, const char *path, bool read_only)
 {
-    struct wf_store_options options = {path, read_only, 10000};
+    struct wf_store_options options = {.path = path, .read_only = read_only, .busy_ms = 10000};
 
     return does->open(store, &options, &error);
 }

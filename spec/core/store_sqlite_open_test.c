@@ -11,6 +11,7 @@ static void check_settings(sqlite3 *db, const char *query_only)
     CHECK(is(db, "PRAGMA journal_mode", "wal"));
     CHECK(is(db, "PRAGMA synchronous", "2"));
     CHECK(is(db, "PRAGMA wal_autocheckpoint", "0"));
+    CHECK(is(db, "PRAGMA journal_size_limit", "67108864"));
     CHECK(is(db, "PRAGMA trusted_schema", "0"));
     CHECK(is(db, "PRAGMA temp_store", "2"));
     CHECK(is(db, "PRAGMA busy_timeout", "10000"));
@@ -157,9 +158,9 @@ TEST(a_newer_schema_is_not_touched)
     sql_at(path, "PRAGMA user_version = 5");
     refused(path, WF_STORE_TOO_NEW, "schema version 5");
     sql_at(path, "PRAGMA user_version = 2");
-    refused(path, WF_STORE_CORRUPT, "schema");
+    refused(path, WF_STORE_ERROR, "schema version 2");
     sql_at(path, "PRAGMA user_version = 0");
-    refused(path, WF_STORE_CORRUPT, "schema");
+    refused(path, WF_STORE_ERROR, "schema version 0");
 }
 
 /* It is the same but for how positions are kept from being given again. */
@@ -245,7 +246,7 @@ TEST(a_lock_that_stays_makes_it_unavailable)
 {
     char path[400];
     struct wf_store *store = open_ok(new_path(path, "store"), false), *other = NULL;
-    struct wf_store_options options = {path, false, 20};
+    struct wf_store_options options = {.path = path, .busy_ms = 20};
 
     CHECK(sqlite3_exec(db_of(store), "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL) ==
           SQLITE_OK);

@@ -291,6 +291,55 @@ static int64_t pages_of_two(struct wf_store *one, struct wf_store *two)
     return left;
 }
 
+static int64_t log_len(const char *path)
+{
+    char name[420];
+    struct stat file = {0};
+
+    snprintf(name, sizeof(name), "%s-wal", path);
+    CHECK(stat(name, &file) == 0);
+    return file.st_size;
+}
+
+/* In commits of a size that comes in real life. */
+static void append_mebibytes(struct wf_store *store, int count)
+{
+    static char bytes[1 << 20];
+
+    for (int i = 0; i < count; i++) {
+        if (i % 8 == 0) {
+            CHECK(does->begin(store, &error) == WF_OK);
+        }
+        CHECK(append(store, 2, i + 1, (struct wf_bytes){bytes, sizeof(bytes)}) == WF_OK);
+        if (i % 8 == 7 || i == count - 1) {
+            CHECK(does->commit(store, &error) == WF_OK);
+        }
+    }
+}
+
+TEST(a_log_that_a_reader_made_long_is_short_again_after_it)
+{
+    char path[400];
+    struct wf_store *store = open_ok(new_path(path, "store"), false), *reader;
+    int left = -1;
+
+    append_and_commit(store, 1);
+    reader = open_ok(path, true);
+    CHECK(sqlite3_exec(db_of(reader), "BEGIN; SELECT * FROM runs", NULL, NULL, NULL) == SQLITE_OK);
+    append_mebibytes(store, 70);
+    CHECK(does->checkpoint(store, &left, &error) == WF_OK && left > 0);
+    CHECK(log_len(path) > 70 << 20);
+    CHECK(sqlite3_exec(db_of(reader), "COMMIT", NULL, NULL, NULL) == SQLITE_OK);
+    CHECK(does->checkpoint(store, &left, &error) == WF_OK && left == 0);
+    append_and_commit(store, 2); /* begins it anew */
+    CHECK(log_len(path) <= 64 << 20);
+    CHECK(does->pages(store) > 0 && does->pages(store) < 20);
+    CHECK(does->checkpoint(store, &left, &error) == WF_OK && left == 0);
+    CHECK(events_in(store) == 72 && events_in(reader) == 72);
+    does->close(reader);
+    does->close(store);
+}
+
 TEST(what_others_wrote_is_checkpointed_too)
 {
     char path[400];

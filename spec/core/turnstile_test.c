@@ -43,6 +43,25 @@ static void finish(void)
     wf_shared_close(&watch);
 }
 
+TEST(a_turn_at_a_file_that_was_lost_is_none)
+{
+    struct wf_error error = {0};
+    struct wf_shared other;
+    struct wf_turnstile door;
+
+    prepare();
+    CHECK(unlink(shared.path) == 0);
+    CHECK(wf_turnstile_take(&turnstile, 0, &error) == WF_STORE_UNAVAILABLE);
+    CHECK(strstr(error.message, shared.path) && strstr(error.message, "removed"));
+    CHECK(!taken(WF_LOCK_QUEUE) && !taken(WF_LOCK_STORE));
+    enter_shared(&other, &door); /* makes another */
+    CHECK(wf_turnstile_take(&door, 0, NULL) == WF_OK);
+    CHECK(wf_turnstile_take(&turnstile, 0, NULL) == WF_STORE_UNAVAILABLE);
+    wf_turnstile_give(&door);
+    leave_shared(&other, &door);
+    finish();
+}
+
 /* Does what it is told: t(ake), s(hort take), g(ive), q(uit); answers o(k), u(navailable), g. */
 static void worker(const struct child *parent, void *context)
 {

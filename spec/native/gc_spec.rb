@@ -83,6 +83,30 @@ RSpec.describe "Garbage collection" do
     skip "this Ruby cannot verify it here"
   end
 
+  # Holes in the heap, which what is made afterwards and moved falls into.
+  def scatter = Array.new(5_000) { |i| "hole #{i}" }.select.with_index { |_, i| (i % 3).zero? }
+
+  def names_kept(engine, steps)
+    definition = Workflow::Native::Definition.new("Spec", "workflow", false, steps)
+    GC.stress = false
+    start(engine, definition)[1][:steps].map { |step| step[:name].name }
+  end
+
+  it "that moves objects at every allocation leaves a definition its names" do
+    skip "this Ruby does not compact by itself" unless GC.respond_to?(:auto_compact=)
+    engine = open_engine
+    steps = Array.new(12) { |i| { name: "step_#{i}", kind: :later, deps: [], was: [ "old_#{i}", "older_#{i}" ] } }
+    kept = scatter
+    GC.auto_compact = GC.stress = true
+    expect(names_kept(engine, steps)).to eq(steps.map { |step| step[:name] })
+    expect(kept.size).to be > 1
+  rescue NotImplementedError
+    skip "this Ruby does not compact here"
+  ensure
+    GC.stress = false
+    GC.auto_compact = false if GC.respond_to?(:auto_compact) && GC.auto_compact
+  end
+
   # In a method of its own, so that nothing on the stack still refers to what it made.
   def drop_hand_with_step(engine)
     hand = engine.hand

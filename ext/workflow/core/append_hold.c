@@ -229,7 +229,7 @@ enum wf_status wf_append_finish(struct wf_engine *engine, struct wf_op *op, stru
     op->command.attempt = claim->attempt;
     op->command.fence = claim->fence;
     op->command.definition = op->definition;
-    op->command.parting = wf_op_keep(op, wf_slot_parting(op->slot));
+    op->command.parting = wf_slot_parting(op->slot);
     status = wf_holders_tell(engine, op, error);
     if (!status) {
         status = wf_append_run(engine, op, error);

@@ -172,8 +172,8 @@ void wf_committer_give_back(struct wf_engine *engine, struct wf_slot *slot)
         slot->op.command.kind = WF_COMMAND_LOST;
         slot->op.command.started_ms = atomic_load(&slot->entered_ms);
         slot->op.command.reason = WF_BYTES("interrupted");
-        if (wf_work_read(&slot->claim, &work) == WF_OK) {
-            slot->op.command.by = wf_op_keep(&slot->op, work.by);
+        if (wf_work_read(&slot->claim, &work) == WF_OK) { /* which the slot has until the end */
+            slot->op.command.by = work.by;
         }
     }
     wf_committer_post(engine, &slot->op);

@@ -147,7 +147,7 @@ enum wf_status wf_engine_open(struct wf_engine **opened, const struct wf_engine_
     wf_gate_init(&engine->gate);
     wf_mailbox_init(&engine->mailbox);
     wf_health_init(&engine->health);
-    wf_readers_init(&engine->readers, engine->does, engine->path, &engine->gate);
+    wf_readers_init(&engine->readers, engine->does, engine->path, &engine->file, &engine->gate);
     wf_committer_init(engine);
     wf_dispatcher_init(engine);
     status = start_parts(engine, error);
@@ -256,7 +256,7 @@ void wf_engine_hurry(struct wf_engine *engine)
 
 bool wf_engine_leads(struct wf_engine *engine)
 {
-    return wf_engine_usable(engine, NULL) == WF_OK &&
+    return wf_engine_usable(engine, NULL) == WF_OK && wf_shared_intact(&engine->shared) &&
            wf_shared_lock_try(&engine->shared, WF_LOCK_LEAD);
 }
 
@@ -411,16 +411,23 @@ struct wf_op *wf_op_prepare(struct wf_engine *engine, struct wf_hand *hand, enum
 
 struct wf_bytes wf_op_keep(struct wf_op *op, struct wf_bytes bytes)
 {
-    return wf_arena_copy(&op->arena, bytes);
+    struct wf_bytes kept = wf_arena_copy(&op->arena, bytes);
+
+    op->cut |= kept.len != bytes.len;
+    return kept;
 }
 
-void wf_op_post(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op)
+enum wf_status wf_op_post(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op)
 {
     if (forget_after_fork(engine, hand)) {
-        return;
+        return WF_FORKED;
+    }
+    if (op->cut) {
+        return WF_NO_MEMORY;
     }
     wf_mailbox_ending(&engine->mailbox, let_go(hand));
     wf_committer_post(engine, op);
+    return WF_OK;
 }
 
 enum wf_status wf_op_wait(struct wf_engine *engine, struct wf_op *op, struct wf_taker *taker,
@@ -428,6 +435,10 @@ enum wf_status wf_op_wait(struct wf_engine *engine, struct wf_op *op, struct wf_
 {
     if (atomic_load(&engine->forked)) {
         return WF_FORKED;
+    }
+    if (op->cut) { /* else the rest would be recorded as if it were all */
+        op->status = wf_fail(&op->error, WF_NO_MEMORY, "out of memory");
+        return WF_OK;
     }
     return wf_committer_wait(engine, op, &taker->interrupted, wait_ms);
 }

@@ -27,6 +27,7 @@
 
 struct wf_engine {
     char *path;
+    struct wf_store_file file; /* that the path led to when it was opened first */
     int64_t lease_ms;
     pid_t pid;
     const struct wf_store_functions *does;
@@ -129,10 +130,12 @@ void wf_hand_doubt(struct wf_hand *hand);
 /* With a hand, the op is its slot's (one is reserved when it holds none, and a claim that the op makes
  * lands in it). Without, it is of its own. NULL: no slot is free, or out of memory. */
 struct wf_op *wf_op_prepare(struct wf_engine *engine, struct wf_hand *hand, enum wf_op_kind kind);
+/* Copies them. Out of memory: empty, and the op will not be posted. */
 struct wf_bytes wf_op_keep(struct wf_op *op, struct wf_bytes bytes);
-/* Hands a finished step over without waiting; the hand is empty then. */
-void wf_op_post(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op);
-/* Posts at the first call, then waits. OK: answered, look at op->status. TIMED_OUT: wait_ms are over.
+/* Hands a finished step over without waiting; the hand is empty then. OK | FORKED | NO_MEMORY: something could not be kept, and
+ * the hand holds what it held. */
+enum wf_status wf_op_post(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op);
+/* Posts at the first call, then waits. OK: answered, look at op->status (NO_MEMORY also if something could not be kept). TIMED_OUT: wait_ms are over.
  * INTERRUPTED: taker says so; call again, or abandon. FULL queues are waited for. */
 enum wf_status wf_op_wait(struct wf_engine *engine, struct wf_op *op, struct wf_taker *taker,
                           int64_t wait_ms);

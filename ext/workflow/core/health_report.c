@@ -56,6 +56,9 @@ static const char *why_not_ready(const struct wf_engine *engine, const struct re
     if (atomic_load(&engine->stopped) || report->census.quiet) {
         return "it stops: it takes no more steps";
     }
+    if (!wf_shared_intact(&engine->shared)) {
+        return "the file -shared beside the log was removed: start all its processes anew";
+    }
     if (report->store_ms > READY_MS) {
         return "the store cannot be reached, or another process has its lock";
     }

@@ -8,7 +8,7 @@
 #include "engine.h"
 
 struct holders {
-    unsigned char bits[(WF_STEPS_MAX + 7) / 8];
+    unsigned char bits[WF_STEP_BITS_MAX];
     size_t len; /* up to the last byte that is not zero */
     int64_t fence;
 };
@@ -22,9 +22,10 @@ static void add(struct holders *holders, int step, int64_t fence)
     holders->fence = fence > holders->fence ? fence : holders->fence;
 }
 
-static struct wf_bytes keep(struct wf_op *op, const struct holders *holders)
+static struct wf_bytes put(char bits[WF_STEP_BITS_MAX], const struct holders *holders)
 {
-    return wf_op_keep(op, (struct wf_bytes){(const char *)holders->bits, holders->len});
+    memcpy(bits, holders->bits, holders->len);
+    return (struct wf_bytes){bits, holders->len};
 }
 
 /* The rows of one step: of whom they are, and how high their fences. `mine`: of the slot `own`. */
@@ -78,7 +79,7 @@ static enum wf_status tell_all(struct wf_engine *engine, const struct wf_slot *o
     struct holders others, mine;
     enum wf_status status = look_at_all(engine, own, &others, &mine, error);
 
-    op->command.held = keep(op, &others);
+    op->command.held = put(op->held, &others);
     op->command.fence = others.fence > mine.fence ? others.fence : mine.fence;
     return status;
 }
@@ -92,7 +93,7 @@ static enum wf_status tell_kept(struct wf_engine *engine, const struct wf_slot *
     size_t own = (size_t)slot->claim.step / 8;
 
     mine.bits[own] = (unsigned char)(mine.bits[own] & ~(1u << (slot->claim.step % 8)));
-    op->command.kept = keep(op, &mine);
+    op->command.kept = put(op->kept, &mine);
     op->command.fence = mine.fence > op->command.fence ? mine.fence : op->command.fence;
     return status;
 }

@@ -6,6 +6,8 @@
  * A doubt is a lease, no fact: WF_OWNER_DOUBT in the await's row, and a bit in the run's, for its readers. Runs on the
  * committer thread, inside its transaction.
  */
+#include <string.h>
+
 #include "engine.h"
 
 static enum wf_status mark(struct wf_engine *engine, int step, bool doubtful,
@@ -70,10 +72,11 @@ enum wf_status wf_pledge_any(struct wf_engine *engine, bool *any, struct wf_erro
 
 enum wf_status wf_pledge_tell(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
-    char bits[WF_STEP_BITS_MAX] = {0};
+    char *bits = op->pledges;
     size_t len = 0;
     enum wf_status status = WF_OK;
 
+    memset(bits, 0, sizeof(op->pledges));
     for (int i = 0; i < engine->committer.state.step_count && !status; i++) {
         struct wf_wait_row row;
 
@@ -83,7 +86,7 @@ enum wf_status wf_pledge_tell(struct wf_engine *engine, struct wf_op *op, struct
             len = (size_t)i / 8 + 1;
         }
     }
-    op->command.pledged = wf_op_keep(op, (struct wf_bytes){bits, len});
+    op->command.pledged = (struct wf_bytes){bits, len};
     return status;
 }
 

@@ -3,9 +3,9 @@
 #define BUSY_MS 5000
 
 void wf_readers_init(struct wf_readers *readers, const struct wf_store_functions *does,
-                     const char *path, struct wf_gate *gate)
+                     const char *path, struct wf_store_file *file, struct wf_gate *gate)
 {
-    *readers = (struct wf_readers){.does = does, .path = path, .gate = gate};
+    *readers = (struct wf_readers){.does = does, .path = path, .file = file, .gate = gate};
     pthread_mutex_init(&readers->mutex, NULL);
     pthread_cond_init(&readers->given, NULL);
 }
@@ -38,13 +38,23 @@ static void give_index(struct wf_readers *readers, int index)
     pthread_mutex_unlock(&readers->mutex);
 }
 
+static enum wf_status open_lent(struct wf_readers *readers, int index, struct wf_error *error)
+{
+    struct wf_store_options options = {
+        .path = readers->path, .read_only = true, .busy_ms = BUSY_MS, .file = readers->file};
+    struct wf_store *opened = NULL;
+    enum wf_status status = readers->does->open(&opened, &options, error);
+
+    pthread_mutex_lock(&readers->mutex);
+    readers->stores[index] = opened;
+    pthread_mutex_unlock(&readers->mutex);
+    return status;
+}
+
 enum wf_status wf_readers_take(struct wf_readers *readers, struct wf_store **store,
                                struct wf_error *error)
 {
-    struct wf_store_options options = {
-        .path = readers->path, .read_only = true, .busy_ms = BUSY_MS};
     enum wf_status status = WF_OK;
-    struct wf_store *opened = NULL;
     int index;
 
     pthread_mutex_lock(&readers->mutex);
@@ -53,10 +63,10 @@ enum wf_status wf_readers_take(struct wf_readers *readers, struct wf_store **sto
 
     wf_gate_enter(readers->gate);
     if (!readers->stores[index]) { /* ours while lent; a fork closes it only with the gate closed */
-        status = readers->does->open(&opened, &options, error);
-        pthread_mutex_lock(&readers->mutex);
-        readers->stores[index] = opened;
-        pthread_mutex_unlock(&readers->mutex);
+        status = open_lent(readers, index, error);
+    }
+    if (!status) { /* else it would be read for ever as it was when it lost its name */
+        status = readers->does->check(readers->stores[index], error);
     }
     *store = readers->stores[index];
     if (status) {

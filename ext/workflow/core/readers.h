@@ -15,8 +15,10 @@
 
 struct wf_readers {
     const struct wf_store_functions *does;
-    const char *path;     /* borrowed from the engine */
-    struct wf_gate *gate; /* borrowed from the engine */
+    /* borrowed from the engine */
+    const char *path;
+    struct wf_store_file *file; /* NULL: any. Known before the first is taken */
+    struct wf_gate *gate;
     /* private to readers.c */
     pthread_mutex_t mutex;
     pthread_cond_t given;
@@ -25,11 +27,11 @@ struct wf_readers {
 };
 
 void wf_readers_init(struct wf_readers *readers, const struct wf_store_functions *does,
-                     const char *path, struct wf_gate *gate);
+                     const char *path, struct wf_store_file *file, struct wf_gate *gate);
 void wf_readers_destroy(struct wf_readers *readers);
 
-/* Waits for a free one, enters the gate, opens it if need be. OK, or open's statuses (then nothing is
- * lent and the gate is left). */
+/* Waits for a free one, enters the gate, opens it if need be, and looks whether it still reads the log. OK, or open's and
+ * check's statuses (then nothing is lent and the gate is left). */
 enum wf_status wf_readers_take(struct wf_readers *readers, struct wf_store **store,
                                struct wf_error *error);
 void wf_readers_give(struct wf_readers *readers, struct wf_store *store);

@@ -3,7 +3,8 @@
  * the turnstile, the doorbell's words, one entry a living process, and a mark for each slot
  * that says what was "entered". Bytes of the same file carry the locks (OFD locks: close-on-exec, closed in a forked
  * child). It is preallocated, mode 0600, and never truncated or recreated while the store lives:
- * truncation would kill its users with SIGBUS. Losing it costs latency, never work.
+ * truncation would kill its users with SIGBUS. While nobody uses it, losing it costs latency, never work. Whoever has one that
+ * was lost takes no more turns (turnstile.c): those who come then have another, and locks of two files exclude nobody.
  *
  * Ownership: `struct wf_shared` is embedded in the engine. Threads: the words are atomics, any thread.
  */
@@ -65,7 +66,8 @@ void wf_shared_close(struct wf_shared *shared);
  * another thread's copy of a pointer into it may still be read. */
 void wf_shared_abandon(struct wf_shared *shared);
 
-/* Whether the file at the path is still the one that is mapped; false once it was deleted or replaced. */
+/* Whether the file at the path is still the one that is mapped; false once it was deleted or replaced. Any thread, but not
+ * while it is closed. */
 bool wf_shared_intact(const struct wf_shared *shared);
 
 /* Locks of one byte, exclusive. try: true if taken. wait: blocks until taken, or until a signal (false). */

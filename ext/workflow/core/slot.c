@@ -97,7 +97,7 @@ void wf_op_clear(struct wf_op *op)
     op->definition = NULL;
     op->next = NULL;
     op->wait = op->posted = op->done = op->abandoned = op->more = op->dead = false;
-    op->cancelling = op->pledged = false;
+    op->cancelling = op->pledged = op->cut = false;
     op->round = 0;
     op->fence = 0;
     op->run_id = op->answered_id = op->version = op->owner = 0;

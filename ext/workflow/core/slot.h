@@ -65,6 +65,9 @@ struct wf_op {
     bool dead;
     const struct wf_shared_process *entry; /* TAKEOVER: its entered bytes, or NULL */
     struct wf_arena *arena;
+    bool cut; /* not all of that could be copied: it is not to be posted */
+    /* What the committer finds out for the command, a bit for each step: here, so that it never wants memory. */
+    char held[WF_STEP_BITS_MAX], kept[WF_STEP_BITS_MAX], pledges[WF_STEP_BITS_MAX];
     /* Answered. */
     enum wf_status status;
     struct wf_error error;

@@ -132,7 +132,8 @@ enum wf_status wf_state_fold(struct wf_state *state, const struct wf_event *even
     if (status) {
         return status;
     }
-    return state->arena && wf_arena_failed(state->arena) ? WF_NO_MEMORY : WF_OK;
+    /* A run has an arena, with its steps in it: where there is none it could not be made. */
+    return wf_arena_failed(state->arena) ? WF_NO_MEMORY : WF_OK;
 }
 
 enum wf_status wf_state_fold_row(struct wf_state *state, struct wf_bytes bytes)

@@ -20,10 +20,20 @@
 
 struct wf_store;
 
+/* Which log it is, whatever has its name by now: what a process knows of one, its owner's id above all, says nothing of
+ * another. */
+struct wf_store_file {
+    uint64_t device, inode; /* inode 0: not known yet */
+    int64_t
+        born_ns; /* once a file is gone its inode is given again; 0 where the system does not tell */
+};
+
 struct wf_store_options {
     const char *path;
     bool read_only; /* a reader: queries only, never creates the schema */
     int busy_ms;    /* how long a statement may wait for a lock of somebody outside the turnstile */
+    struct wf_store_file *
+        file; /* NULL: any. One that is not known yet is told by open; of one that is, no other is opened, and none is made */
 };
 
 struct wf_event_row {
@@ -120,6 +130,8 @@ struct wf_store_functions {
     enum wf_status (*open)(struct wf_store **store, const struct wf_store_options *options,
                            struct wf_error *error);
     void (*close)(struct wf_store *store); /* never checkpoints; NULL is allowed */
+    /* Whether its path still leads to it: OK | STORE_UNAVAILABLE. To be asked before a read; begin does it by itself. */
+    enum wf_status (*check)(struct wf_store *store, struct wf_error *error);
 
     /* begin: OK | STORE_UNAVAILABLE (locked by an outsider beyond busy_ms) | STORE_*.
      * commit: OK | UNKNOWN (close, reopen, commit something small, and look, before answering anyone) | STORE_ERROR (rolled back).

@@ -71,22 +71,34 @@ static const char *remedy_of(int code)
     return "";
 }
 
+enum wf_status wf_sqlite_moved(const char *path, struct wf_error *error)
+{
+    return wf_fail(error, WF_STORE_UNAVAILABLE,
+                   "%s: the file was removed, renamed or replaced while this process has it "
+                   "open: start all its processes anew",
+                   path);
+}
+
+enum wf_status wf_sqlite_check(struct wf_store *handle, struct wf_error *error)
+{
+    struct wf_sqlite *store = sqlite_of(handle);
+    int moved = 0;
+
+    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved ? wf_sqlite_moved(store->path, error) : WF_OK;
+}
+
 static enum wf_status sqlite_begin(struct wf_store *handle, struct wf_error *error)
 {
     struct wf_sqlite *store = sqlite_of(handle);
     int code = step_once(store, WF_SQLITE_BEGIN);
-    int moved = 0;
 
     if (code != SQLITE_OK) {
         return wf_sqlite_fail(store, code, error);
     }
-    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-    if (moved) { /* a file without a name would take all that it is told, and be gone with us */
-        step_once(store, WF_SQLITE_ROLLBACK);
-        return wf_fail(error, WF_STORE_UNAVAILABLE,
-                       "%s: the file was removed, renamed or replaced while this process has it "
-                       "open: start all its processes anew",
-                       store->path);
+    if (wf_sqlite_check(handle, error)) {
+        step_once(store, WF_SQLITE_ROLLBACK); /* it would be acknowledged, and gone with us */
+        return WF_STORE_UNAVAILABLE;
     }
     store->begun = true;
     store->lost = SQLITE_OK;
@@ -362,6 +374,7 @@ const struct wf_store_functions wf_store_sqlite = {
     .name = "sqlite",
     .open = wf_sqlite_open,
     .close = wf_sqlite_close,
+    .check = wf_sqlite_check,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,

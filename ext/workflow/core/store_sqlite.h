@@ -188,6 +188,10 @@ enum wf_status wf_sqlite_fail(struct wf_sqlite *store, int code, struct wf_error
 int wf_sqlite_prepare(struct wf_sqlite *store, enum wf_sqlite_statement statement);
 int wf_sqlite_committed(void *store, sqlite3 *db, const char *schema, int log_pages); /* a hook */
 
+/* OK | STORE_UNAVAILABLE: the path leads elsewhere by now, or nowhere */
+enum wf_status wf_sqlite_check(struct wf_store *store, struct wf_error *error);
+enum wf_status wf_sqlite_moved(const char *path, struct wf_error *error); /* says so */
+
 /* store_sqlite_api.c: whether wf_store_sqlite_use has been called */
 bool wf_sqlite_is_here(void);
 

@@ -85,6 +85,8 @@ struct setting {
 static const struct setting settings[] = {
     /* FULL: sync at every commit; builds default to NORMAL. */
     {"PRAGMA synchronous=2", "PRAGMA synchronous", 2, false},
+    /* What a long read, under load, lets the write-ahead log grow beyond, goes back when that is begun anew. */
+    {"PRAGMA journal_size_limit=67108864", "PRAGMA journal_size_limit", 64 << 20, false},
     /* The committer checkpoints, under the turnstile. */
     {"PRAGMA wal_autocheckpoint=0", "PRAGMA wal_autocheckpoint", 0, false},
     {"PRAGMA trusted_schema=0", "PRAGMA trusted_schema", 0, false},
@@ -204,10 +206,63 @@ static void create_private(const char *path)
     free(name);
 }
 
+/* When the file was made, or 0. A library that knows of statx may run on a kernel, or in a sandbox, that refuses it. */
+static int64_t birth_of(const char *path, const struct stat *file)
+{
+#if defined(__APPLE__)
+    (void)path;
+    return file->st_birthtimespec.tv_sec * 1000000000LL + file->st_birthtimespec.tv_nsec;
+#elif defined(STATX_BTIME)
+    struct statx found;
+    bool told = statx(AT_FDCWD, path, 0, STATX_BTIME, &found) == 0 && found.stx_mask & STATX_BTIME;
+
+    (void)file;
+    return told ? found.stx_btime.tv_sec * 1000000000LL + found.stx_btime.tv_nsec : 0;
+#else
+    (void)path, (void)file;
+    return 0;
+#endif
+}
+
+/* Asked of its name, since a descriptor of our own may never be closed. false: it is nobody's. */
+static bool look_for(const char *path, struct wf_store_file *file)
+{
+    struct stat found;
+
+    if (stat(path, &found) != 0) {
+        return false;
+    }
+    *file = (struct wf_store_file){found.st_dev, found.st_ino, birth_of(path, &found)};
+    return true;
+}
+
+/* That what was opened is what the path leads to, and what it led to at the first time. */
+static enum wf_status recognise(struct wf_sqlite *store, const struct wf_store_options *options,
+                                struct wf_error *error)
+{
+    struct wf_store_file *known = options->file, found;
+
+    if (!known) {
+        return WF_OK;
+    }
+    if (!look_for(options->path, &found)) {
+        return wf_sqlite_moved(options->path, error);
+    }
+    if (known->inode && (known->device != found.device || known->inode != found.inode ||
+                         known->born_ns != found.born_ns)) {
+        return wf_sqlite_moved(options->path, error);
+    }
+    if (!known->inode) { /* afterwards it is read by many threads */
+        *known = found;
+    }
+    return wf_sqlite_check(&store->store, error);
+}
+
 static enum wf_status connect_to(struct wf_sqlite *store, const struct wf_store_options *options,
                                  struct wf_error *error)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    bool known = options->file && options->file->inode;
     bool missing = access(options->path, F_OK) < 0 && errno == ENOENT;
     int on = 0;
     int code;
@@ -218,6 +273,9 @@ static enum wf_status connect_to(struct wf_sqlite *store, const struct wf_store_
     if (!*options->path || *options->path == ':' || strncmp(options->path, "file:", 5) == 0) {
         return wf_fail(error, WF_STORE_ERROR, "\"%s\" is not the path of a file", options->path);
     }
+    if (missing && known) {
+        return wf_sqlite_moved(options->path, error);
+    }
     if (missing && options->read_only) {
         return wf_fail(error, WF_STORE_UNAVAILABLE,
                        "%s does not exist yet: the first process that writes creates it",
@@ -227,7 +285,7 @@ static enum wf_status connect_to(struct wf_sqlite *store, const struct wf_store_
         create_private(options->path);
     }
     code = sqlite3_open_v2(options->path, &store->db,
-                           options->read_only ? flags : flags | SQLITE_OPEN_CREATE, NULL);
+                           options->read_only || known ? flags : flags | SQLITE_OPEN_CREATE, NULL);
     if (code != SQLITE_OK) {
         return wf_fail(error, code == SQLITE_NOMEM ? WF_NO_MEMORY : WF_STORE_UNAVAILABLE,
                        "%s: %s (%s): the directory must exist, and this user may read and write "
@@ -237,6 +295,9 @@ static enum wf_status connect_to(struct wf_sqlite *store, const struct wf_store_
     }
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, options->busy_ms);
+    if (recognise(store, options, error)) {
+        return WF_STORE_UNAVAILABLE;
+    }
     if (!options->read_only && sqlite3_db_readonly(store->db, "main") == 1) {
         return wf_fail(error, WF_STORE_UNAVAILABLE,
                        "%s: this user may read the file, and not write it: give it to the user of "

@@ -11,7 +11,8 @@
 
 enum wf_status wf_transaction_open(struct wf_engine *engine, struct wf_error *error)
 {
-    struct wf_store_options options = {.path = engine->path, .busy_ms = BUSY_MS};
+    struct wf_store_options options = {
+        .path = engine->path, .busy_ms = BUSY_MS, .file = &engine->file};
 
     if (engine->committer.store) {
         return WF_OK;

@@ -47,6 +47,7 @@ static bool take_at_once(struct wf_turnstile *turnstile);
 static enum wf_status take_through_helper(struct wf_turnstile *turnstile, int64_t until_ms,
                                           struct wf_error *error);
 static enum wf_status refuse(struct wf_turnstile *turnstile, struct wf_error *error);
+static enum wf_status refuse_lost(struct wf_turnstile *turnstile, struct wf_error *error);
 static void leave_behind_locked(struct wf_turnstile_desk *desk, struct wf_shared *shared);
 static void desk_free(struct wf_turnstile_desk *desk);
 
@@ -94,6 +95,9 @@ enum wf_status wf_turnstile_take(struct wf_turnstile *turnstile, int64_t wait_ms
     assert(!turnstile->held);
     if (!take_at_once(turnstile)) {
         status = take_through_helper(turnstile, since_ms + wait_ms, error);
+    }
+    if (status == WF_OK && !wf_shared_intact(turnstile->shared)) {
+        status = refuse_lost(turnstile, error);
     }
     now_ms = wf_clock_mono_ms();
     atomic_store(&turnstile->waited_ms, now_ms - since_ms);
@@ -284,6 +288,17 @@ static enum wf_status refuse(struct wf_turnstile *turnstile, struct wf_error *er
     return wf_fail(error, WF_STORE_UNAVAILABLE,
                    "the process whose turn it is does not take it (look for one that is stopped, "
                    "and end it): %s",
+                   turnstile->shared->path);
+}
+
+/* Whoever came since has made a file of his own, and takes turns there: his locks and ours exclude nobody. The new one is
+ * not mapped instead, since others of us may still be at the old one. */
+static enum wf_status refuse_lost(struct wf_turnstile *turnstile, struct wf_error *error)
+{
+    wf_shared_unlock(turnstile->shared, WF_LOCK_STORE);
+    return wf_fail(error, WF_STORE_UNAVAILABLE,
+                   "%s: the file was removed, renamed or replaced while this process has it open: "
+                   "start all its processes anew",
                    turnstile->shared->path);
 }
 

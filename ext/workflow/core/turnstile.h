@@ -26,7 +26,8 @@ void wf_turnstile_init(struct wf_turnstile *turnstile, struct wf_shared *shared)
 void wf_turnstile_destroy(struct wf_turnstile *turnstile);
 
 /* OK: this process holds L, and its pid and the time stand in the shared file. STORE_UNAVAILABLE: not
- * within `wait_ms`; the message names the holder's pid and since when. One thread of a process at a time. */
+ * within `wait_ms`; the message names the holder's pid and since when. Or the shared file is not that of its path any more.
+ * One thread of a process at a time. */
 enum wf_status wf_turnstile_take(struct wf_turnstile *turnstile, int64_t wait_ms,
                                  struct wf_error *error);
 void wf_turnstile_give(struct wf_turnstile *turnstile);
