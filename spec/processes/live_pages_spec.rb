@@ -6,7 +6,8 @@ require_relative "live_pages/web_site"
 
 # Twenty pages in Chromium on two web and two worker processes, with cable `async`, whose sockets are cut, and that are hidden, frozen,
 # left and come back at random, while runs go on: versions on a page only grow and end equal to the log's, and a state that is
-# held until it is seen is seen within 5 s. LONG=1: 200 runs, in every second of which sockets are cut seldom. Prints its seed; SEED=1234 repeats what is done, not when it happens.
+# held until it is seen is seen within 5 s. In every second run sockets are cut seldom, so that streams carry the pages. LONG=1: 200 runs. Prints its
+# seed; SEED=1234 repeats what is done, not when it happens.
 RSpec.describe "Live pages in a storm" do
   runs = Integer(ENV.fetch("RUNS") { ENV["LONG"] ? 200 : 20 })
   with_gap = 5
@@ -39,7 +40,7 @@ RSpec.describe "Live pages in a storm" do
   def say(text) = RSpec.configuration.reporter.message(text)
 
   it "shows what the log has, always newer and never older, and in time" do
-    storm = self.storm(seldom: ->(number) { ENV["LONG"] && number.odd? })
+    storm = self.storm(seldom: :odd?.to_proc)
     faults = (1..runs).flat_map do |number|
       say "run #{number} of #{runs}" if (number % 5).zero?
       storm.run.map { |fault| "run #{number}: #{fault}" }
