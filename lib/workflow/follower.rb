@@ -9,6 +9,7 @@ module Workflow
     BATCH = 500
     WAIT_MS = 10_000
     PAUSE_S = 1
+    LOOK_S = 0.1
 
     # Who listens to which run, to all runs when `run_id` is nil; and, where the thread goes on from earlier, since when.
     Listener = Struct.new(:run_id, :block, :since)
@@ -17,7 +18,7 @@ module Workflow
     def initialize(runtime, name = "workflow-follower")
       @runtime, @name = runtime, name
       @lock = Mutex.new
-      @woken = ConditionVariable.new
+      @woken, @passed = ConditionVariable.new, ConditionVariable.new
       @listeners = Hash.new { |listeners, run_id| listeners[run_id] = [] }
     end
 
@@ -46,6 +47,15 @@ module Workflow
       end
     end
 
+    # Waits until all up to there is handed over, or time is up.
+    # @param position [Integer] of the log
+    # @param timeout [Numeric] seconds
+    # @return [void]
+    def catch_up(position, timeout)
+      deadline = now + timeout
+      @lock.synchronize { @passed.wait(@lock, LOOK_S) while follows? && @position < position && now < deadline }
+    end
+
     # Lets the thread end.
     # @return [void]
     def stop
@@ -56,6 +66,11 @@ module Workflow
     end
 
     private
+      def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+
+      # Whether a thread is on its way that can be waited for: its own listener would do so in vain.
+      def follows? = @thread&.alive? && !@thread.equal?(Thread.current) && !@stopping
+
       # @return [Integer, nil] the log's last position, where the thread goes on from an earlier one
       def start
         last = @runtime.engine.last_position
@@ -79,8 +94,17 @@ module Workflow
             @position = row.first
           end
         end
+        passed unless @stopping
       rescue *Execution::FAILURES => error
         pause(error) unless @stopping
+      end
+
+      # All that an append wrote is handed over: the last event has a position of its own, and the append ends at the last of 256.
+      def passed
+        @lock.synchronize do
+          @position |= 255
+          @passed.broadcast
+        end
       end
 
       # None is opened once this is to stop: it would be left behind.

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "active_support"
+require "active_support/notifications"
 require "timeout"
 
 RSpec.describe Workflow::Follower do
@@ -86,7 +88,6 @@ RSpec.describe Workflow::Follower do
   end
 
   it "does not wait for who listens to notifications in the same process" do
-    require "active_support/notifications"
     define("Queued") { include Workflow; remembers :n; attr_reader :n; workflow { later :go }; def initialize(n) = (@n = n); def go; end }
     gate, reached = Queue.new, Queue.new
     slow = ActiveSupport::Notifications.subscribe("complete.workflow") { reached << true and gate.pop }
