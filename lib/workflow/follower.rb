@@ -99,7 +99,7 @@ module Workflow
         pause(error) unless @stopping
       end
 
-      # All that an append wrote is handed over: the last event has a position of its own, and the append ends at the last of 256.
+      # All that an append wrote is handed over, whose positions end where {Native::Engine#last_position} is.
       def passed
         @lock.synchronize do
           @position |= 255
