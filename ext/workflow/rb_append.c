@@ -1,12 +1,31 @@
 /*
  * What Workflow::Native::Engine appends without a hand: words of operators, inputs that are kept, and the settling of what
- * is in doubt. Each waits for its answer, [symbol, snapshot, events].
+ * is in doubt. Each waits for its answer, [symbol, snapshot, events]; flush for that of what others have posted.
  */
 #include "workflow.h"
 
 static VALUE engine_reserve(VALUE self)
 {
     return rb_wf_run_id(wf_engine_reserve(rb_wf_engine(self)));
+}
+
+/* An op that changes nothing: the queue is a queue, so that its answer comes after the commit of what was posted before. */
+static VALUE engine_flush(VALUE self, VALUE timeout_ms)
+{
+    struct wf_engine *engine = rb_wf_engine(self);
+    int64_t until_ms = rb_wf_until_ms(timeout_ms);
+    struct wf_op *op = wf_op_prepare(engine, NULL, WF_OP_CHANGE);
+    bool committed;
+
+    if (!op) {
+        rb_wf_raise_status(WF_NO_MEMORY);
+    }
+    if (!rb_wf_answer_by(engine, op, until_ms)) {
+        return Qfalse;
+    }
+    committed = op->status == WF_NOT_FOUND; /* there is no run 0; else the store has failed */
+    wf_op_finish(engine, NULL, op);
+    return committed ? Qtrue : Qfalse;
 }
 
 static VALUE outcome(enum wf_status status)
@@ -146,6 +165,7 @@ static VALUE engine_settle(VALUE self, VALUE run_id, VALUE step, VALUE round, VA
 void rb_wf_init_append(VALUE engine)
 {
     rb_define_method(engine, "reserve", engine_reserve, 0);
+    rb_define_method(engine, "flush", engine_flush, 1);
     rb_define_method(engine, "later", engine_later, 2);
     rb_define_method(engine, "retry", engine_retry, 4);
     rb_define_method(engine, "cancel", engine_cancel, 4);

@@ -176,7 +176,8 @@ static void answer_ensure(void *context)
     wf_op_abandon(answer->engine, answer->hand, answer->op);
 }
 
-void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op, bool *away)
+static enum wf_status answer_until(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op,
+                                   bool *away, int64_t until_ms)
 {
     struct answer answer = {.engine = engine, .hand = hand, .op = op};
     struct rb_wf_wait wait = {.run = answer_run,
@@ -185,12 +186,31 @@ void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *
                               .ensure = answer_ensure,
                               .context = &answer,
                               .away = away,
-                              .until_ms = wf_clock_mono_ms() + FOREVER_MS,
+                              .until_ms = until_ms,
                               .brief_ms = BRIEF_MS};
 
     rb_wf_leave(&wait);
     if (answer.status) {
         wf_op_abandon(engine, hand, op);
-        rb_wf_raise_status(answer.status);
     }
+    return answer.status;
+}
+
+void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op, bool *away)
+{
+    enum wf_status status = answer_until(engine, hand, op, away, wf_clock_mono_ms() + FOREVER_MS);
+
+    if (status) {
+        rb_wf_raise_status(status);
+    }
+}
+
+bool rb_wf_answer_by(struct wf_engine *engine, struct wf_op *op, int64_t until_ms)
+{
+    enum wf_status status = answer_until(engine, NULL, op, NULL, until_ms);
+
+    if (status == WF_CLOSED) {
+        rb_wf_raise_status(status);
+    }
+    return !status;
 }

@@ -49,6 +49,8 @@ int64_t rb_wf_until_ms(VALUE wait_ms);
 /* Waits until the op is answered, whatever interrupts; then the caller reads and finishes it. `away` as
  * above, NULL without a hand. */
 void rb_wf_answer(struct wf_engine *engine, struct wf_hand *hand, struct wf_op *op, bool *away);
+/* The same without a hand, until then on the monotonic clock. false: time is up, and the op is not the caller's any more. */
+bool rb_wf_answer_by(struct wf_engine *engine, struct wf_op *op, int64_t until_ms);
 
 /* ---- rb_definition.c ---- */
 void rb_wf_init_definition(VALUE native);

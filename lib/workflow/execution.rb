@@ -91,7 +91,10 @@ module Workflow
     # Runs the step and records how it ended.
     # @param wait [Boolean] whether until it is durable
     # @return [Array(Hash, Array, Array), nil] snapshot, events, the next work; nil unless `wait`
-    def perform(wait:) = Travel.around(work) { perform_here(wait) }
+    def perform(wait:)
+      told = Travel.around(work) { perform_here(wait) }
+      told && @limited ? late(told) : told
+    end
 
     # Asks the conditions and runs the method, and records nothing.
     # @return [Exception, nil] {#error}
@@ -164,7 +167,7 @@ module Workflow
         @error ||= overtime
         return fail(wait) if @error
         return @hand.skip(blueprint, @unmet.reason, wait) if @unmet
-        work.ask? ? @hand.open(blueprint, wait) : @hand.complete(blueprint, @result, wait).tap { |told| late(told) if told && @limited }
+        work.ask? ? @hand.open(blueprint, wait) : @hand.complete(blueprint, @result, wait)
       end
 
       def try

@@ -8,6 +8,7 @@ module Workflow
     TAKE_MS = 10_000
     PAUSE_S = 1
     KILLED_S = 1
+    TOLD_S = 1
 
     # @param threads [Integer] steps at a time
     # @param queues [nil] not built yet
@@ -48,7 +49,8 @@ module Workflow
     end
 
     # Takes no more steps and waits for those in hand. Those that ask (`checkpoint`, `progress`) are given back at once;
-    # what is not done by then is given back too, and run again.
+    # what is not done by then is given back too, and run again. Returns once notifications tell of all that they recorded: where
+    # whoever listens is slow, or the store does not answer, when the time is up, but a second at least is theirs.
     # @param timeout [Numeric] seconds
     # @return [Boolean] whether all ended in time
     def stop(timeout: 25)
@@ -58,6 +60,7 @@ module Workflow
       threads = @threads.values
       threads.each { |thread| thread.join([ deadline - now, 0 ].max) }
       left = threads.select(&:alive?).each(&:kill).each { |thread| thread.join(KILLED_S) }
+      tell_the_rest([ deadline - now, TOLD_S ].max)
       @runtime.announcer.forget(@listener) if @listener
       @runtime.dismiss(self)
       left.empty?
@@ -68,6 +71,16 @@ module Workflow
 
     private
       def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+
+      # Steps end without waiting for the log: what the last ones have posted is to be in it, and handed over.
+      def tell_the_rest(seconds)
+        return unless @listener && @runtime.open?
+        engine, deadline = @runtime.engine, now + seconds
+        engine.flush((seconds * 1000).ceil)
+        @runtime.announcer.catch_up(engine.last_position, deadline - now)
+      rescue StoreError
+        nil # closed meanwhile, or it cannot be read: then the announcer has said so
+      end
 
       def hire(number)
         @lock.synchronize { hire_locked(number) }

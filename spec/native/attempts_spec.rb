@@ -51,6 +51,20 @@ RSpec.describe "Attempts in the native API" do
     hand.accept(one, nil)
   end
 
+  it "are on disk once flush says so, though nobody waited for their end" do
+    run_id = take
+    blocking_commits do
+      hand.complete(one, nil, false)
+      expect(engine.flush(50)).to be false
+    end
+
+    expect(engine.flush(20_000)).to be true
+    expect(kinds(engine, run_id)).to include :run_done
+    expect { engine.flush(nil) }.to raise_error TypeError
+    engine.stop(1_000)
+    expect { engine.flush(0) }.to raise_error Workflow::StoreError
+  end
+
   it "hear on a stopped engine that they are to end" do
     take
     engine.stop(0)

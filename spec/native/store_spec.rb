@@ -227,7 +227,7 @@ RSpec.describe "An engine" do
       -> { start(engine, definition) }, -> { engine.later(id, "send") }, -> { engine.retry(id, definition, nil, "spec") },
       -> { engine.find(id) }, -> { engine.current("key") }, -> { engine.list("", nil, 1) }, -> { engine.events(id, 0, 1) },
       -> { engine.search({}, nil, 1) }, -> { engine.count({}, nil) }, -> { engine.ids({}, []) }, -> { engine.fetch([]) }, -> { engine.currents([]) },
-      -> { engine.log(0, 1) }, -> { engine.last_position }, -> { engine.wait_log(0, 1) }, -> { engine.work(1, "spec") },
+      -> { engine.log(0, 1) }, -> { engine.last_position }, -> { engine.wait_log(0, 1) }, -> { engine.flush(1) }, -> { engine.work(1, "spec") },
       -> { engine.quiet }, -> { engine.in_hand }, -> { engine.travel(1) }, -> { engine.hand }, -> { hand.take(0) },
       -> { hand.enter }, -> { hand.complete(definition, nil, true) }, -> { hand.submit(id, "send", "spec", 0) },
       -> { hand.now(id, "send", "spec") }, -> { hand.accept(definition, nil) }, -> { hand.reject(nil, nil) },

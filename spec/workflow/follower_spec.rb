@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "active_support"
+require "active_support/notifications"
 require "timeout"
 
 RSpec.describe Workflow::Follower do
@@ -43,6 +45,53 @@ RSpec.describe Workflow::Follower do
     expect(heard).to be_empty
   end
 
+  def thread = Leftovers.threads.find { |thread| thread.name == "workflow-follower" }
+
+  it "reads no more once the last listener has left, and for the next one from then on" do
+    listeners = Array.new(2) { |n| follower.listen { |event| heard << [ n, event.kind ] } }
+    first = thread
+    follower.forget(listeners.first)
+    Told.start(1)
+    expect(Array.new(5) { heard.pop.first }).to eq [ 1 ] * 5
+    expect(first).to be_alive
+    follower.forget(listeners.last)
+    Told.start(2)
+    expect(first.join(20)).to be first
+    Told.start(3)
+
+    run_ids = Queue.new
+    follower.listen { |event| run_ids << event.run_id }
+    expect(thread).not_to be first
+    fourth = Told.start(4).workflow
+    expect(Array.new(5) { run_ids.pop }.uniq).to eq [ fourth.id ]
+    expect(heard).to be_empty
+  end
+
+  it "loses nothing, and hands nothing over twice, while listeners come and go" do
+    30.times do |number|
+      listener = follower.listen { |event| heard << event.version }
+      Told.start(number)
+      expect(Timeout.timeout(20) { Array.new(5) { heard.pop } }).to eq [ 1, 2, 3, 4, 5 ]
+      follower.forget(listener)
+    end
+    eventually("one thread is left at most") { Leftovers.threads.count { |thread| thread.name == "workflow-follower" } <= 1 }
+    expect(heard).to be_empty
+  end
+
+  it "makes no events of runs that nobody listens to" do
+    run = Told.start(1).workflow
+    follower.listen(run.id) { |event| heard << event }
+    GC.start
+    GC.disable
+    20.times { |number| Told.start(number + 2) }
+    run.submit(:on)
+    3.times { heard.pop }
+
+    expect(ObjectSpace.each_object(Workflow::Event).count { |event| event.position && event.run_id != run.id }).to eq 0
+  ensure
+    GC.enable
+  end
+
   it "goes on when a listener fails, and reports that" do
     log = StringIO.new
     Workflow.configuration.logger = Logger.new(log)
@@ -73,7 +122,7 @@ RSpec.describe Workflow::Follower do
     follower.listen { |event| heard << event }
     ends = follower.listen { Thread.exit }
     first = Told.start(1).workflow
-    Leftovers.threads.find { |thread| thread.name == "workflow-follower" }&.join
+    thread&.join
     follower.forget(ends)
     second = Told.start(2).workflow
     late = Queue.new
@@ -86,7 +135,6 @@ RSpec.describe Workflow::Follower do
   end
 
   it "does not wait for who listens to notifications in the same process" do
-    require "active_support/notifications"
     define("Queued") { include Workflow; remembers :n; attr_reader :n; workflow { later :go }; def initialize(n) = (@n = n); def go; end }
     gate, reached = Queue.new, Queue.new
     slow = ActiveSupport::Notifications.subscribe("complete.workflow") { reached << true and gate.pop }

@@ -1,5 +1,8 @@
 # frozen_string_literal: true
 
+require "active_support"
+require "active_support/notifications"
+
 RSpec.describe "timeout: of a step" do
   let(:gate) { Queue.new }
   let(:entered) { Queue.new }
@@ -175,6 +178,47 @@ RSpec.describe "timeout: of a step" do
     Hanging.define_method(:call) { spec.eventually("the log says so") { Workflow.engine.find(workflow.id)[:state] == :failed } }
 
     100.times { |number| expect { Hanging.new(number).now(:call) }.to raise_error(Workflow::Interrupted, /Hanging#call .* longer than its timeout/) }
+  end
+
+  describe "of a caller's step, to whoever listens" do
+    let(:told) { Queue.new }
+
+    around do |example|
+      Workflow::LogSubscriber.attach_to :workflow
+      Workflow.configuration.logger = Logger.new(log)
+      ActiveSupport::Notifications.subscribed(->(name, *, payload) { told << [ name, payload[:step], payload[:reason] ] }, /\A(fail|retry|complete)\.workflow\z/) { example.run }
+    ensure
+      Workflow.configuration.logger = nil
+      Workflow::LogSubscriber.detach_from :workflow
+    end
+
+    def all_told = Array.new(told.size) { told.pop }
+
+    it "is told once, on its thread, though a worker of its process tells what workers do" do
+      worker = work(threads: 1)
+      hanging(:now, timeout: 0.02, retries: 1, backoff: 3600)
+      opener = Thread.new { entered.pop and eventually("it has timed out") { Hanging.new.workflow.retrying? } and gate << 1 }
+      Hanging.new.start
+      opener.join
+      expect(all_told).to eq [ [ "fail.workflow", :hang, "timeout" ], [ "retry.workflow", :hang, nil ] ]
+      worker.stop
+
+      expect(told).to be_empty
+      expect(log.string.lines.grep(/Hanging#hang failed: /)).to contain_exactly(
+        /WARN .* failed: Workflow::Interrupted: the step hang took longer than its timeout of 0.02 s \(attempt 1, timeout\); it is tried again at /
+      )
+    end
+
+    it "is told though the method returns as soon as the log says that it has failed" do
+      hanging
+      spec = self
+      Hanging.class_eval { step :call, timeout: 0.01 }
+      Hanging.define_method(:call) { spec.eventually("the log says so") { Workflow.engine.find(workflow.id)[:state] == :failed } }
+      20.times { |number| expect { Hanging.new(number).now(:call) }.to raise_error Workflow::Interrupted }
+
+      expect(all_told).to eq [ [ "fail.workflow", :call, "timeout" ] ] * 20
+      expect(log.string.scan(/ERROR .* workflow: Workflow::Interrupted: /).size).to eq 20
+    end
   end
 
   it "lets what is quick pass" do

@@ -1,5 +1,9 @@
 # frozen_string_literal: true
 
+require "active_support"
+require "active_support/notifications"
+require "timeout"
+
 RSpec.describe Workflow::Worker do
   let(:started) { Queue.new }
   let(:gate) { Queue.new }
@@ -65,6 +69,70 @@ RSpec.describe Workflow::Worker do
 
     expect(stopping.value).to be true
     eventually("it is done") { done?(run) }
+  end
+
+  describe "while somebody listens to notifications" do
+    let(:told) { Queue.new }
+    let(:listener) { ->(name, *, payload) { told << [ name.delete_suffix(".workflow"), payload[:run_id] ] } }
+
+    around do |example|
+      ActiveSupport::Notifications.subscribed(->(*given) { listener.call(*given) }, /\A(complete|fail|done)\.workflow\z/) { example.run }
+    end
+
+    def stopping(worker)
+      thread = Thread.new { worker.stop(timeout: 20) }
+      eventually("it waits for what is in hand") { thread.status == "sleep" }
+      thread
+    end
+
+    it "has told of the steps in hand when it has stopped" do
+      runs = Array.new(3) { slow.new.later(:call) }
+      worker = work(threads: 3)
+      3.times { started.pop }
+      stopping = stopping(worker)
+      3.times { gate << 1 }
+
+      expect(stopping.value).to be true
+      expect(Array.new(told.size) { told.pop }).to match_array(runs.flat_map { |run| [ [ "complete", run.id ], [ "done", run.id ] ] })
+    end
+
+    it "has told of a step that failed meanwhile" do
+      door = gate
+      run = define("Broken") { include Workflow; define_method(:call) { door.pop or raise IOError } }.new.later(:call)
+      worker = work(threads: 1)
+      eventually("it has begun") { run.reload.running? && gate.num_waiting == 1 }
+      stopping = stopping(worker)
+      gate << nil
+
+      expect(stopping.value).to be true
+      expect(told.pop(true)).to eq [ "fail", run.id ]
+    end
+
+    context "who does not come back" do
+      let(:listener) { ->(*) { told << true and gate.pop } }
+
+      it "stops all the same when its time is up" do
+        define("Quick") { include Workflow; def call; end }
+        worker = work(threads: 1)
+        Quick.new.later(:call)
+        told.pop
+
+        expect { Timeout.timeout(20) { worker.stop(timeout: 0.01) } }.not_to raise_error
+        gate.close
+      end
+    end
+
+    context "who stops it" do
+      let(:listener) { ->(*) { told << workers.first.stop(timeout: 30) } }
+
+      it "does not wait for itself" do
+        define("Quick") { include Workflow; def call; end }
+        work(threads: 1)
+        Quick.new.later(:call)
+
+        expect(Timeout.timeout(20) { told.pop }).to be true
+      end
+    end
   end
 
   it "gives back what does not end in time, and another runs it" do

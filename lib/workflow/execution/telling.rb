@@ -7,6 +7,8 @@ module Workflow
     module Telling
       UNCHANGED = Object.new.freeze
       KIND_LEN_MAX = 200
+      # Of what one append wrote the positions differ in what is below it.
+      EVENTS_OF_APPEND = 256
       WHY = {
         timeout: "has taken longer than its timeout, and has failed",
         lost: "is not this attempt's any more: it was claimed again, or is over",
@@ -69,13 +71,29 @@ module Workflow
         # @return [Interrupted, nil] when the core has failed the attempt, whatever the method then returned
         def overtime = @limited && @hand.check == :timeout ? interrupted(:timeout) : nil
 
-        # The end was refused: the core failed the attempt a moment before, and had not said so yet.
+        # The end of a caller's step was refused: the core had failed the attempt, and that is the caller's to tell. Workers publish what
+        # has their own name on it.
         # @param told [Array] what came of the end
+        # @return [Array] the same, with what the core wrote
         def late(told)
-          snapshot, events, = told
-          step = snapshot[:steps].find { |facts| facts[:name] == work.step.to_sym }
-          @error = interrupted(:timeout) if events.empty? && step.values_at(:reason, :attempts, :round) == [ "timeout", work.attempt, work.round ]
+          snapshot, events, row = told
+          written = events.empty? ? written_at_timeout : []
+          return told if written.empty?
+          unless @error
+            @error = interrupted(:timeout)
+            report(written.none? { |event| event[3] == :step_retried }, subscribed: true)
+          end
+          [ snapshot, written, row ]
         end
+
+        # @return [Array<Array>] the failure and what was written together with it, as the core gives them; none: it was not that
+        def written_at_timeout
+          failed = run.events.reverse_each.find { |event| event.kind == :step_failed && event.reason == "timeout" && of_attempt?(event) } or return []
+          rows = Workflow.engine.events(work.run_id, failed.version - 1, EVENTS_OF_APPEND)
+          rows.take_while { |row| row.first / EVENTS_OF_APPEND == failed.position / EVENTS_OF_APPEND }
+        end
+
+        def of_attempt?(event) = [ event.step.to_s, event.attempt, event.round ] == [ work.step, work.attempt, work.round ]
 
         def halt(why)
           return unless why
