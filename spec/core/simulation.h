@@ -33,6 +33,7 @@ int clock_gettime(clockid_t id, struct timespec *now)
 /* ---- The parts that are compiled again, under other names ---- */
 
 #include "engine.h"
+#include "thread.h"
 
 static enum wf_status wait_by_rounds(struct wf_engine *engine, struct wf_op *op, bool *interrupted,
                                      int64_t wait_ms);
@@ -45,7 +46,7 @@ static inline int never_wait(const struct timespec *until)
     return 1;
 }
 
-#define pthread_cond_timedwait(cond, mutex, until) never_wait(until)
+#define wf_cond_wait_until(cond, mutex, until) never_wait(until)
 #define pthread_cond_wait(cond, mutex) abort()
 #define nanosleep(pause, left) ((void)(pause))
 #define wf_committer_init simulated_committer_init

@@ -17,7 +17,7 @@ struct wf_clock {
 int64_t wf_clock_wall_ms(const struct wf_clock *clock);
 int64_t wf_clock_mono_ms(void);
 
-/* The moment `mono_ms` on CLOCK_MONOTONIC, for pthread_cond_timedwait and futexes. */
+/* The moment `mono_ms` on CLOCK_MONOTONIC, for wf_cond_wait_until and futexes. */
 struct timespec wf_clock_timespec(int64_t mono_ms);
 
 #define WF_BOOT_ID_LEN 36

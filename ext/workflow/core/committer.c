@@ -66,13 +66,12 @@ enum wf_status wf_committer_wait(struct wf_engine *engine, struct wf_op *op, boo
         } else if (has_room_locked(committer)) {
             op->wait = true;
             enqueue_locked(committer, op);
-        } else if (pthread_cond_timedwait(&committer->room, &committer->mutex, &until)) {
+        } else if (wf_cond_wait_until(&committer->room, &committer->mutex, &until)) {
             status = WF_TIMED_OUT;
         }
     }
     while (op->posted && !op->done && !*interrupted && !status) {
-        status =
-            pthread_cond_timedwait(&op->settled, &committer->mutex, &until) ? WF_TIMED_OUT : WF_OK;
+        status = wf_cond_wait_until(&op->settled, &committer->mutex, &until) ? WF_TIMED_OUT : WF_OK;
     }
     if (op->done) {
         status = WF_OK;
@@ -532,7 +531,7 @@ static bool await_work(struct wf_engine *engine, struct wf_op **ops)
             pthread_cond_wait(&committer->work, &committer->mutex);
         } else {
             struct timespec until = wf_clock_timespec(next_ms < trim_ms ? next_ms : trim_ms);
-            bool late = pthread_cond_timedwait(&committer->work, &committer->mutex, &until) != 0;
+            bool late = wf_cond_wait_until(&committer->work, &committer->mutex, &until) != 0;
 
             due = wf_clock_mono_ms() >= next_ms;
             if (late && !due) {

@@ -72,7 +72,7 @@ static void listen(struct wf_engine *engine, uint32_t seen)
     }
     pthread_mutex_lock(&dispatcher->mutex);
     while (!dispatcher->woken && !dispatcher->stopping && !late) {
-        late = pthread_cond_timedwait(&dispatcher->changed, &dispatcher->mutex, &until) != 0;
+        late = wf_cond_wait_until(&dispatcher->changed, &dispatcher->mutex, &until) != 0;
     }
     pthread_mutex_unlock(&dispatcher->mutex);
 }

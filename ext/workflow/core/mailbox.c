@@ -375,7 +375,7 @@ enum wf_status wf_mailbox_await(struct wf_mailbox *mailbox, struct wf_taker *tak
     leave_locked(mailbox, taker);
     while ((!mailbox->first || mailbox->coming) && !taker->interrupted && !mailbox->closed &&
            !(mailbox->quiet && !mailbox->first) && !late) {
-        late = pthread_cond_timedwait(&mailbox->filled, &mailbox->mutex, &until) != 0;
+        late = wf_cond_wait_until(&mailbox->filled, &mailbox->mutex, &until) != 0;
     }
     if (mailbox->first && !mailbox->coming && !taker->interrupted) {
         mailbox->coming = taker;
@@ -499,7 +499,7 @@ enum wf_status wf_mailbox_written_off(struct wf_mailbox *mailbox, struct wf_take
     pthread_mutex_lock(&mailbox->mutex);
     while (mailbox->written_off == seen && !taker->interrupted && !mailbox->closed &&
            !mailbox->quiet && !late) {
-        late = pthread_cond_timedwait(&mailbox->replaced, &mailbox->mutex, &until) != 0;
+        late = wf_cond_wait_until(&mailbox->replaced, &mailbox->mutex, &until) != 0;
     }
     *written_off = mailbox->written_off;
     if (mailbox->written_off == seen) {
@@ -649,7 +649,7 @@ bool wf_mailbox_drained(struct wf_mailbox *mailbox, int64_t mono_ms)
 
     pthread_mutex_lock(&mailbox->mutex);
     while (!(drained = in_hand_locked(mailbox) == 0) && !late) {
-        late = pthread_cond_timedwait(&mailbox->emptied, &mailbox->mutex, &until) != 0;
+        late = wf_cond_wait_until(&mailbox->emptied, &mailbox->mutex, &until) != 0;
     }
     pthread_mutex_unlock(&mailbox->mutex);
     return drained;

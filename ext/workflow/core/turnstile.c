@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "thread.h"
 
 #define HELPER_STACK_LEN (256u << 10)
 
@@ -176,19 +177,13 @@ static bool helper_start(struct wf_turnstile_desk *desk)
 static struct wf_turnstile_desk *desk_new(const struct wf_shared *shared)
 {
     struct wf_turnstile_desk *desk = calloc(1, sizeof(*desk));
-    pthread_condattr_t attributes;
 
     if (!desk) {
         return NULL;
     }
     desk->shared = *shared;
     pthread_mutex_init(&desk->mutex, NULL);
-    pthread_condattr_init(&attributes);
-#ifndef __APPLE__
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-#endif
-    pthread_cond_init(&desk->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wf_cond_init(&desk->changed);
     if (!helper_start(desk)) {
         desk_free(desk);
         return NULL;
@@ -206,16 +201,9 @@ static void desk_free(struct wf_turnstile_desk *desk)
 /* False once the time is up. */
 static bool wait_locked(struct wf_turnstile_desk *desk, int64_t until_ms)
 {
-#ifdef __APPLE__
-    int64_t left_ms = until_ms - wf_clock_mono_ms();
-    struct timespec left = wf_clock_timespec(left_ms > 0 ? left_ms : 0);
-
-    return pthread_cond_timedwait_relative_np(&desk->changed, &desk->mutex, &left) != ETIMEDOUT;
-#else
     struct timespec until = wf_clock_timespec(until_ms);
 
-    return pthread_cond_timedwait(&desk->changed, &desk->mutex, &until) != ETIMEDOUT;
-#endif
+    return wf_cond_wait_until(&desk->changed, &desk->mutex, &until) != ETIMEDOUT;
 }
 
 /* Asks the helper, or joins a wait that an earlier take gave up. What it holds by then comes along,
