@@ -507,6 +507,130 @@ TEST(the_claim_of_a_submit_that_died_goes_back)
     finish_test();
 }
 
+/* ---- Ids of processes: from the log, while the dead are in the file beside it ---- */
+
+static int64_t owner_of(struct wf_engine *engine)
+{
+    return atomic_load(&wf_liveness_self(&engine->liveness)->owner);
+}
+
+static void remove_log(void)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+
+    for (int i = 0; i < 3; i++) {
+        char name[420];
+
+        snprintf(name, sizeof(name), "%s%s", path, endings[i]);
+        CHECK(remove(name) == 0);
+    }
+}
+
+/* Holds a step for some leases, and takes another one afterwards. */
+static void work_for_long(struct wf_engine *engine)
+{
+    struct wf_hand hand = hand_of(engine);
+    struct answer answer;
+    int64_t ids[2], since_ms = now_ms();
+
+    start_some(engine, ids, 1);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    if (wf_hand_take(&hand, ANSWER_MS)) {
+        CHECK(!"taken");
+        return;
+    }
+    wf_hand_enter(&hand);
+    UNTIL(now_ms() - since_ms > 3 * SHORT_LEASE_MS);
+    answer = finish(&hand, mail, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_OK && answer.attempts[0] == 1);
+    start_some(engine, ids, 1);
+    CHECK(take(&hand, "mail") && finish(&hand, mail, WF_COMMAND_COMPLETE).status == WF_OK);
+}
+
+TEST(a_new_log_beside_the_entries_of_the_dead_gives_none_of_their_ids)
+{
+    struct order order = {SHORT_LEASE_MS, 1};
+    struct child children[2];
+    struct wf_engine *engine;
+
+    begin("mail");
+    for (int i = 0; i < 2; i++) {
+        children[i] = child_of(&order);
+        CHECK(tell(&children[i], 'o') == 'o' && tell(&children[i], 's') == 's'); /* ids 1 and 2 */
+    }
+    stop_and_see(&children[1]); /* or it takes over the other */
+    end_by(&children[0], SIGKILL);
+    end_by(&children[1], SIGKILL);
+    remove_log();
+    engine = open_with(&wf_store_sqlite, path, SHORT_LEASE_MS);
+    work_for_long(engine);
+    CHECK(owner_of(engine) == 3);
+    close_engine(engine);
+    finish_test();
+}
+
+TEST(a_dead_entry_with_a_living_process_s_id_takes_nothing_from_it)
+{
+    struct wf_engine *engine;
+    struct wf_hand hand;
+    struct answer answer;
+    struct wf_op *op;
+    int64_t ids[1];
+    bool stands = false, cancelling;
+
+    begin("mail");
+    engine = open_engine(path);
+    hand = hand_of(engine);
+    start_some(engine, ids, 1);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&hand, "mail"));
+    op = wf_op_prepare(engine, NULL, WF_OP_TAKEOVER);
+    op->owner = owner_of(engine);
+    op->dead = true;
+    CHECK(ask(engine, NULL, op).status == WF_OK);
+    CHECK(is_named("worker")); /* its row is there */
+    CHECK(wf_engine_claim_stands(engine, wf_hand_claim(&hand), &stands, &cancelling, NULL) ==
+          WF_OK);
+    CHECK(stands);
+    answer = finish(&hand, mail, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_OK && answer.attempts[0] == 1);
+    close_engine(engine);
+    finish_test();
+}
+
+static void delete_process(int64_t owner)
+{
+    struct wf_store_options options = {.path = path, .busy_ms = 5000};
+    struct wf_store *store;
+
+    CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.begin(store, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.process_delete(store, owner, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.commit(store, NULL) == WF_OK);
+    wf_store_sqlite.close(store);
+}
+
+TEST(a_process_whose_row_is_gone_joins_anew)
+{
+    struct wf_engine *engine;
+    struct wf_hand hand;
+    int64_t ids[1], owner;
+
+    begin("mail");
+    engine = open_with(&wf_store_sqlite, path, SHORT_LEASE_MS);
+    hand = hand_of(engine);
+    start_some(engine, ids, 1);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&hand, "mail"));
+    owner = owner_of(engine);
+    delete_process(owner);
+    UNTIL(owner_of(engine) > owner);                                 /* with its next renewal */
+    CHECK(finish(&hand, mail, WF_COMMAND_COMPLETE).status == WF_OK); /* nobody has claimed it */
+    work_for_long(engine);
+    close_engine(engine);
+    finish_test();
+}
+
 /* ---- A crowd: workers are killed again and again, and in the end everything was done ---- */
 
 #define CROWD 6

@@ -165,8 +165,12 @@ enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op,
     struct found found = {.id = op->owner};
     struct held held = {.ready_count = 0};
     struct wf_bytes by;
-    enum wf_status status = engine->does->process_list(store, find_process, &found, error);
+    enum wf_status status;
 
+    if (op->dead && op->owner == engine->committer.owner) {
+        return WF_OK; /* who died had this id in another log: of this one it held nothing */
+    }
+    status = engine->does->process_list(store, find_process, &found, error);
     if (!status && has_lease(engine, op, &found)) {
         op->status = WF_BUSY;
         return WF_OK;
