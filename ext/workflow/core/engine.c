@@ -55,6 +55,9 @@ static enum wf_status open_parts(struct wf_engine *engine, struct wf_error *erro
     if (!status) {
         status = wf_transaction_open(engine, error);
     }
+    if (!status) {
+        wf_engine_count_on(engine);
+    }
     if (status) {
         wf_liveness_leave(&engine->liveness);
         wf_turnstile_destroy(&engine->turnstile);
