@@ -442,7 +442,9 @@ TEST(an_entry_beyond_the_reach_is_known_and_looked_at_from_then_on)
     CHECK(shared.map->reach == 1);
     CHECK(scan(&mine, 0, false).count == 0);
     CHECK(!wf_liveness_known(&mine, 78) && shared.map->reach == 1);
+    CHECK(!wf_liveness_listed(&mine, 77));
     CHECK(wf_liveness_known(&mine, 77) && shared.map->reach == 10);
+    CHECK(wf_liveness_listed(&mine, 77));
     seen = scan(&mine, 0, true);
     CHECK(seen.count == 1 && seen.owners[0] == 77 && seen.peers[0] == WF_PEER_DEAD);
     CHECK(!wf_liveness_known(&mine, 77));

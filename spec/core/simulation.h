@@ -76,6 +76,7 @@ static inline int never_wait(const struct timespec *until)
 #define wf_liveness_scan simulated_liveness_scan
 #define wf_liveness_alive simulated_liveness_alive
 #define wf_liveness_known simulated_liveness_known
+#define wf_liveness_listed simulated_liveness_listed
 #define wf_liveness_works simulated_liveness_works
 #define wf_liveness_attended simulated_liveness_attended
 #define wf_liveness_idle_elsewhere simulated_liveness_idle_elsewhere

@@ -68,13 +68,52 @@ TEST(a_run_has_the_id_that_was_reserved_for_it)
     CHECK(answer.status == WF_OK && answer.id == id && look(engine, id).run == WF_RUN_waiting);
     CHECK(start_run(engine, NULL, wait, "c").id > next);
 
-    answer = start_as(engine, &hand, wait, "of another subject", id, "");
+    answer = start_as(engine, &hand, wait, "a", id, "");
     CHECK(answer.status == WF_EXISTING && answer.id == id && answer.version == 2);
     CHECK(!hand.slot && in_hand(engine) == 0);
     CHECK(claim(&hand, WF_OP_CLAIM_WAIT, id, "confirm").status == WF_OK);
     CHECK(finish(&hand, wait, WF_COMMAND_ACCEPT).run == WF_RUN_done);
     answer = start_as(engine, &hand, wait, "a", id, "");
     CHECK(answer.status == WF_EXISTING && answer.id == id && answer.run == WF_RUN_done);
+    close_and_compare();
+    wf_definition_release(wait);
+}
+
+TEST(a_start_with_the_id_of_another_subject_s_run_fails_and_begins_nothing)
+{
+    struct wf_definition *wait = define("confirm?");
+    struct wf_hand hand;
+    int64_t id;
+
+    open_new();
+    hand = hand_of(engine);
+    id = start_run(engine, NULL, wait, "a").id; /* as a process gives it whose clock was set back */
+    CHECK(start_as(engine, &hand, wait, "b", id, "").status == WF_STORE_ERROR);
+    CHECK(start_as(engine, &hand, wait, "b", id, "t").status == WF_STORE_ERROR);
+    CHECK(!hand.slot && in_hand(engine) == 0 && keyed("Signup", "t") == 0);
+    CHECK(look(engine, id).version == 2);
+    CHECK(start_run(engine, NULL, wait, "b").status == WF_OK);
+    close_and_compare();
+    wf_definition_release(wait);
+}
+
+TEST(ids_go_on_from_the_last_in_the_log_when_the_clock_was_set_back)
+{
+    struct wf_definition *wait = define("confirm?");
+    int64_t last;
+
+    open_new();
+    wf_engine_travel(engine, 3600 * 1000);
+    last = start_run(engine, NULL, wait, "a").id;
+    close_engine(engine);
+    engine = open_engine(path);      /* with the same byte, an hour earlier */
+    for (int i = 0; i < 5000; i++) { /* more than the counter holds */
+        int64_t id = wf_engine_reserve(engine);
+
+        CHECK(id > last && (id >> 12 & 1023) == engine->liveness.index);
+        last = id;
+    }
+    CHECK(start_run(engine, NULL, wait, "c").id > last);
     close_and_compare();
     wf_definition_release(wait);
 }
@@ -128,7 +167,7 @@ TEST(an_id_is_looked_for_before_a_token_and_a_token_before_a_key)
     by_id = start_as(engine, NULL, wait, "a", wf_engine_reserve(engine), "").id;
     by_token = start_as(engine, NULL, wait, "b", 0, "t").id;
     by_key = start_run(engine, NULL, wait, "c").id;
-    CHECK(start_as(engine, NULL, wait, "c", by_id, "t").id == by_id);
+    CHECK(start_as(engine, NULL, wait, "a", by_id, "t").id == by_id);
     CHECK(start_as(engine, NULL, wait, "c", wf_engine_reserve(engine), "t").id == by_token);
     CHECK(start_as(engine, NULL, wait, "c", wf_engine_reserve(engine), "u").id == by_key);
     CHECK(keyed("Signup", "u") == 0); /* it began nothing */
@@ -196,7 +235,7 @@ static void *start_many(void *context)
         char key[32], token[16];
         struct answer answer;
 
-        snprintf(key, sizeof(key), "%d-%d", starter->number, i);
+        snprintf(key, sizeof(key), "%d-%d", i % 2 ? starter->number : 0, i);
         snprintf(token, sizeof(token), "t%d", i);
         answer = i % 2 ? start_as(starter->engine, NULL, starter->definition, key, 0, token)
                        : start_as(starter->engine, NULL, starter->definition, key, 1000 + i, "");

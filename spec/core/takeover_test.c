@@ -378,6 +378,111 @@ TEST(a_step_held_for_many_leases_stays_its_holders)
     finish_test();
 }
 
+/* ---- Nobody takes over what could not be renewed: a store that refuses one engine, or both, or a commit that stalls ---- */
+
+#define WATCHERS_LEASE_MS 4000
+#define OUTAGE_MS 1500 /* more than a quarter of that, and many of the holder's */
+#define TICKS_MS 600   /* a takeover has been asked for */
+
+static struct {
+    struct wf_store_functions functions;
+    struct wf_store *_Atomic refused[2], *_Atomic stalled;
+} outage;
+
+static enum wf_status refusing_begin(struct wf_store *store, struct wf_error *error)
+{
+    for (int i = 0; i < 2; i++) {
+        if (atomic_load(&outage.refused[i]) == store) {
+            return wf_fail(error, WF_STORE_UNAVAILABLE, "made to be out of reach");
+        }
+    }
+    return wf_store_sqlite.begin(store, error);
+}
+
+static enum wf_status stalling_commit(struct wf_store *store, struct wf_error *error)
+{
+    if (atomic_load(&outage.stalled) == store && wf_store_sqlite.wrote(store)) {
+        poll(NULL, 0, OUTAGE_MS);
+        atomic_store(&outage.stalled, NULL);
+    }
+    return wf_store_sqlite.commit(store, error);
+}
+
+static struct {
+    struct wf_engine *holder, *watcher;
+    struct wf_hand hand;
+    int64_t run_id;
+} two;
+
+/* The holder is in a step; the watcher has no threads, and could only take it over. */
+static void begin_outage(void)
+{
+    begin("mail");
+    memset(&outage, 0, sizeof(outage));
+    outage.functions = wf_store_sqlite;
+    outage.functions.begin = refusing_begin;
+    outage.functions.commit = stalling_commit;
+    two.holder = open_with(&outage.functions, path, SHORT_LEASE_MS);
+    two.watcher = open_with(&outage.functions, path, WATCHERS_LEASE_MS);
+    two.hand = hand_of(two.holder);
+    start_some(two.watcher, &two.run_id, 1);
+    wf_engine_work(two.holder, 1, WF_BYTES("holder"));
+    CHECK(take(&two.hand, "mail"));
+    wf_hand_enter(&two.hand);
+    UNTIL(look(two.watcher, two.run_id).steps[0] == WF_STEP_running);
+}
+
+static void stall(struct wf_engine *engine)
+{
+    atomic_store(&outage.stalled, engine->committer.store);
+    wf_committer_post(engine, prepare_start(engine, NULL, mail, "stalled"));
+}
+
+static void end_outage(void)
+{
+    struct answer answer;
+
+    atomic_store(&outage.refused[0], NULL);
+    atomic_store(&outage.refused[1], NULL);
+    answer = finish(&two.hand, mail, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_OK && answer.run == WF_RUN_done && answer.attempts[0] == 1);
+    UNTIL(!atomic_load(&outage.stalled));
+    wf_engine_quiet(two.holder);
+    close_engine(two.holder);
+    close_engine(two.watcher);
+    finish_test();
+}
+
+TEST(a_lease_that_ran_out_in_its_holders_own_stalled_commit_is_not_taken_over)
+{
+    begin_outage();
+    stall(two.holder); /* the watcher comes late to that, and is the next one */
+    UNTIL(!atomic_load(&outage.stalled));
+    end_outage();
+}
+
+TEST(a_lease_that_ran_out_in_the_watchers_stalled_commit_is_not_taken_over)
+{
+    begin_outage();
+    stall(two.watcher);
+    atomic_store(&outage.refused[0], two.holder->committer.store); /* and has its turn later */
+    UNTIL(!atomic_load(&outage.stalled));
+    poll(NULL, 0, TICKS_MS);
+    end_outage();
+}
+
+TEST(a_lease_that_ran_out_while_the_store_was_out_of_reach_is_not_taken_over)
+{
+    begin_outage();
+    atomic_store(&outage.refused[0], two.holder->committer.store);
+    atomic_store(&outage.refused[1], two.watcher->committer.store);
+    CHECK(start_run(two.watcher, NULL, mail, "refused").status == WF_STORE_UNAVAILABLE);
+    poll(NULL, 0, OUTAGE_MS); /* many rounds in vain, each of them short */
+    atomic_store(&outage.refused[1], NULL);
+    poll(NULL, 0, TICKS_MS);
+    end_outage();
+}
+
 /* An await: what a dead submit held can be submitted again, and its expiry comes. */
 TEST(the_claim_of_a_submit_that_died_goes_back)
 {
@@ -398,6 +503,130 @@ TEST(the_claim_of_a_submit_that_died_goes_back)
     CHECK(claim(&heir, WF_OP_CLAIM_WAIT, ids[0], "confirm").status == WF_OK);
     CHECK(finish(&heir, mail, WF_COMMAND_ACCEPT).run == WF_RUN_done);
     wf_engine_free(dead);
+    close_engine(engine);
+    finish_test();
+}
+
+/* ---- Ids of processes: from the log, while the dead are in the file beside it ---- */
+
+static int64_t owner_of(struct wf_engine *engine)
+{
+    return atomic_load(&wf_liveness_self(&engine->liveness)->owner);
+}
+
+static void remove_log(void)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+
+    for (int i = 0; i < 3; i++) {
+        char name[420];
+
+        snprintf(name, sizeof(name), "%s%s", path, endings[i]);
+        CHECK(remove(name) == 0);
+    }
+}
+
+/* Holds a step for some leases, and takes another one afterwards. */
+static void work_for_long(struct wf_engine *engine)
+{
+    struct wf_hand hand = hand_of(engine);
+    struct answer answer;
+    int64_t ids[2], since_ms = now_ms();
+
+    start_some(engine, ids, 1);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    if (wf_hand_take(&hand, ANSWER_MS)) {
+        CHECK(!"taken");
+        return;
+    }
+    wf_hand_enter(&hand);
+    UNTIL(now_ms() - since_ms > 3 * SHORT_LEASE_MS);
+    answer = finish(&hand, mail, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_OK && answer.attempts[0] == 1);
+    start_some(engine, ids, 1);
+    CHECK(take(&hand, "mail") && finish(&hand, mail, WF_COMMAND_COMPLETE).status == WF_OK);
+}
+
+TEST(a_new_log_beside_the_entries_of_the_dead_gives_none_of_their_ids)
+{
+    struct order order = {SHORT_LEASE_MS, 1};
+    struct child children[2];
+    struct wf_engine *engine;
+
+    begin("mail");
+    for (int i = 0; i < 2; i++) {
+        children[i] = child_of(&order);
+        CHECK(tell(&children[i], 'o') == 'o' && tell(&children[i], 's') == 's'); /* ids 1 and 2 */
+    }
+    stop_and_see(&children[1]); /* or it takes over the other */
+    end_by(&children[0], SIGKILL);
+    end_by(&children[1], SIGKILL);
+    remove_log();
+    engine = open_with(&wf_store_sqlite, path, SHORT_LEASE_MS);
+    work_for_long(engine);
+    CHECK(owner_of(engine) == 3);
+    close_engine(engine);
+    finish_test();
+}
+
+TEST(a_dead_entry_with_a_living_process_s_id_takes_nothing_from_it)
+{
+    struct wf_engine *engine;
+    struct wf_hand hand;
+    struct answer answer;
+    struct wf_op *op;
+    int64_t ids[1];
+    bool stands = false, cancelling;
+
+    begin("mail");
+    engine = open_engine(path);
+    hand = hand_of(engine);
+    start_some(engine, ids, 1);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&hand, "mail"));
+    op = wf_op_prepare(engine, NULL, WF_OP_TAKEOVER);
+    op->owner = owner_of(engine);
+    op->dead = true;
+    CHECK(ask(engine, NULL, op).status == WF_OK);
+    CHECK(is_named("worker")); /* its row is there */
+    CHECK(wf_engine_claim_stands(engine, wf_hand_claim(&hand), &stands, &cancelling, NULL) ==
+          WF_OK);
+    CHECK(stands);
+    answer = finish(&hand, mail, WF_COMMAND_COMPLETE);
+    CHECK(answer.status == WF_OK && answer.attempts[0] == 1);
+    close_engine(engine);
+    finish_test();
+}
+
+static void delete_process(int64_t owner)
+{
+    struct wf_store_options options = {.path = path, .busy_ms = 5000};
+    struct wf_store *store;
+
+    CHECK(wf_store_sqlite.open(&store, &options, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.begin(store, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.process_delete(store, owner, NULL) == WF_OK);
+    CHECK(wf_store_sqlite.commit(store, NULL) == WF_OK);
+    wf_store_sqlite.close(store);
+}
+
+TEST(a_process_whose_row_is_gone_joins_anew)
+{
+    struct wf_engine *engine;
+    struct wf_hand hand;
+    int64_t ids[1], owner;
+
+    begin("mail");
+    engine = open_with(&wf_store_sqlite, path, SHORT_LEASE_MS);
+    hand = hand_of(engine);
+    start_some(engine, ids, 1);
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&hand, "mail"));
+    owner = owner_of(engine);
+    delete_process(owner);
+    UNTIL(owner_of(engine) > owner);                                 /* with its next renewal */
+    CHECK(finish(&hand, mail, WF_COMMAND_COMPLETE).status == WF_OK); /* nobody has claimed it */
+    work_for_long(engine);
     close_engine(engine);
     finish_test();
 }

@@ -155,6 +155,8 @@ TEST(the_deadline_names_the_holder)
     CHECK(wf_turnstile_waited_ms(&turnstile) >= 59);
     CHECK(error.status == WF_STORE_UNAVAILABLE && strstr(error.message, expected) != NULL);
     CHECK(strstr(error.message, store) != NULL);
+    CHECK(wf_turnstile_take(&turnstile, 1, NULL) == WF_STORE_UNAVAILABLE);
+    CHECK(wf_turnstile_waited_ms(&turnstile) >= 60); /* the whole turn that it came late to */
     tell(&holder, 'g', 'g');
     CHECK(wf_turnstile_take(&turnstile, DEADLINE_MS, NULL) == WF_OK);
     quit(&holder);

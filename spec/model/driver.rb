@@ -116,14 +116,28 @@ module Differential
         hand = at && hands[at]
         return if hand&.claim
         id = by_id && (@reserved[by_id] ||= @engine.reserve)
-        status, snapshot, events, work = @engine.start(hand&.native, native_now, "subject", "Model/#{key}#workflow", nil, place, CALLER, tags.flatten, id, token)
+        status, snapshot, events, work = start_natively(hand, key, place, tags, id, token)
         moment_of(events)
         expected, run, claim = @world.start(model_now, key, place: place, here: !hand.nil?, by: CALLER, tags: tags, id: id, token: token)
+        return refused_start(expected, status) if [ expected, status ].include?(:taken)
         @ids << run.id = snapshot[:id] if status == :started
         same("start", [ expected, id && expected == :started ? id : @ids[run.number], run.token ], [ status, *snapshot.values_at(:id, :token) ])
         same("keyed", @ids[@world.meant(nil, token).number], @engine.keyed("Model", token)[:id]) if @world.meant(nil, token)
         @succeeded[:start_again] += 1 if expected == :existing && (id || token)
         hold(hand, claim, work)
+      end
+
+      def start_natively(hand, key, place, tags, id, token)
+        @engine.start(hand&.native, native_now, "subject", "Model/#{key}#workflow", nil, place, CALLER, tags.flatten, id, token)
+      rescue Workflow::StoreError => error
+        raise unless error.message.match?(/\Athe id \w{13} was given to two starts/)
+        [ :taken, nil, [], nil ]
+      end
+
+      def refused_start(expected, status)
+        same("start", expected, status)
+        @succeeded[:start_taken] += 1
+        false
       end
 
       def do_take(at)

@@ -20,7 +20,7 @@ RSpec.describe "The core beside the reference model" do
   kinds = %i[start take now later submit begin complete fail skip open met accept reject give_back retry redefine travel tick dwell
     keep accept_judge reject_judge fail_judge give_back_judge complete_remind fail_remind give_back_remind
     cancel pause resume omit halt_instead vanish overrun list late crash hang wake wake_in_time wake_too_late
-    start_again doubt settle settle_late submit_doubtful part]
+    start_again start_taken doubt settle settle_late submit_doubtful part]
   sequence = ENV["SEQUENCE"] && Integer(ENV["SEQUENCE"])
 
   def tell(text) = RSpec.configuration.reporter.message(text)

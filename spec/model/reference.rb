@@ -242,8 +242,9 @@ module Reference
       (id && @runs.find { |run| run.id == id }) || (token && @runs.find { |run| run.token == token })
     end
 
-    # @return [Array] :started or :existing, the run, the claim of the first step to run here
+    # @return [Array] :started, :existing or :taken (the id, by a run of another key), the run, the claim of the first step to run here
     def start(design, key, place: nil, here: false, by:, tags: {}, id: nil, token: nil)
+      return [ :taken, nil, nil ] if id && meant(id, nil)&.then { |run| run.key != key }
       existing = meant(id, token) || design.unique && open_run(key)
       return [ :existing, existing, nil ] if existing
       @runs << run = Run.new(@runs.size, key, design, place)

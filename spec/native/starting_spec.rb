@@ -26,11 +26,20 @@ RSpec.describe "A start that can be repeated" do
     engine = open_engine
     id = engine.reserve
     begin_run(engine, "Spec/1#workflow", id: id)
-    expect(begin_run(engine, "Spec/2#workflow", id: id)).to eq([ :existing, engine.find(id), [], nil ])
+    expect(begin_run(engine, "Spec/1#workflow", id: id)).to eq([ :existing, engine.find(id), [], nil ])
     engine.cancel(id, definition, nil, "spec")
     status, snapshot = begin_run(engine, "Spec/1#workflow", id: id, hand: engine.hand)
     expect([ status, snapshot[:id], snapshot[:state] ]).to eq([ :existing, id, :cancelled ])
     expect(engine.list("Spec/", nil, 10).map { |run| run[:id] }).to eq([ id ])
+  end
+
+  it "fails with the id of another subject's run, which two starts were given" do
+    engine = open_engine
+    _, snapshot = begin_run(engine, "Spec/1#workflow")
+    id = snapshot[:id]
+    expect { begin_run(engine, "Spec/2#workflow", id: id, hand: engine.hand) }.to raise_error(Workflow::StoreError, /the id #{id} was given to two starts.*-shared/)
+    expect(engine.list("Spec/", nil, 10)).to eq([ snapshot ])
+    expect(engine.in_hand).to eq(0)
   end
 
   it "begins one run with a token, which shows it" do

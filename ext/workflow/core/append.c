@@ -163,6 +163,25 @@ static enum wf_status find_existing(struct wf_engine *engine, const struct wf_op
     return status;
 }
 
+/* Whoever repeats a start gives its key as well: a run of another one is not the one that was promised. */
+static bool has_anothers_id(const struct wf_op *op, const struct wf_run_row *row)
+{
+    return op->run_id && row->id == op->run_id && !wf_bytes_equal(row->key, op->birth.key);
+}
+
+static enum wf_status refuse_anothers_id(const struct wf_engine *engine, int64_t id,
+                                         struct wf_error *error)
+{
+    char text[WF_ID_TEXT_LEN + 1];
+
+    wf_id_write(id, text);
+    return wf_fail(error, WF_STORE_ERROR,
+                   "the id %s was given to two starts, and a run of another subject has it. This "
+                   "start begins no run: start it again. It happens when the machine's clock is "
+                   "set back, or when this file is deleted while processes use it: %s",
+                   text, engine->shared.path);
+}
+
 static enum wf_status start(struct wf_engine *engine, struct wf_op *op, struct wf_error *error)
 {
     struct wf_committer *committer = &engine->committer;
@@ -170,6 +189,10 @@ static enum wf_status start(struct wf_engine *engine, struct wf_op *op, struct w
     struct wf_run_row row;
     enum wf_status status = find_existing(engine, op, &row, error);
 
+    if (!status && has_anothers_id(op, &row)) {
+        op->status = refuse_anothers_id(engine, op->run_id, &op->error);
+        return WF_OK;
+    }
     if (!status) {
         op->status = wf_append_decode(engine, &row);
         wf_append_answer(engine, op, false);

@@ -435,6 +435,20 @@ static void refuse(struct wf_engine *engine, struct wf_op *ops, const struct wf_
     publish(engine, ops);
 }
 
+/* The others have waited as long as this process, or longer: also for the turn that it came late to. */
+static void count_wait(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+    int64_t waited_ms = wf_turnstile_waited_ms(&engine->turnstile);
+
+    if (waited_ms > engine->lease_ms / 4) {
+        int64_t since_ms = wf_clock_mono_ms() - waited_ms;
+
+        committer->trying_mono_ms =
+            since_ms < committer->trying_mono_ms ? since_ms : committer->trying_mono_ms;
+    }
+}
+
 static void round_of(struct wf_engine *engine, struct wf_op *ops)
 {
     struct wf_committer *committer = &engine->committer;
@@ -449,9 +463,7 @@ static void round_of(struct wf_engine *engine, struct wf_op *ops)
         refuse(engine, ops, &error);
         return;
     }
-    if (wf_turnstile_waited_ms(&engine->turnstile) > engine->lease_ms / 4) {
-        atomic_store(&committer->slow_store, true);
-    }
+    count_wait(engine);
     wf_gate_enter(&engine->gate);
     wf_transaction_run(engine, ops);
     checkpoint = wf_transaction_checkpoint_due(engine, busy);
@@ -556,6 +568,31 @@ static bool await_work(struct wf_engine *engine, struct wf_op **ops)
     return go_on;
 }
 
+static void begin_round(struct wf_committer *committer)
+{
+    int64_t now_ms = wf_clock_mono_ms();
+
+    atomic_store(&committer->busy_mono_ms, now_ms);
+    committer->trying_mono_ms = committer->trying_mono_ms ? committer->trying_mono_ms : now_ms;
+}
+
+/* A long round may have kept the others from the store, as it was kept: their next ones come after it, some of them later
+ * than this process's own. */
+static void end_round(struct wf_engine *engine)
+{
+    struct wf_committer *committer = &engine->committer;
+    int64_t now_ms = wf_clock_mono_ms();
+
+    if (now_ms - committer->trying_mono_ms > engine->lease_ms / 4) {
+        atomic_store(&committer->careful_until_mono_ms, now_ms + engine->lease_ms);
+    }
+    if (!committer->ill) {
+        atomic_store(&committer->reached_mono_ms, now_ms);
+        committer->trying_mono_ms = 0;
+    }
+    atomic_store(&committer->busy_mono_ms, 0);
+}
+
 bool wf_committer_round(struct wf_engine *engine)
 {
     struct wf_op *ops;
@@ -563,13 +600,10 @@ bool wf_committer_round(struct wf_engine *engine)
     if (!await_work(engine, &ops)) {
         return false;
     }
-    atomic_store(&engine->committer.busy_mono_ms, wf_clock_mono_ms());
+    begin_round(&engine->committer);
     give_back_stale(engine);
     round_of(engine, ops);
-    if (!engine->committer.ill) {
-        atomic_store(&engine->committer.reached_mono_ms, wf_clock_mono_ms());
-    }
-    atomic_store(&engine->committer.busy_mono_ms, 0);
+    end_round(engine);
     if (engine->committer.ill || engine->committer.doubtful || engine->committer.posted_again) {
         struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1000000L};
 

@@ -40,7 +40,9 @@ struct wf_committer {
     _Atomic int64_t commits, appends; /* since the start: how well the group commit works */
     _Atomic int64_t busy_mono_ms;     /* since when it is in a round; 0: it has nothing to do */
     _Atomic int64_t reached_mono_ms;  /* when a round last did at the store what was to be done */
-    _Atomic bool slow_store; /* the last wait for the turnstile was longer than a quarter lease */
+    /* No lease of another's is taken for expired before: for longer than a quarter lease the store was out of reach, or this
+     * process was stopped, and so nobody may have been able to renew. The dispatcher's, too. */
+    _Atomic int64_t careful_until_mono_ms;
 
     /* The thread's own. */
     struct wf_store *store;
@@ -62,6 +64,7 @@ struct wf_committer {
     bool unheard;      /* a commit of this round may have done something that nobody was told */
     bool held_back;    /* what is to run alone was ready, and something was in hand */
     bool unsettled;    /* appends of this round are committed and not yet in their slots */
+    int64_t trying_mono_ms; /* since when this round tries to write, with those in vain before it */
     int64_t renewed_mono_ms;
     int64_t renewing_mono_ms; /* by this transaction; 0: it does not */
     int64_t next_timer_ms, polled_mono_ms;

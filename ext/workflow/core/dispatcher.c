@@ -14,8 +14,9 @@ static bool take_over(void *context, enum wf_peer peer, int index, struct wf_sha
     bool done = false, interrupted = false, more = true;
 
     (void)index;
-    if (peer == WF_PEER_ALIVE || (peer == WF_PEER_EXPIRED &&
-                                  wf_clock_mono_ms() < engine->dispatcher.careful_until_mono_ms)) {
+    if (peer == WF_PEER_ALIVE ||
+        (peer == WF_PEER_EXPIRED &&
+         wf_clock_mono_ms() < atomic_load(&engine->committer.careful_until_mono_ms))) {
         return false;
     }
     while (more) {
@@ -40,16 +41,14 @@ static bool take_over(void *context, enum wf_peer peer, int index, struct wf_sha
     return done;
 }
 
-/* A gap between two ticks, or a long wait for the store, says that this process was itself stopped or
- * starved: others may have been as well, and get one full lease before their claims are taken. */
+/* A gap between two ticks says that this process was itself stopped or starved: others may have been as well, and get one
+ * full lease before their claims are taken. The committer sees to it after a long wait for the store. */
 static void watch(struct wf_engine *engine, int64_t *ticked_ms)
 {
-    struct wf_dispatcher *dispatcher = &engine->dispatcher;
     int64_t now_ms = wf_clock_mono_ms();
 
-    if (now_ms - *ticked_ms > engine->lease_ms / 4 + TICK_MS ||
-        atomic_exchange(&engine->committer.slow_store, false)) {
-        dispatcher->careful_until_mono_ms = now_ms + engine->lease_ms;
+    if (now_ms - *ticked_ms > engine->lease_ms / 4 + TICK_MS) {
+        atomic_store(&engine->committer.careful_until_mono_ms, now_ms + engine->lease_ms);
     }
     *ticked_ms = now_ms; /* from before the scan: it may be stopped in there */
     wf_liveness_scan(&engine->liveness, now_ms, take_over, engine);

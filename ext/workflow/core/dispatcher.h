@@ -21,7 +21,6 @@ struct wf_dispatcher {
     pthread_t thread;
     bool started, stopping, woken;
     _Atomic int64_t ticked_mono_ms; /* when it last came round, for the health check */
-    int64_t careful_until_mono_ms;  /* no expired lease is taken over before; the thread's own */
 };
 
 void wf_dispatcher_init(struct wf_engine *engine);

@@ -55,6 +55,9 @@ static enum wf_status open_parts(struct wf_engine *engine, struct wf_error *erro
     if (!status) {
         status = wf_transaction_open(engine, error);
     }
+    if (!status) {
+        wf_engine_count_on(engine);
+    }
     if (status) {
         wf_liveness_leave(&engine->liveness);
         wf_turnstile_destroy(&engine->turnstile);
@@ -179,12 +182,14 @@ static void give_back_queued(struct wf_engine *engine)
  * takeover reaches only so many of them. */
 static void give_up_held(struct wf_engine *engine)
 {
+    struct wf_shared_process *self = wf_liveness_self(&engine->liveness);
+
     for (unsigned i = 0; i <= WF_SLOTS_MAX / WF_TAKEOVER_MAX; i++) {
         struct wf_op *op = wf_op_prepare(engine, NULL, WF_OP_TAKEOVER);
 
         if (op) {
-            op->owner = engine->committer.owner;
-            op->entry = wf_liveness_self(&engine->liveness);
+            op->owner = atomic_load(&self->owner); /* the committer may be joining anew */
+            op->entry = self;
             wf_committer_post(engine, op);
         }
     }

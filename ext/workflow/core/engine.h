@@ -204,6 +204,9 @@ void wf_engine_interrupt_log(struct wf_engine *engine, struct wf_taker *taker);
 /* An id for a run that is to be started with it (op->run_id), now or later, by anybody. Nothing is written.
  * run_id.c, as are the next ones. */
 int64_t wf_engine_reserve(struct wf_engine *engine);
+/* When the engine opens: ids that are given come after all in the log from now on, whatever the clock says. Without the log's
+ * answer they are of the clock alone. */
+void wf_engine_count_on(struct wf_engine *engine);
 
 /* Run ids as 13 characters that sort by time: base 32, digits before letters. */
 #define WF_ID_TEXT_LEN 13

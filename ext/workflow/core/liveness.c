@@ -120,16 +120,30 @@ bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner)
     return false;
 }
 
+static int find(const struct wf_liveness *liveness, int64_t owner, int end)
+{
+    for (int i = 0; i < end; i++) {
+        if (atomic_load(&entry_of(liveness, i)->owner) == owner) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool wf_liveness_listed(const struct wf_liveness *liveness, int64_t owner)
+{
+    return find(liveness, owner, reach_of(liveness)) >= 0;
+}
+
 /* Asked in vain, it looks beyond the reach too: a machine that lost power may have kept the entry and not the header. */
 bool wf_liveness_known(struct wf_liveness *liveness, int64_t owner)
 {
-    for (int i = 0; i < (int)WF_PROCESSES_MAX; i++) {
-        if (atomic_load(&entry_of(liveness, i)->owner) == owner) {
-            reach_to(liveness, i);
-            return true;
-        }
+    int index = find(liveness, owner, (int)WF_PROCESSES_MAX);
+
+    if (index >= 0) {
+        reach_to(liveness, index);
     }
-    return false;
+    return index >= 0;
 }
 
 void wf_liveness_works(struct wf_liveness *liveness, int threads)

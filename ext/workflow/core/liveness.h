@@ -37,8 +37,9 @@ void wf_liveness_scan(struct wf_liveness *liveness, int64_t mono_now_ms, wf_peer
 /* Whether this owner stands in an entry whose byte is held: alive, as far as the kernel knows. */
 bool wf_liveness_alive(struct wf_liveness *liveness, int64_t owner);
 
-/* Whether it stands in any entry, alive or dead. */
+/* Whether it stands in any entry, alive or dead. listed: in any that scan looks at, without touching more of the file. */
 bool wf_liveness_known(struct wf_liveness *liveness, int64_t owner);
+bool wf_liveness_listed(const struct wf_liveness *liveness, int64_t owner);
 
 /* Tells the others how many threads this process has for steps. */
 void wf_liveness_works(struct wf_liveness *liveness, int threads);

@@ -4,20 +4,37 @@
 #include "engine.h"
 
 #define EPOCH_MS 1577836800000 /* 2020-01-01: run ids count from here */
+#define MS_SHIFT 22            /* below the time: the process's byte, and a counter */
+#define BYTE_SHIFT 12
+
+static bool note_id(void *context, const struct wf_run_row *row)
+{
+    *(int64_t *)context = row->id;
+    return false;
+}
+
+/* A clock that was set back gives the milliseconds again in which this process's byte may have been another's. */
+void wf_engine_count_on(struct wf_engine *engine)
+{
+    int64_t last = 0;
+
+    engine->does->run_list(engine->committer.store, WF_BYTES(""), 0, 1, note_id, &last, NULL);
+    atomic_store(&engine->last_id, last | (((int64_t)1 << MS_SHIFT) - 1));
+}
 
 /* Time first, then the process's byte, then a counter: unique without asking anyone, and sorted. */
 int64_t wf_engine_reserve(struct wf_engine *engine)
 {
-    int64_t of_process = (int64_t)engine->liveness.index << 12;
-    int64_t now = ((wf_clock_wall_ms(&engine->clock) - EPOCH_MS) << 22) | of_process;
+    int64_t of_process = (int64_t)engine->liveness.index << BYTE_SHIFT;
+    int64_t now = ((wf_clock_wall_ms(&engine->clock) - EPOCH_MS) << MS_SHIFT) | of_process;
     int64_t last = atomic_load(&engine->last_id), id;
 
     do {
         id = now;
         if (id <= last) {
             id = last + 1;
-            if ((id & 0xfff) == 0) {
-                id = (((last >> 22) + 1) << 22) | of_process;
+            if ((id & (((int64_t)1 << BYTE_SHIFT) - 1)) == 0) {
+                id = (((last >> MS_SHIFT) + 1) << MS_SHIFT) | of_process;
             }
         }
     } while (!atomic_compare_exchange_weak(&engine->last_id, &last, id));

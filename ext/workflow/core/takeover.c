@@ -138,6 +138,26 @@ static enum wf_status give_back(struct wf_engine *engine, const struct wf_op *op
     return status == WF_STALE ? WF_OK : status;
 }
 
+/* While the store is out of reach nobody can renew, and what was asked for meanwhile comes first when it is back: so this
+ * is decided here, in the transaction, and not only where the takeover is asked for. */
+static bool is_careful(const struct wf_engine *engine, int64_t now_ms)
+{
+    const struct wf_committer *committer = &engine->committer;
+
+    return now_ms < atomic_load(&committer->careful_until_mono_ms) ||
+           (committer->trying_mono_ms && now_ms - committer->trying_mono_ms > engine->lease_ms / 4);
+}
+
+/* Another that may be alive, and has its lease or is given the time to renew it. */
+static bool has_lease(const struct wf_engine *engine, const struct wf_op *op,
+                      const struct found *found)
+{
+    int64_t now_ms = wf_clock_mono_ms();
+
+    return !op->dead && op->owner != engine->committer.owner && found->found && found->this_boot &&
+           (found->lease_until_ms >= now_ms || is_careful(engine, now_ms));
+}
+
 enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op,
                                   struct wf_error *error)
 {
@@ -145,11 +165,14 @@ enum wf_status wf_upkeep_takeover(struct wf_engine *engine, struct wf_op *op,
     struct found found = {.id = op->owner};
     struct held held = {.ready_count = 0};
     struct wf_bytes by;
-    enum wf_status status = engine->does->process_list(store, find_process, &found, error);
+    enum wf_status status;
 
-    if (!status && !op->dead && op->owner != engine->committer.owner && found.found &&
-        found.this_boot && found.lease_until_ms >= wf_clock_mono_ms()) {
-        op->status = WF_BUSY; /* renewed meanwhile */
+    if (op->dead && op->owner == engine->committer.owner) {
+        return WF_OK; /* who died had this id in another log: of this one it held nothing */
+    }
+    status = engine->does->process_list(store, find_process, &found, error);
+    if (!status && has_lease(engine, op, &found)) {
+        op->status = WF_BUSY;
         return WF_OK;
     }
     if (!status) {

@@ -86,16 +86,25 @@ void wf_turnstile_destroy(struct wf_turnstile *turnstile)
     }
 }
 
+/* Whoever came too late to wait for most of a long turn has found the store out of reach for all of it. */
+static int64_t earlier_turn(const struct wf_shared_map *map, int64_t since_ms)
+{
+    int64_t held_ms = atomic_load(&map->holder_pid) ? atomic_load(&map->holder_since_ms) : since_ms;
+
+    return held_ms < since_ms ? held_ms : since_ms;
+}
+
 enum wf_status wf_turnstile_take(struct wf_turnstile *turnstile, int64_t wait_ms,
                                  struct wf_error *error)
 {
     struct wf_shared_map *map = turnstile->shared->map;
-    int64_t since_ms = wf_clock_mono_ms(), now_ms;
+    int64_t since_ms = wf_clock_mono_ms(), until_ms = since_ms + wait_ms, now_ms;
     enum wf_status status = WF_OK;
 
     assert(!turnstile->held);
     if (!take_at_once(turnstile)) {
-        status = take_through_helper(turnstile, since_ms + wait_ms, error);
+        since_ms = earlier_turn(map, since_ms);
+        status = take_through_helper(turnstile, until_ms, error);
     }
     if (status == WF_OK && !wf_shared_intact(turnstile->shared)) {
         status = refuse_lost(turnstile, error);

@@ -32,7 +32,8 @@ enum wf_status wf_turnstile_take(struct wf_turnstile *turnstile, int64_t wait_ms
                                  struct wf_error *error);
 void wf_turnstile_give(struct wf_turnstile *turnstile);
 
-/* How long the last take had to wait, ms: a long one makes its process careful with takeovers. */
+/* For how long the store was out of reach when the last take ended, ms: it waited, and what whoever had the turn when it
+ * came had had of it by then counts too. A long one makes its process careful with takeovers. */
 int64_t wf_turnstile_waited_ms(const struct wf_turnstile *turnstile);
 
 #endif

@@ -173,6 +173,7 @@ static enum wf_status tell_starts(struct wf_engine *engine, struct wf_error *err
 
 /* ---- The process's row ---- */
 
+/* Whoever took the row away took this process for dead, and has what it held: it joins anew before it writes again. */
 static enum wf_status put_process(struct wf_engine *engine, int64_t id, int64_t *given,
                                   struct wf_error *error)
 {
@@ -186,11 +187,29 @@ static enum wf_status put_process(struct wf_engine *engine, int64_t id, int64_t 
     wf_clock_boot_id(boot);
     row.boot = (struct wf_bytes){boot, strlen(boot)};
     status = engine->does->process_put(engine->committer.store, &row, error);
+    if (status == WF_NOT_FOUND) {
+        engine->committer.owner = 0;
+    }
     if (!status) {
         *given = row.id;
         memcpy(engine->committer.name_putting, engine->committer.name,
                sizeof(engine->committer.name));
         engine->committer.renewing_mono_ms = row.lease_until_ms - engine->lease_ms;
+    }
+    return status;
+}
+
+/* Ids come from the log, and the shared file may have outlived the log that it was made with: where an older one was put
+ * back, the next ids are those of processes that have died since and are still to be taken over. */
+static enum wf_status insert_process(struct wf_engine *engine, int64_t *given,
+                                     struct wf_error *error)
+{
+    struct wf_store *store = engine->committer.store;
+    enum wf_status status = put_process(engine, 0, given, error);
+
+    while (!status && wf_liveness_listed(&engine->liveness, *given)) {
+        status = engine->does->process_delete(store, *given, error);
+        status = status ? status : put_process(engine, 0, given, error);
     }
     return status;
 }
@@ -219,7 +238,7 @@ enum wf_status wf_upkeep_join(struct wf_engine *engine, struct wf_error *error)
     if (status) {
         return status;
     }
-    status = put_process(engine, 0, &owner, error);
+    status = insert_process(engine, &owner, error);
     if (!status) {
         status = engine->does->commit(committer->store, error);
     } else {
