@@ -566,7 +566,7 @@ static enum wf_status memory_run_doubt(struct wf_store *store, int64_t id, struc
         (void)store;                                                                               \
         (void)error;                                                                               \
         for (int i = 0; i < tables.name##_count && limit; i++) {                                   \
-            if (tables.plural[i].owner == owner) {                                                 \
+            if (tables.plural[i].owner == owner && owner > 0) {                                    \
                 limit--;                                                                           \
                 if (!each(context, &tables.plural[i])) {                                           \
                     break;                                                                         \

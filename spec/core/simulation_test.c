@@ -2458,6 +2458,17 @@ TEST(a_history_replays_exactly)
     }
 }
 
+TEST(of_who_has_left_since_it_was_looked_at_nothing_is_taken_over)
+{
+    struct wf_shared_process left = {0};
+
+    begin_history(1);
+    CHECK(!take_over(workers[0].engine, WF_PEER_EXPIRED, WORKERS, &left));
+    CHECK(!take_over(workers[0].engine, WF_PEER_DEAD, WORKERS, &left));
+    CHECK(!workers[0].engine->committer.owner); /* its committer was not asked */
+    end_history();
+}
+
 TEST(whatever_happens_the_promises_are_kept)
 {
     const char *given = getenv("HISTORIES");

@@ -220,6 +220,8 @@ static void owned_lists_one_owner(struct subject *s)
     CHECK(stopped.count == 1);
     seen = owned(s, 9, 100);
     CHECK(seen.count == 0);
+    seen = owned(s, 0, 100);
+    CHECK(seen.count == 0); /* what nobody has is no owner's */
     commit(s);
 }
 
@@ -278,6 +280,7 @@ static void waits_of_an_owner(struct subject *s)
     OK(wait_owned, 7, 100, see_wait, &stopped);
     CHECK(stopped.count == 1);
     OK(wait_owned, 9, 100, see_wait, &none);
+    OK(wait_owned, 0, 100, see_wait, &none);
     CHECK(none.count == 0);
 }
 

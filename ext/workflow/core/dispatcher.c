@@ -11,10 +11,11 @@
 static bool take_over(void *context, enum wf_peer peer, int index, struct wf_shared_process *entry)
 {
     struct wf_engine *engine = context;
+    int64_t owner = atomic_load(&entry->owner); /* once: it may leave meanwhile */
     bool done = false, interrupted = false, more = true;
 
     (void)index;
-    if (peer == WF_PEER_ALIVE ||
+    if (!owner || peer == WF_PEER_ALIVE ||
         (peer == WF_PEER_EXPIRED &&
          wf_clock_mono_ms() < atomic_load(&engine->committer.careful_until_mono_ms))) {
         return false;
@@ -27,7 +28,7 @@ static bool take_over(void *context, enum wf_peer peer, int index, struct wf_sha
         if (!op) {
             return false;
         }
-        op->owner = atomic_load(&entry->owner);
+        op->owner = owner;
         op->dead = peer == WF_PEER_DEAD;
         op->entry = entry;
         if (wf_committer_wait(engine, op, &interrupted, engine->lease_ms)) {

@@ -185,7 +185,7 @@ struct wf_store_functions {
                                 int64_t *before, int64_t *count, struct wf_error *error);
 
     /* Ready. put inserts or replaces by (run, step). get: OK | NOT_FOUND. claimable: unclaimed rows in
-     * the order priority, at, run, step. owned: rows of one owner. claim sets owner, slot, fence + 1 of an
+     * the order priority, at, run, step. owned: rows of one owner, none of 0. claim sets owner, slot, fence + 1 of an
      * unclaimed row that has row->fence: OK (row->fence is the new one) | BUSY | NOT_FOUND. release sets owner and slot to 0 of a row
      * with this owner and fence: OK | STALE. */
     enum wf_status (*ready_put)(struct wf_store *store, const struct wf_ready_row *row,

@@ -95,7 +95,7 @@ SQLITE_EXTENSION_INIT3
     X(READY_CLAIMABLE, "SELECT " WF_SQLITE_READY " FROM ready INDEXED BY ready_order"              \
                        " WHERE owner = 0 ORDER BY priority, at_ms, run_id, step LIMIT ?")          \
     X(READY_OWNED, "SELECT " WF_SQLITE_READY " FROM ready INDEXED BY ready_order"                  \
-                   " WHERE owner = ? LIMIT ?")                                                     \
+                   " WHERE owner = ? AND +owner > 0 LIMIT ?")                                      \
                                                                                                    \
     X(WAIT_PUT, "INSERT OR REPLACE INTO waits(" WF_SQLITE_WAIT ")"                                 \
                 " VALUES(?, ?, ?, ?, ?, ?)")                                                       \
