@@ -2,6 +2,7 @@
 
 require "active_support"
 require "active_support/notifications"
+require "timeout"
 
 RSpec.describe Workflow::Instrumentation do
   let(:told) { Queue.new }
@@ -22,7 +23,7 @@ RSpec.describe Workflow::Instrumentation do
   # What was told until something is, as [name, step].
   def told_until(name)
     all = []
-    all << told.pop until all.last&.name == "#{name}.workflow"
+    Timeout.timeout(20) { all << told.pop until all.last&.name == "#{name}.workflow" }
     all
   end
 
@@ -60,5 +61,52 @@ RSpec.describe Workflow::Instrumentation do
 
     expect(attempt.payload).to include(step: :charge, attempt: 1, exception: [ "IOError", "secret" ])
     expect(attempt.duration).to be >= 0
+  end
+
+  describe "when a subscriber raises" do
+    let(:log) { StringIO.new }
+    let(:calls) { Queue.new }
+
+    # Two, since Active Support raises an error of its own then; and one that fails before what it is to measure.
+    let(:subscribers) do
+      early = Class.new { def start(*) = raise("early"); def finish(*); end }.new
+      [ ActiveSupport::Notifications.subscribe(/\.workflow\z/) { raise "one" }, ActiveSupport::Notifications.subscribe(/\.workflow\z/) { raise NotImplementedError, "two" },
+        ActiveSupport::Notifications.subscribe("attempt.workflow", early) ]
+    end
+
+    before do
+      subscribers
+      Workflow.configuration.logger = Logger.new(log)
+      heard = calls
+      define("Careful") do
+        include Workflow
+        workflow { now :one; later :two; await :three }
+        %i[one two].each { |name| define_method(name) { heard << name } }
+        def three(code:) = reject("wrong")
+        def broken = raise(IOError, "its own")
+      end
+    end
+
+    after do
+      subscribers.each { |subscriber| ActiveSupport::Notifications.unsubscribe(subscriber) }
+      Workflow.configuration.logger = nil
+    end
+
+    it "reports that, and callers and workers go on" do
+      run = Careful.start.workflow
+      expect(run.step(:one)).to have_attributes(state: :completed, attempts: 1, by: Workflow::Role.by)
+      work(threads: 1)
+      eventually("the worker is through") { run.reload.waiting? }
+      expect(run.submit(:three, code: 1).errors.full_messages).to eq [ "wrong" ]
+
+      expect(Array.new(calls.size) { calls.pop }).to eq %i[one two]
+      expect(run.events.map(&:kind)).not_to include :step_failed
+      expect(log.string).to match(/WARN .*InstrumentationSubscriberError.*#{run.id}.*run_started/).and match(/RuntimeError: early .*#{run.id}.*worker:/)
+    end
+
+    it "has the error of a step be that of the step" do
+      expect { Careful.new.now(:broken) }.to raise_error IOError, "its own"
+      expect(told_until("fail").find { |event| event.name == "attempt.workflow" }.payload[:exception]).to eq [ "IOError", "its own" ]
+    end
   end
 end
