@@ -63,6 +63,46 @@ RSpec.describe Workflow::Instrumentation do
     expect(attempt.duration).to be >= 0
   end
 
+  describe "to several workers of a process" do
+    let!(:quick) { define("Quick") { include Workflow; def call; end } }
+
+    # What is told of a run from its start to its end.
+    def told_of(run) = told_until("done").select { |event| event.payload[:run_id] == run.id }.map(&:name).sort
+
+    let(:names) { %w[attempt complete done start].map { |name| "#{name}.workflow" } }
+
+    it "tells once what they do, and again what those do that come when all have left" do
+      Array.new(2) { work(threads: 1) }.tap { expect(told_of(quick.new.later(:call))).to eq names }.each(&:stop)
+      expect(told).to be_empty
+
+      work(threads: 1)
+      expect(told_of(quick.new.later(:call))).to eq names
+    end
+
+    it "tells in a child what its own do" do
+      work(threads: 1)
+      told_of(quick.new.later(:call))
+      reader, writer = IO.pipe
+      pid = fork do
+        Workflow.configure { |config| config.store = "sqlite:#{@directory}/child.sqlite3" } # or the parent's may be quicker
+        told.clear
+        run = quick.new.later(:call)
+        Workflow::Worker.new(threads: 1).start
+        writer.puts told_of(run).join(" ")
+      rescue Exception => error # rubocop:disable Lint/RescueException -- what a child raises must not run the specs
+        writer.puts error.full_message
+      ensure
+        exit!
+      end
+      writer.close
+
+      expect(reader.gets.split).to eq names
+    ensure
+      Process.kill("KILL", pid)
+      Process.wait(pid)
+    end
+  end
+
   describe "when a subscriber raises" do
     let(:log) { StringIO.new }
     let(:calls) { Queue.new }
