@@ -51,7 +51,8 @@ module Workflow
         rows.each { |row| publish(Event.new(row)) { about ||= about(run.snapshot) } }
       end
 
-      # Publishes what the worker threads of this process record, from now on, if anybody listens.
+      # Publishes what the worker threads of this process record, from now on, if anybody listens: inside what the application wants
+      # around its code, as steps are.
       # @return [Object, nil] the listener
       def follow(runtime)
         return unless listening?
@@ -59,7 +60,7 @@ module Workflow
         by = Role.worker
         runtime.announcer.listen do |event|
           next unless event.by == by && NAMES.key?(event.kind)
-          publish(event) { about_run(event.run_id, runtime, subjects) }
+          runtime.configuration.wrap { publish(event) { about_run(event.run_id, runtime, subjects) } }
         end
       end
 

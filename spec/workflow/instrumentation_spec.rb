@@ -103,6 +103,18 @@ RSpec.describe Workflow::Instrumentation do
     end
   end
 
+  it "publishes inside what the application wants around steps" do
+    inside = Queue.new
+    wrapper = Workflow.configuration.wrapper
+    Workflow.configuration.adopt(root: Dir.pwd, environment: "test", wrapper: ->(&code) { Thread.current[:wrapped] = true; code.call; Thread.current[:wrapped] = nil })
+    ActiveSupport::Notifications.subscribed(->(*) { inside << [ Thread.current.name, Thread.current[:wrapped] ] }, "done.workflow") do
+      define("Quick") { include Workflow; def call; end }.new.later(:call)
+      work(threads: 1).then { expect(inside.pop).to eq [ "workflow-announcer", true ] }
+    end
+  ensure
+    Workflow.configuration.adopt(root: Dir.pwd, environment: "development", wrapper: wrapper)
+  end
+
   describe "when a subscriber raises" do
     let(:log) { StringIO.new }
     let(:calls) { Queue.new }
