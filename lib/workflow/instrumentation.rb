@@ -15,17 +15,21 @@ module Workflow
 
     class << self
       # Wraps the call of a step's method. An error that it raises is told as `instrument` would by itself, but without the object:
-      # filtered values are not to be read in its message.
+      # filtered values are not to be read in its message. What a subscriber raises is not the method's.
       # @param execution [Execution]
       def attempt(execution)
         return yield unless heard?("attempt.workflow")
-        raised = nil
-        value = ::ActiveSupport::Notifications.instrument("attempt.workflow", of_work(execution.work)) do |payload|
+        payload = of_work(execution.work)
+        handle = safely(payload) { ::ActiveSupport::Notifications.instrumenter.build_handle("attempt.workflow", payload) }
+        safely(payload) { handle&.start }
+        begin
           yield
-        rescue *execution.failures => error
-          payload[:exception], raised = [ error.class.name, execution.veil(error.message.to_s.scrub) ], error
+        rescue Exception => error # rubocop:disable Lint/RescueException -- raised again
+          payload[:exception] = [ error.class.name, execution.veil(error.message.to_s.scrub) ]
+          raise
+        ensure
+          safely(payload) { handle&.finish }
         end
-        raised ? raise(raised) : value
       end
 
       # @param work [Work]
@@ -43,18 +47,20 @@ module Workflow
         return if rows.nil? || rows.empty?
         Mirror.follow(run) if mirror
         return if Role.worker? || !listening?
-        about = about(run.snapshot)
-        rows.each { |row| publish(Event.new(row), about) }
+        about = nil
+        rows.each { |row| publish(Event.new(row)) { about ||= about(run.snapshot) } }
       end
 
-      # Publishes what the worker threads of this process record, from now on, if anybody listens.
+      # Publishes what the worker threads of this process record, from now on, if anybody listens: inside what the application wants
+      # around its code, as steps are.
       # @return [Object, nil] the listener
       def follow(runtime)
         return unless listening?
         subjects = {}
         by = Role.worker
         runtime.announcer.listen do |event|
-          publish(event, about_run(event.run_id, runtime, subjects)) if event.by == by && NAMES.key?(event.kind)
+          next unless event.by == by && NAMES.key?(event.kind)
+          runtime.configuration.wrap { publish(event) { about_run(event.run_id, runtime, subjects) } }
         end
       end
 
@@ -62,9 +68,20 @@ module Workflow
         def listening? = EVENTS.any? { |name| heard?(name) }
         def heard?(name) = defined?(::ActiveSupport::Notifications) && ::ActiveSupport::Notifications.notifier.listening?(name)
 
-        def publish(event, about)
+        # @yieldreturn [Hash] what the payload says of the run
+        def publish(event)
           return unless (what = NAMES[event.kind])
-          ::ActiveSupport::Notifications.instrument("#{what}.workflow", payload(event, about)) { }
+          safely({ run_id: event.run_id, kind: event.kind }) do
+            ::ActiveSupport::Notifications.instrument("#{what}.workflow", payload(event, yield)) { }
+          end
+        end
+
+        # It has happened, whatever a subscriber raises.
+        def safely(context)
+          yield
+        rescue *Execution::FAILURES => error
+          Report.error(error, handled: true, context: context)
+          nil
         end
 
         def payload(event, about)

@@ -14,7 +14,7 @@ module Workflow
     def initialize(configuration)
       @configuration = configuration
       @lock = Monitor.new # what opens the engine asks for it
-      @workers = []
+      @workers, @staff = [], Mutex.new
     end
 
     # @return [Native::Engine] of this process
@@ -64,9 +64,30 @@ module Workflow
     # @return [Boolean] whether this process is there to serve pages or steps
     def serving? = @workers.any? || Role.web?
 
-    # Remembers a worker, to be stopped when the process ends.
-    def employ(worker) = @workers |= [ worker ]
-    def dismiss(worker) = @workers -= [ worker ]
+    # Remembers a worker, to be stopped when the process ends. What workers record is published once, however many there are.
+    # @param worker [Worker]
+    # @return [void]
+    # @raise [StoreError]
+    def employ(worker)
+      engine # first, since a child forgets what its parent had
+      @staff.synchronize do
+        @workers |= [ worker ]
+        @told ||= Instrumentation.follow(self)
+      end
+    end
+
+    # Once what it recorded last is published.
+    # @param worker [Worker]
+    # @param seconds [Numeric] that this may take
+    # @return [void]
+    def dismiss(worker, seconds)
+      tell_the_rest(seconds) if @told && open?
+      @staff.synchronize do
+        @workers -= [ worker ]
+        announcer.forget(@told) if @told && @workers.empty?
+        @told = nil if @workers.empty?
+      end
+    end
 
     # Ends what runs in this process: workers, follower, engine. Used again, it opens anew.
     # @param timeout [Numeric] seconds for steps in hand to end
@@ -81,6 +102,15 @@ module Workflow
     end
 
     private
+      # Steps end without waiting for the log: what the last ones have posted is to be in it, and handed over.
+      def tell_the_rest(seconds)
+        current, deadline = engine, Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
+        current.flush((seconds * 1000).ceil)
+        announcer.catch_up(current.last_position, deadline - Process.clock_gettime(Process::CLOCK_MONOTONIC))
+      rescue StoreError
+        nil # closed meanwhile, or it cannot be read: then the announcer has said so
+      end
+
       # Before the engine, since what still looked at it would open another.
       def dismiss_followers
         [ @follower, @announcer, @recovery, @keeper ].each { |one| one&.stop }
@@ -89,7 +119,7 @@ module Workflow
 
       def open
         @engine = Store.new(configuration).open
-        @workers = [] unless @pid == Process.pid
+        @workers, @announcer, @told = [], nil, nil if @pid && @pid != Process.pid
         at_exit_of(@pid = Process.pid)
         @recovery = Recovery.new(configuration).start if defined?(::ActiveRecord::Base) && !@recovery&.alive?
         start_keeper

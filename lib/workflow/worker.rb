@@ -29,9 +29,8 @@ module Workflow
     # @return [Worker] itself, at work
     # @raise [StoreError]
     def start
-      @listener = Instrumentation.follow(@runtime)
-      claiming
       @runtime.employ(self)
+      claiming
       1.upto(@count) { |number| hire(number) }
       oversee
       self
@@ -60,9 +59,7 @@ module Workflow
       threads = @threads.values
       threads.each { |thread| thread.join([ deadline - now, 0 ].max) }
       left = threads.select(&:alive?).each(&:kill).each { |thread| thread.join(KILLED_S) }
-      tell_the_rest([ deadline - now, TOLD_S ].max)
-      @runtime.announcer.forget(@listener) if @listener
-      @runtime.dismiss(self)
+      @runtime.dismiss(self, [ deadline - now, TOLD_S ].max)
       left.empty?
     end
 
@@ -71,16 +68,6 @@ module Workflow
 
     private
       def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-
-      # Steps end without waiting for the log: what the last ones have posted is to be in it, and handed over.
-      def tell_the_rest(seconds)
-        return unless @listener && @runtime.open?
-        engine, deadline = @runtime.engine, now + seconds
-        engine.flush((seconds * 1000).ceil)
-        @runtime.announcer.catch_up(engine.last_position, deadline - now)
-      rescue StoreError
-        nil # closed meanwhile, or it cannot be read: then the announcer has said so
-      end
 
       def hire(number)
         @lock.synchronize { hire_locked(number) }

@@ -53,6 +53,30 @@ RSpec.describe "Workflow::Railtie" do
     expect(said).to eq "true false workflow go\ntrue\n"
   end
 
+  it "publishes what workers record inside the executor, and has the line of a step that failed while its worker stopped" do
+    application("app/models/signup.rb" => <<~RUBY)
+      class Signup < ActiveRecord::Base
+        include Workflow
+        workflow { later :go }
+        GATES = [ Queue.new, Queue.new ]
+        def go = (GATES.first << true) && GATES.last.pop && raise(IOError, "broken")
+      end
+    RUBY
+    said = in_application(<<~RUBY, LOG: "1")
+      ActiveSupport::Notifications.subscribe("fail.workflow") { puts "\#{Thread.current.name} \#{Rails.application.executor.active?}" }
+      Signup.start(email: "a")
+      worker = Workflow::Worker.new(threads: 1).start
+      Signup::GATES.first.pop
+      stopping = Thread.new { worker.stop }
+      sleep 0.01 until stopping.status == "sleep"
+      Signup::GATES.last << true
+      p stopping.value
+    RUBY
+
+    expect(said.lines).to include("workflow-announcer true\n", "true\n")
+    expect(said.lines.grep(/IOError/)).to contain_exactly(/^E, .*Signup#go failed: IOError: broken.*it is not tried again by itself/)
+  end
+
   it "has a line in its log of errors that are no step's, though nobody subscribes to them; and one of a step's" do
     application("app/models/signup.rb" => <<~RUBY)
       class Signup < ActiveRecord::Base

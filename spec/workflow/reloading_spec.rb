@@ -57,6 +57,22 @@ RSpec.describe "Reloading" do
     expect(said).to eq "first, old\nsecond, new\n"
   end
 
+  it "tells whoever listens to notifications, who finds the new code too" do
+    application("app/models/signup.rb" => model('def first; end; def second; end; def self.told = "old"'))
+    said = in_application(program(<<~RUBY), RELOAD: "1")
+      told = Queue.new
+      ActiveSupport::Notifications.subscribe("complete.workflow") { |event| told << "\#{event.payload[:step]}, \#{Signup.told}" }
+      request { Signup.start(email: "a") }
+      puts told.pop
+      until_state(:waiting)
+      edit(#{model('def first; end; def second; end; def self.told = "new"').inspect})
+      request { Signup.last.submit(:go) }
+      2.times { puts told.pop }
+    RUBY
+
+    expect(said).to eq "first, old\ngo, new\nsecond, new\n"
+  end
+
   it "takes the new options of steps" do
     application("app/models/signup.rb" => model("def first; end; def second = raise(IOError)"))
     said = in_application(program(<<~RUBY), RELOAD: "1")
