@@ -172,7 +172,7 @@ RSpec.describe "Workflow::Helper" do
         puts page.("workflow_steps_tag signup")
       RUBY
 
-      expect(html).to include("retrying\n", "failed\n", "That did not work yet: send link.", "Something went wrong: send link.", "<strong>Send link</strong> <span>failed · attempt 2</span>",
+      expect(html).to include("retrying\n", "failed\n", "This did not work yet: send link. We will try again.", "Something went wrong: send link.", "<strong>Send link</strong> <span>failed · attempt 2</span>",
         "<span>skipped</span>")
       expect(html).not_to match(/smtp|4711|RuntimeError|ruby:|skipped by|#{Workflow::Role.by[/@.*/]}|workflow-reason/)
     end
