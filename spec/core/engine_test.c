@@ -1048,6 +1048,99 @@ TEST(what_is_to_run_alone_waits_quietly_and_begins_once_nothing_is_beside_it)
     wf_definition_release(mail);
 }
 
+#define SHORT_LEASE_MS 500
+
+/* A worker of two threads: one is in a step, the other finds at first only what is to run alone. */
+static int64_t hold_back(struct wf_definition *definition, struct wf_hand *beside, int others)
+{
+    int64_t suspect;
+
+    *beside = hand_of(engine);
+    wf_engine_work(engine, 2, WF_BYTES("worker"));
+    start_run(engine, NULL, definition, "a");
+    CHECK(take(beside, "mail"));
+    wf_hand_enter(beside);
+    wf_engine_work(engine, 0, WF_BYTES("worker"));
+    suspect = start_run(engine, NULL, definition, "suspect").id;
+    make_suspect(definition, suspect, "mail");
+    for (int i = 1; i < 5; i++) { /* more of them than there is room for */
+        char key[24];
+
+        snprintf(key, sizeof(key), "suspect %d", i);
+        make_suspect(definition, start_run(engine, NULL, definition, key).id, "mail");
+    }
+    start_runs(engine, definition, others);
+    wf_engine_work(engine, 2, WF_BYTES("worker"));
+    return suspect;
+}
+
+TEST(what_is_to_run_alone_does_not_keep_the_others_for_as_long_as_a_step_beside_it_takes)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_hand beside, worker;
+    int64_t suspect, since_ms;
+
+    engine = open_with(&wf_store_sqlite, new_path(path, "store"), SHORT_LEASE_MS);
+    worker = hand_of(engine);
+    since_ms = now_ms();
+    suspect = hold_back(mail, &beside, 6);
+    for (int i = 0; i < 6; i++) {
+        CHECK(take(&worker, "mail") && !wf_hand_claim(&worker)->alone);
+        CHECK(now_ms() - since_ms >= SHORT_LEASE_MS); /* in which it might have been empty */
+        post_finish(&worker, mail, WF_COMMAND_COMPLETE);
+    }
+    CHECK(wf_hand_take(&worker, SHORT_LEASE_MS) == WF_TIMED_OUT);
+    post_finish(&beside, mail, WF_COMMAND_COMPLETE);
+    for (int i = 0; i < 5; i++) {
+        CHECK(take(&worker, "mail") && wf_hand_claim(&worker)->alone);
+        CHECK(i || wf_hand_claim(&worker)->run_id == suspect);
+        since_ms = i ? since_ms : now_ms();
+        post_finish(&worker, mail, WF_COMMAND_COMPLETE);
+    }
+    CHECK(now_ms() - since_ms < WF_POLL_MS / 2); /* one begins as the one before it ends */
+    UNTIL(runs_done() == 12);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
+TEST(what_is_to_run_alone_waits_for_no_caller_that_holds_nothing_and_for_none_longer_than_a_lease)
+{
+    struct wf_definition *mail = define("mail");
+    struct wf_hand caller, worker;
+    struct wf_op *op;
+    int64_t ids[3], since_ms;
+
+    engine = open_with(&wf_store_sqlite, new_path(path, "store"), 8 * SHORT_LEASE_MS);
+    caller = hand_of(engine);
+    worker = hand_of(engine);
+    for (int i = 0; i < 2; i++) {
+        ids[i] = start_run(engine, NULL, mail, i ? "b" : "a").id;
+        make_suspect(mail, ids[i], "mail");
+    }
+    op = prepare_start(engine, &caller, mail, "not yet asked for");
+    since_ms = now_ms();
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&worker, "mail") && now_ms() - since_ms < 8 * SHORT_LEASE_MS);
+    CHECK(ask(engine, &caller, op).status == WF_OK);
+    wf_engine_work(engine, 0, WF_BYTES("worker"));
+    post_finish(&worker, mail, WF_COMMAND_COMPLETE);
+    UNTIL(in_hand(engine) == 0);
+
+    ids[2] = start_run(engine, NULL, mail, "of a caller").id;
+    CHECK(claim(&caller, WF_OP_CLAIM_STEP, ids[2], "mail").status == WF_OK);
+    since_ms = now_ms();
+    wf_engine_work(engine, 1, WF_BYTES("worker"));
+    CHECK(take(&worker, "mail") && wf_hand_claim(&worker)->run_id == ids[1]);
+    CHECK(now_ms() - since_ms >= 8 * SHORT_LEASE_MS);
+    post_finish(&worker, mail, WF_COMMAND_COMPLETE);
+    CHECK(finish(&caller, mail, WF_COMMAND_COMPLETE).status == WF_OK);
+    CHECK(take(&worker, "mail")); /* what was asked for at last */
+    post_finish(&worker, mail, WF_COMMAND_COMPLETE);
+    UNTIL(runs_done() == 4);
+    close_and_compare();
+    wf_definition_release(mail);
+}
+
 /* ---- What is claimed ahead of the threads ---- */
 
 /* A worker of two threads that are busy, has claimed the next run as well, and has room for one more. */

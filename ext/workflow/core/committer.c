@@ -267,7 +267,7 @@ static void settle_all(struct wf_engine *engine, struct wf_op *ops)
 {
     struct wf_committer *committer = &engine->committer;
     struct wf_slot *freed = NULL;
-    bool stopping;
+    bool stopping, alone = false;
 
     pthread_mutex_lock(&committer->mutex);
     stopping = committer->stopping;
@@ -276,6 +276,7 @@ static void settle_all(struct wf_engine *engine, struct wf_op *ops)
         struct wf_op *next = ops->next;
         bool watched = false;
 
+        alone |= ops->slot && ops->slot->claim.alone && ops->kind != WF_OP_TELL;
         if (ops->wait) {
             wf_mailbox_free_all(&engine->mailbox, freed);
             freed = NULL;
@@ -287,6 +288,9 @@ static void settle_all(struct wf_engine *engine, struct wf_op *ops)
         ops = next;
     }
     wf_mailbox_free_all(&engine->mailbox, freed);
+    if (alone) {
+        wf_committer_poke(engine); /* there was no room beside it: only now is there any */
+    }
 }
 
 static void hand_out_claims(struct wf_engine *engine)

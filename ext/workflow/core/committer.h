@@ -63,7 +63,8 @@ struct wf_committer {
     bool orphans_left; /* this transaction could not free all of them */
     bool unheard;      /* a commit of this round may have done something that nobody was told */
     bool held_back;    /* what is to run alone was ready, and something was in hand */
-    bool unsettled;    /* appends of this round are committed and not yet in their slots */
+    int64_t held_back_since_ms; /* monotonic; 0: it was not */
+    bool unsettled;             /* appends of this round are committed and not yet in their slots */
     int64_t trying_mono_ms; /* since when this round tries to write, with those in vain before it */
     int64_t renewed_mono_ms;
     int64_t renewing_mono_ms; /* by this transaction; 0: it does not */

@@ -632,12 +632,23 @@ void wf_mailbox_count(struct wf_mailbox *mailbox, struct wf_mailbox_census *cens
     pthread_mutex_unlock(&mailbox->mutex);
 }
 
-int wf_mailbox_counted(struct wf_mailbox *mailbox)
+/* A slot that a caller has reserved holds nothing before its append has claimed something. */
+static bool counts(const struct wf_slot *slot, bool callers)
 {
-    int count;
+    if (slot->place == WF_SLOT_FREE) {
+        return false;
+    }
+    return slot->worker ? !slot->written_off : callers && slot->claim.run_id;
+}
+
+int wf_mailbox_counted(struct wf_mailbox *mailbox, bool callers)
+{
+    int count = 0;
 
     pthread_mutex_lock(&mailbox->mutex);
-    count = in_hand_locked(mailbox) - mailbox->written_off;
+    for (int i = 0; i < mailbox->slot_count; i++) {
+        count += counts(mailbox->slots[i], callers);
+    }
     pthread_mutex_unlock(&mailbox->mutex);
     return count;
 }

@@ -118,8 +118,9 @@ struct wf_mailbox_census {
     int64_t oldest_entered_mono_ms; /* of what the application's code is in; 0: nothing */
 };
 void wf_mailbox_count(struct wf_mailbox *mailbox, struct wf_mailbox_census *census);
-/* Slots that are not free, without those whose threads are written off. */
-int wf_mailbox_counted(struct wf_mailbox *mailbox);
+/* What a step that is to run alone would run beside: workers' slots that are not free, without those whose threads are
+ * written off; and what callers hold, if that counts. Committer only. */
+int wf_mailbox_counted(struct wf_mailbox *mailbox, bool callers);
 
 /* Calls `each` for every slot that is not free, with the mutex held: it may read, and set `told`. */
 void wf_mailbox_each(struct wf_mailbox *mailbox, void (*each)(void *context, struct wf_slot *slot),

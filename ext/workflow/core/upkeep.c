@@ -361,11 +361,41 @@ static enum wf_status claim(struct wf_engine *engine, struct wf_ready_row *row,
     return status;
 }
 
-/* A step that was in hand at two crashes runs with nothing beside it. */
+/* For how long what is to run alone has waited for what this process has in hand. */
+static int64_t held_back_ms(struct wf_committer *committer)
+{
+    int64_t now_ms = wf_clock_mono_ms();
+
+    if (!committer->held_back_since_ms) {
+        committer->held_back_since_ms = now_ms;
+    }
+    return now_ms - committer->held_back_since_ms;
+}
+
+/* A step that was in hand at two crashes runs with nothing beside it. Callers begin theirs at any time, and in a busy web
+ * server one or the other always does: they are waited for no longer than a lease. */
 static bool may_claim(struct wf_engine *engine, const struct wf_ready_row *row)
 {
-    return !row->alone ||
-           (engine->committer.claimed_count == 0 && wf_mailbox_counted(&engine->mailbox) == 0);
+    struct wf_committer *committer = &engine->committer;
+
+    if (!row->alone) {
+        return true;
+    }
+    return committer->claimed_count == 0 &&
+           wf_mailbox_counted(&engine->mailbox, held_back_ms(committer) < engine->lease_ms) == 0;
+}
+
+/* Whether nothing else is begun meanwhile, so that the process becomes empty: for a lease, then not for a lease, then for
+ * two, not for two, for four … So what waits has its turn even beside steps that take hours, and keeps the others for half
+ * of that time. */
+static bool drains(struct wf_engine *engine)
+{
+    int64_t turn = held_back_ms(&engine->committer) / engine->lease_ms + 2;
+
+    while (turn > 3) {
+        turn /= 2;
+    }
+    return turn == 2;
 }
 
 /* How many rows from this one on are claimed together: those before the next that is to run alone, or that one. */
@@ -410,10 +440,14 @@ static enum wf_status claim_rows(struct wf_engine *engine, struct claimable *cla
         bool full;
 
         count = together(claimable, from);
-        engine->committer.held_back = !may_claim(engine, rows);
-        if (!engine->committer.held_back) {
-            slots = wf_mailbox_reserve_workers(&engine->mailbox, count);
+        if (!may_claim(engine, rows)) {
+            engine->committer.held_back = true;
+            if (drains(engine)) {
+                break;
+            }
+            continue;
         }
+        slots = wf_mailbox_reserve_workers(&engine->mailbox, count);
         full = !slots;
         status = claim_into(engine, rows, count, &slots, error);
         wf_mailbox_free_all(&engine->mailbox, slots);
@@ -426,21 +460,27 @@ static enum wf_status claim_rows(struct wf_engine *engine, struct claimable *cla
 
 static enum wf_status claim_ready(struct wf_engine *engine, struct wf_error *error)
 {
+    struct wf_committer *committer = &engine->committer;
     struct claimable claimable; /* kilobytes, as above */
     int room = wf_mailbox_room(&engine->mailbox), limit = room < CLAIMS_MAX ? room : CLAIMS_MAX;
     enum wf_status status;
 
     claimable.count = 0;
-    engine->committer.held_back = false;
+    committer->held_back = false;
     if (!room) {
         return WF_OK;
     }
-    status = engine->does->ready_claimable(engine->committer.store, limit, collect_claimable,
-                                           &claimable, error);
+    status = engine->does->ready_claimable(
+        committer->store,
+        committer->held_back_since_ms ? CLAIMS_MAX : limit, /* also behind what waits */
+        collect_claimable, &claimable, error);
     if (!status) {
         status = claim_rows(engine, &claimable, error);
     }
-    engine->committer.more_ready = claimable.count == limit && engine->committer.claimed_count > 0;
+    if (!committer->held_back) {
+        committer->held_back_since_ms = 0;
+    }
+    committer->more_ready = claimable.count >= limit && committer->claimed_count > 0;
     return status;
 }
 
