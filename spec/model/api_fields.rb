@@ -37,11 +37,11 @@ module Differential
     }.freeze
 
     class << self
-      # @param fields [Symbol, nil] nil: anything goes
+      # @param fields [Symbol, nil] nil: anything goes, by its name
       # @return [Array(Hash, Hash)] the input as the method gets it, and what is wrong
       def read(fields, input)
-        return [ input, {} ] unless fields
         sent = input.transform_keys(&:to_sym)
+        return [ sent, {} ] unless fields
         made = FIELDS.fetch(fields).keys.to_h { |name| [ name, value(fields, name, sent[name]) ] }
         wrong = made.select { |_, value| value.is_a?(Wrong) }.transform_values { |value| [ value.text ] }
         [ made, wrong.merge(strangers(input)) ]
