@@ -78,6 +78,22 @@ static char tell(const struct child *child, char word)
     return hear(child);
 }
 
+/* In its turn at the store it would keep everybody from it, for as long as it is stopped. */
+static void stop_between_turns(const struct child *child)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    struct wf_shared shared;
+
+    CHECK(wf_shared_open(&shared, path, NULL) == WF_OK);
+    stop_and_see(child);
+    while (wf_shared_locked(&shared, WF_LOCK_STORE) || wf_shared_locked(&shared, WF_LOCK_QUEUE)) {
+        CHECK(kill(child->pid, SIGCONT) == 0);
+        nanosleep(&moment, NULL);
+        stop_and_see(child);
+    }
+    wf_shared_close(&shared);
+}
+
 static void begin(const char *line)
 {
     new_path(path, "store");
@@ -274,7 +290,7 @@ TEST(the_late_result_of_a_stopped_process_is_refused_once_its_step_was_claimed_a
     hand = hand_of(engine);
     start_some(engine, ids, 1);
     CHECK(tell(&child, 'o') == 'o' && tell(&child, 't') == 't' && tell(&child, 'e') == 'e');
-    stop_and_see(&child);
+    stop_between_turns(&child);
     wf_engine_work(engine, 1, WF_BYTES("heir"));
     CHECK(take(&hand, "mail"));
     answer = look(engine, ids[0]);
@@ -302,7 +318,7 @@ TEST(the_late_result_of_a_stopped_process_is_accepted_if_nobody_claimed_its_step
     engine = open_with(&wf_store_sqlite, path, SHORT_LEASE_MS);
     start_some(engine, ids, 1);
     CHECK(tell(&child, 'o') == 'o' && tell(&child, 't') == 't' && tell(&child, 'e') == 'e');
-    stop_and_see(&child);
+    stop_between_turns(&child);
     UNTIL(look(engine, ids[0]).attempts[0] == 2); /* lost, and ready for whoever comes */
     say(&child, 'f');
     CHECK(kill(child.pid, SIGCONT) == 0);
@@ -333,8 +349,8 @@ TEST(a_process_that_was_stopped_itself_gives_others_a_lease_before_it_takes_over
     close_engine(engine);
     CHECK(tell(&holder, 'o') == 'o' && tell(&holder, 't') == 't' && tell(&holder, 'e') == 'e');
     CHECK(tell(&watcher, 'o') == 'o' && tell(&watcher, 'w') == 'w');
-    stop_and_see(&watcher);
-    stop_and_see(&holder);
+    stop_between_turns(&watcher);
+    stop_between_turns(&holder);
     stopped_ms = now_ms();
     UNTIL(now_ms() - stopped_ms > 2 * SHORT_LEASE_MS);
     woken_ms = now_ms();
@@ -558,7 +574,7 @@ TEST(a_new_log_beside_the_entries_of_the_dead_gives_none_of_their_ids)
         children[i] = child_of(&order);
         CHECK(tell(&children[i], 'o') == 'o' && tell(&children[i], 's') == 's'); /* ids 1 and 2 */
     }
-    stop_and_see(&children[1]); /* or it takes over the other */
+    stop_between_turns(&children[1]); /* or it takes over the other */
     end_by(&children[0], SIGKILL);
     end_by(&children[1], SIGKILL);
     remove_log();
