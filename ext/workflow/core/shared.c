@@ -81,13 +81,12 @@ static const char *remedy_of(int number)
     return "";
 }
 
-static enum wf_status fail_errno(const struct wf_shared *shared, const char *doing,
-                                 struct wf_error *error)
+static enum wf_status fail_errno(const char *path, const char *doing, struct wf_error *error)
 {
     int number = errno;
 
-    return wf_fail(error, WF_STORE_UNAVAILABLE, "cannot %s %s: %s%s", doing, shared->path,
-                   strerror(number), remedy_of(number));
+    return wf_fail(error, WF_STORE_UNAVAILABLE, "cannot %s %s: %s%s", doing, path, strerror(number),
+                   remedy_of(number));
 }
 
 enum wf_status wf_shared_open(struct wf_shared *shared, const char *store_path,
@@ -106,7 +105,7 @@ enum wf_status wf_shared_open(struct wf_shared *shared, const char *store_path,
     }
     shared->fd = open(shared->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (shared->fd < 0) {
-        return fail_errno(shared, "open", error);
+        return fail_errno(shared->path, "open", error);
     }
     status = prepare(shared, error);
     if (status != WF_OK) {
@@ -224,8 +223,7 @@ static enum wf_status name_file(struct wf_shared *shared, const char *store_path
 
     shared->path[0] = '\0';
     if (!real && errno != ENAMETOOLONG) {
-        return wf_fail(error, WF_STORE_UNAVAILABLE, "cannot find %s: %s%s", store_path,
-                       strerror(errno), remedy_of(errno));
+        return fail_errno(store_path, "find", error);
     }
     len = real ? snprintf(shared->path, sizeof(shared->path), "%s-shared", real) : -1;
     free(real);
@@ -277,8 +275,7 @@ static enum wf_status refuse_network(const char *path, struct wf_error *error)
     strcpy(directory, path);
     *(strrchr(directory, '/') + 1) = '\0';
     if (statfs(directory, &system) != 0) {
-        return wf_fail(error, WF_STORE_UNAVAILABLE, "cannot ask for the file system of %s: %s%s",
-                       directory, strerror(errno), remedy_of(errno));
+        return fail_errno(directory, "ask for the file system of", error);
     }
     name = network_name(&system);
     if (name) {
@@ -297,7 +294,7 @@ static enum wf_status check(const struct wf_shared *shared, struct wf_error *err
     struct stat file;
 
     if (pread(shared->fd, header, sizeof(header), 0) < 0 || fstat(shared->fd, &file) != 0) {
-        return fail_errno(shared, "read", error);
+        return fail_errno(shared->path, "read", error);
     }
     if (header[0] == 0 && header[1] == 0) {
         return WF_BUSY;
@@ -373,7 +370,7 @@ static enum wf_status wipe(const struct wf_shared *shared, struct wf_error *erro
             pwrite(shared->fd, zeros, size - at < 4096 ? (size_t)(size - at) : sizeof(zeros), at);
 
         if (wrote < 0 && errno != EINTR) {
-            return fail_errno(shared, "write", error);
+            return fail_errno(shared->path, "write", error);
         }
         at += wrote < 0 ? 0 : wrote;
     }
@@ -394,10 +391,10 @@ static enum wf_status prepare_locked(const struct wf_shared *shared, struct wf_e
     }
     errno = allocate(shared->fd);
     if (errno) {
-        return fail_errno(shared, "allocate", error);
+        return fail_errno(shared->path, "allocate", error);
     }
     if (pwrite(shared->fd, header, sizeof(header), 0) != (ssize_t)sizeof(header)) {
-        return fail_errno(shared, "write", error);
+        return fail_errno(shared->path, "write", error);
     }
     return WF_OK;
 }
@@ -452,7 +449,7 @@ done:
     if (map != MAP_FAILED) {
         shared->map = map;
     } else {
-        fail_errno(shared, "map", error);
+        fail_errno(shared->path, "map", error);
     }
     if (fd >= 0) {
         close(fd);
