@@ -6,6 +6,9 @@ module Workflow
   # A fact of the log: appended once, never changed. `kind` says what happened, to which step of which run, when and
   # by whom; `data` has what else is known.
   class Event
+    # The positions of what one append wrote differ in what is below it.
+    PER_APPEND = 256
+
     # @return [Integer, nil] its order over the whole log; nil in events that a call has just returned
     attr_reader :position
     # @return [String]

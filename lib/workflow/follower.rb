@@ -110,7 +110,7 @@ module Workflow
       # All that an append wrote is handed over, whose positions end where {Native::Engine#last_position} is.
       def passed
         @lock.synchronize do
-          @position |= 255
+          @position |= Event::PER_APPEND - 1
           @passed.broadcast
         end
       end

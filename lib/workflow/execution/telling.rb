@@ -7,8 +7,6 @@ module Workflow
     module Telling
       UNCHANGED = Object.new.freeze
       KIND_LEN_MAX = 200
-      # Of what one append wrote the positions differ in what is below it.
-      EVENTS_OF_APPEND = 256
       WHY = {
         timeout: "has taken longer than its timeout, and has failed",
         lost: "is not this attempt's any more: it was claimed again, or is over",
@@ -89,8 +87,8 @@ module Workflow
         # @return [Array<Array>] the failure and what was written together with it, as the core gives them; none: it was not that
         def written_at_timeout
           failed = run.events.reverse_each.find { |event| event.kind == :step_failed && event.reason == "timeout" && of_attempt?(event) } or return []
-          rows = Workflow.engine.events(work.run_id, failed.version - 1, EVENTS_OF_APPEND)
-          rows.take_while { |row| row.first / EVENTS_OF_APPEND == failed.position / EVENTS_OF_APPEND }
+          rows = Workflow.engine.events(work.run_id, failed.version - 1, Event::PER_APPEND)
+          rows.take_while { |row| row.first / Event::PER_APPEND == failed.position / Event::PER_APPEND }
         end
 
         def of_attempt?(event) = [ event.step.to_s, event.attempt, event.round ] == [ work.step, work.attempt, work.round ]
