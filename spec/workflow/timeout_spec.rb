@@ -171,12 +171,16 @@ RSpec.describe "timeout: of a step" do
     expect { Hanging.new.now(:call) }.to raise_error(Workflow::Interrupted, /Hanging#call/)
   end
 
-  it "is raised though the method returns as soon as the log says that it has failed" do
+  # A method that ends in the moment of its timeout.
+  def returning_when_the_log_says_so
     hanging
     spec = self
     Hanging.class_eval { step :call, timeout: 0.01 }
     Hanging.define_method(:call) { spec.eventually("the log says so") { Workflow.engine.find(workflow.id)[:state] == :failed } }
+  end
 
+  it "is raised though the method returns as soon as the log says that it has failed" do
+    returning_when_the_log_says_so
     100.times { |number| expect { Hanging.new(number).now(:call) }.to raise_error(Workflow::Interrupted, /Hanging#call .* longer than its timeout/) }
   end
 
@@ -210,10 +214,7 @@ RSpec.describe "timeout: of a step" do
     end
 
     it "is told though the method returns as soon as the log says that it has failed" do
-      hanging
-      spec = self
-      Hanging.class_eval { step :call, timeout: 0.01 }
-      Hanging.define_method(:call) { spec.eventually("the log says so") { Workflow.engine.find(workflow.id)[:state] == :failed } }
+      returning_when_the_log_says_so
       20.times { |number| expect { Hanging.new(number).now(:call) }.to raise_error Workflow::Interrupted }
 
       expect(all_told).to eq [ [ "fail.workflow", :call, "timeout" ] ] * 20
