@@ -17,6 +17,14 @@ enum wf_status wf_fail(struct wf_error *error, enum wf_status status, const char
     return status;
 }
 
+enum wf_status wf_fail_moved(struct wf_error *error, const char *path)
+{
+    return wf_fail(error, WF_STORE_UNAVAILABLE,
+                   "%s: the file was removed, renamed or replaced while this process has it "
+                   "open: start all its processes anew",
+                   path);
+}
+
 const char *wf_status_text(enum wf_status status)
 {
     switch (status) {

@@ -16,6 +16,9 @@ struct wf_error {
 enum wf_status wf_fail(struct wf_error *error, enum wf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* STORE_UNAVAILABLE, of a file of the store whose name leads elsewhere by now, or nowhere. */
+enum wf_status wf_fail_moved(struct wf_error *error, const char *path);
+
 /* The words of WF_STATUSES. */
 const char *wf_status_text(enum wf_status status);
 

@@ -71,21 +71,13 @@ static const char *remedy_of(int code)
     return "";
 }
 
-enum wf_status wf_sqlite_moved(const char *path, struct wf_error *error)
-{
-    return wf_fail(error, WF_STORE_UNAVAILABLE,
-                   "%s: the file was removed, renamed or replaced while this process has it "
-                   "open: start all its processes anew",
-                   path);
-}
-
 enum wf_status wf_sqlite_check(struct wf_store *handle, struct wf_error *error)
 {
     struct wf_sqlite *store = sqlite_of(handle);
     int moved = 0;
 
     sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-    return moved ? wf_sqlite_moved(store->path, error) : WF_OK;
+    return moved ? wf_fail_moved(error, store->path) : WF_OK;
 }
 
 static enum wf_status sqlite_begin(struct wf_store *handle, struct wf_error *error)

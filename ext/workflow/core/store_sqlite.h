@@ -190,7 +190,6 @@ int wf_sqlite_committed(void *store, sqlite3 *db, const char *schema, int log_pa
 
 /* OK | STORE_UNAVAILABLE: the path leads elsewhere by now, or nowhere */
 enum wf_status wf_sqlite_check(struct wf_store *store, struct wf_error *error);
-enum wf_status wf_sqlite_moved(const char *path, struct wf_error *error); /* says so */
 
 /* store_sqlite_api.c: whether wf_store_sqlite_use has been called */
 bool wf_sqlite_is_here(void);

@@ -246,11 +246,11 @@ static enum wf_status recognise(struct wf_sqlite *store, const struct wf_store_o
         return WF_OK;
     }
     if (!look_for(options->path, &found)) {
-        return wf_sqlite_moved(options->path, error);
+        return wf_fail_moved(error, options->path);
     }
     if (known->inode && (known->device != found.device || known->inode != found.inode ||
                          known->born_ns != found.born_ns)) {
-        return wf_sqlite_moved(options->path, error);
+        return wf_fail_moved(error, options->path);
     }
     if (!known->inode) { /* afterwards it is read by many threads */
         *known = found;
@@ -274,7 +274,7 @@ static enum wf_status connect_to(struct wf_sqlite *store, const struct wf_store_
         return wf_fail(error, WF_STORE_ERROR, "\"%s\" is not the path of a file", options->path);
     }
     if (missing && known) {
-        return wf_sqlite_moved(options->path, error);
+        return wf_fail_moved(error, options->path);
     }
     if (missing && options->read_only) {
         return wf_fail(error, WF_STORE_UNAVAILABLE,

@@ -293,10 +293,7 @@ static enum wf_status refuse(struct wf_turnstile *turnstile, struct wf_error *er
 static enum wf_status refuse_lost(struct wf_turnstile *turnstile, struct wf_error *error)
 {
     wf_shared_unlock(turnstile->shared, WF_LOCK_STORE);
-    return wf_fail(error, WF_STORE_UNAVAILABLE,
-                   "%s: the file was removed, renamed or replaced while this process has it open: "
-                   "start all its processes anew",
-                   turnstile->shared->path);
+    return wf_fail_moved(error, turnstile->shared->path);
 }
 
 static void leave_behind_locked(struct wf_turnstile_desk *desk, struct wf_shared *shared)
